@@ -1,0 +1,16 @@
+/* Dispatch of commands. */
+
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int cli_main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("hawk %s\n", HAWK_VERSION);
+        return 0;
+    }
+    fprintf(stderr, "usage: hawk --version\n");
+    return 2;
+}
