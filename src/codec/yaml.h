@@ -6,6 +6,7 @@
 #define HAWK_CODEC_YAML_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "codec/json.h"
 
