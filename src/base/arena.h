@@ -1,4 +1,5 @@
-/* Arena: memory of things that end together (a request, a document). Nothing in it is freed on its own. */
+/* Arena: memory of things that end together (a request, a document). Nothing in it is freed on its
+ * own. */
 #ifndef HAWK_BASE_ARENA_H
 #define HAWK_BASE_ARENA_H
 
@@ -7,7 +8,8 @@
 
 typedef struct Arena Arena;
 
-/* A new arena without a ceiling of its own: what goes in must come from an input that has one. Not thread-safe. */
+/* A new arena without a ceiling of its own: what goes in must come from an input that has one. Not
+ * thread-safe. */
 Arena *arena_new(void) HAWK_MUST_USE;
 void arena_free(Arena *arena);
 
@@ -23,6 +25,7 @@ char *arena_strndup(Arena *arena, const char *s, size_t n) HAWK_MUST_USE;
 char *arena_strdup(Arena *arena, const char *s) HAWK_MUST_USE;
 Str arena_str(Arena *arena, Str s) HAWK_MUST_USE;
 
+/* printf into the arena. */
 char *arena_printf(Arena *arena, const char *fmt, ...) HAWK_MUST_USE HAWK_PRINTF(2, 3);
 
 /* Bytes handed out so far. */

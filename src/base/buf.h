@@ -1,8 +1,9 @@
 /* Buf: bytes that grow up to a maximum chosen where it is made.
 
-   The bytes are always followed by a NUL that `len` does not count, so `data` is a C string when no NUL is inside.
-   Adding past the maximum keeps the bytes there were, drops the rest and marks the buffer as overflowed; the mark stays
-   until buf_reset, so a writer may add many times and ask once with buf_check. */
+   The bytes are always followed by a NUL that `len` does not count, so `data` is a C string when no
+   NUL is inside. Adding past the maximum keeps the bytes there were, drops the rest and marks the
+   buffer as overflowed; the mark stays until buf_reset, so a writer may add many times and ask once
+   with buf_check. */
 #ifndef HAWK_BASE_BUF_H
 #define HAWK_BASE_BUF_H
 
@@ -36,7 +37,8 @@ void buf_add_i64(Buf *buf, int64_t value);
 void buf_printf(Buf *buf, const char *fmt, ...) HAWK_PRINTF(2, 3);
 void buf_vprintf(Buf *buf, const char *fmt, va_list args);
 
-/* Makes room for n more bytes and returns where they go, or NULL past the maximum; then buf_grew(n) counts them. */
+/* Makes room for n more bytes and returns where they go, or NULL past the maximum; then buf_grew(n)
+ * counts them. */
 char *buf_room(Buf *buf, size_t n);
 void buf_grew(Buf *buf, size_t n);
 

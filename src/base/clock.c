@@ -41,7 +41,8 @@ static void civil_from_days(int64_t days, Civil *civil)
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t shifted = (5 * day_of_year + 2) / 153;
     civil->day = (int)(day_of_year - (153 * shifted + 2) / 5 + 1);
@@ -65,8 +66,9 @@ char *clock_format(int64_t instant_us, char text[CLOCK_TEXT_MAX])
     }
     Civil civil = {0};
     civil_from_days(days, &civil);
-    int n = snprintf(text, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", (int)civil.year, civil.month, civil.day,
-                     (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+    int n = snprintf(text, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", (int)civil.year,
+                     civil.month, civil.day, (int)(rest / 3600), (int)(rest / 60 % 60),
+                     (int)(rest % 60));
     if (micros)
         (void)snprintf(text + n, CLOCK_TEXT_MAX - (size_t)n, ".%06dZ", (int)micros);
     else
@@ -140,8 +142,8 @@ static int take_offset(Str *s, int *ret_minutes)
 
 static bool civil_is_valid(const Civil *c)
 {
-    return c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= 31 && c->hour <= 23 && c->minute <= 59 &&
-           c->second <= 60;
+    return c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= 31 && c->hour <= 23 &&
+           c->minute <= 59 && c->second <= 60;
 }
 
 int clock_parse(Str s, int64_t *ret_us)
@@ -149,10 +151,12 @@ int clock_parse(Str s, int64_t *ret_us)
     Civil c = {0};
     int year = 0;
     int offset = 0;
-    if (take_digits(&s, 4, &year) < 0 || take_char(&s, "-") < 0 || take_digits(&s, 2, &c.month) < 0 ||
-        take_char(&s, "-") < 0 || take_digits(&s, 2, &c.day) < 0 || take_char(&s, "Tt ") < 0 ||
-        take_digits(&s, 2, &c.hour) < 0 || take_char(&s, ":") < 0 || take_digits(&s, 2, &c.minute) < 0 ||
-        take_char(&s, ":") < 0 || take_digits(&s, 2, &c.second) < 0)
+    if (take_digits(&s, 4, &year) < 0 || take_char(&s, "-") < 0 ||
+        take_digits(&s, 2, &c.month) < 0 || take_char(&s, "-") < 0 ||
+        take_digits(&s, 2, &c.day) < 0 || take_char(&s, "Tt ") < 0 ||
+        take_digits(&s, 2, &c.hour) < 0 || take_char(&s, ":") < 0 ||
+        take_digits(&s, 2, &c.minute) < 0 || take_char(&s, ":") < 0 ||
+        take_digits(&s, 2, &c.second) < 0)
         return -1;
     if (s.n && s.p[0] == '.' && (take_char(&s, ".") < 0 || take_fraction(&s, &c.micros) < 0))
         return -1;

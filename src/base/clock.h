@@ -11,18 +11,20 @@
 enum { CLOCK_TEXT_MAX = 40 };
 #define CLOCK_SECOND INT64_C(1000000)
 
-/* Now, by the wall clock; and a clock that never jumps, for measuring and deadlines (milliseconds). */
+/* Now, by the wall clock; and a clock that never jumps, for measuring and deadlines (milliseconds).
+ */
 int64_t clock_now_us(void);
 int64_t clock_monotonic_ms(void);
 
-/* RFC 3339 in UTC with microseconds when there are any: "2026-01-31T10:00:00.250000Z". Returns text. */
+/* RFC 3339 in UTC with microseconds when there are any: "2026-01-31T10:00:00.250000Z". Returns
+ * text. */
 char *clock_format(int64_t instant_us, char text[CLOCK_TEXT_MAX]);
 
 /* As clock_format, appended to a buffer. */
 void clock_add(Buf *buf, int64_t instant_us);
 
-/* Reads RFC 3339 and the ISO 8601 forms Python writes (offset "+00:00", "Z" or none = UTC; 'T' or space; 0 to 9 digits
-   of fraction). Returns -1 on anything else. */
+/* Reads RFC 3339 and the ISO 8601 forms Python writes (offset "+00:00", "Z" or none = UTC; 'T' or
+   space; 0 to 9 digits of fraction). Returns -1 on anything else. */
 int clock_parse(Str s, int64_t *ret_us) HAWK_MUST_USE;
 
 #endif

@@ -83,7 +83,8 @@ int error_errno(Error *err, int errnum, const char *fmt, ...)
     va_start(args, fmt);
     auto_free char *text = format(fmt, args);
     va_end(args);
-    err->message = mem_printf("%s: %s", text, strerrordesc_np(errnum) ? strerrordesc_np(errnum) : "unknown");
+    err->message =
+        mem_printf("%s: %s", text, strerrordesc_np(errnum) ? strerrordesc_np(errnum) : "unknown");
     err->kind = kind_of_errno(errnum);
     return -1;
 }

@@ -1,8 +1,10 @@
-/* Error: a kind for programs, a message for people, filled by the function that failed and owned by the caller.
+/* Error: a kind for programs, a message for people, filled by the function that failed and owned by
+   the caller.
 
-   A function that can fail takes `Error *err` last and returns 0 or -1; on -1 the error is set, exactly once. The kind
-   picks the exit status and the HTTP status; the code (a dotted lower-case word, optional) tells programs more; the fix
-   says what to do about it. Never put a secret or a whole payload in any of them. */
+   A function that can fail takes `Error *err` last and returns 0 or -1; on -1 the error is set,
+   exactly once. The kind picks the exit status and the HTTP status; the code (a dotted lower-case
+   word, optional) tells programs more; the fix says what to do about it. Never put a secret or a
+   whole payload in any of them. */
 #ifndef HAWK_BASE_ERROR_H
 #define HAWK_BASE_ERROR_H
 
@@ -10,20 +12,20 @@
 
 typedef enum ErrorKind {
     ERR_NONE,
-    ERR_USAGE,       /* the command line or the request is wrong */
-    ERR_BAD_DATA,    /* a document, log or answer is malformed or over a limit */
+    ERR_USAGE,    /* the command line or the request is wrong */
+    ERR_BAD_DATA, /* a document, log or answer is malformed or over a limit */
     ERR_NOT_FOUND,
-    ERR_CONFLICT,    /* something is in the way: exists already, changed meanwhile, in use */
-    ERR_LOGIN,       /* who you are is not known */
-    ERR_DENIED,      /* who you are is known and may not */
-    ERR_BUSY,        /* over a rate or a count; try again later */
+    ERR_CONFLICT, /* something is in the way: exists already, changed meanwhile, in use */
+    ERR_LOGIN,    /* who you are is not known */
+    ERR_DENIED,   /* who you are is known and may not */
+    ERR_BUSY,     /* over a rate or a count; try again later */
     ERR_TIMEOUT,
     ERR_UNREACHABLE, /* a peer could not be reached or broke off */
     ERR_NO_SPACE,    /* the disk or a quota is full */
     ERR_IO,
     ERR_CANCELLED,
     ERR_UNSUPPORTED,
-    ERR_FAILED,      /* the thing itself failed: a run, a child process, an install */
+    ERR_FAILED, /* the thing itself failed: a run, a child process, an install */
     ERR_INTERNAL,
 } ErrorKind;
 
@@ -37,7 +39,8 @@ typedef struct Error {
 #define ERROR_INIT ((Error){0})
 #define auto_error HAWK_CLEANUP(error_release)
 
-/* Set an error; always return -1, so that a caller can write `return error_set(...)`. Asserts that none is set. */
+/* Set an error; always return -1, so that a caller can write `return error_set(...)`. Asserts that
+ * none is set. */
 int error_set(Error *err, ErrorKind kind, const char *fmt, ...) HAWK_PRINTF(3, 4);
 
 /* As error_set, from errno: picks the kind and appends ": <strerror>". */
@@ -60,7 +63,8 @@ int error_move(Error *err, Error *take);
 void error_reset(Error *err);
 void error_release(Error *err);
 
-/* The kind's name in lower case with underscores, its exit status (README, "Exit status"), and its HTTP status. */
+/* The kind's name in lower case with underscores, its exit status (README, "Exit status"), and its
+ * HTTP status. */
 const char *error_kind_name(ErrorKind kind);
 int error_kind_exit(ErrorKind kind);
 int error_kind_http(ErrorKind kind);

@@ -49,7 +49,8 @@ int fs_read_file(const char *path, Buf *ret, Error *err)
         if (n == 0)
             return 0;
         if (!left)
-            return error_set(err, ERR_BAD_DATA, "%s is over the limit of %zu bytes", path, ret->max);
+            return error_set(err, ERR_BAD_DATA, "%s is over the limit of %zu bytes", path,
+                             ret->max);
         buf_grew(ret, (size_t)n);
     }
 }
@@ -62,9 +63,11 @@ int fs_read_at(int fd, uint64_t offset, void *data, size_t n, Error *err)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return error_errno(err, errno, "cannot read %zu bytes at offset %llu", n, (unsigned long long)offset);
+            return error_errno(err, errno, "cannot read %zu bytes at offset %llu", n,
+                               (unsigned long long)offset);
         if (got == 0)
-            return error_set(err, ERR_BAD_DATA, "file ends at offset %llu, %zu bytes wanted at %llu",
+            return error_set(err, ERR_BAD_DATA,
+                             "file ends at offset %llu, %zu bytes wanted at %llu",
                              (unsigned long long)(offset + done), n, (unsigned long long)offset);
         done += (size_t)got;
     }
@@ -116,7 +119,8 @@ static int write_synced(const char *path, Str bytes, mode_t mode, Error *err)
 
 int fs_write_file(const char *path, Str bytes, mode_t mode, Error *err)
 {
-    auto_free char *temporary = mem_printf("%s.%d.%lx.tmp", path, (int)getpid(), (unsigned long)random());
+    auto_free char *temporary =
+        mem_printf("%s.%d.%lx.tmp", path, (int)getpid(), (unsigned long)random());
     if (write_synced(temporary, bytes, mode, err) < 0) {
         (void)unlink(temporary);
         return -1;

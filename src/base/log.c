@@ -20,7 +20,8 @@ void log_setup(LogLevel lowest, bool as_json)
     json_form = as_json;
 }
 
-/* A quoted string with control bytes escaped; also what keeps a value from forging a second line. */
+/* A quoted string with control bytes escaped; also what keeps a value from forging a second line.
+ */
 static void add_quoted(Buf *line, const char *text)
 {
     buf_addc(line, '"');

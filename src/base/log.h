@@ -1,5 +1,5 @@
-/* Log lines: an event name and values, as JSON or as text. Only the outer layers log above debug. Ids always, payloads
-   and secrets never. */
+/* Log lines: an event name and values, as JSON or as text. Only the outer layers log above debug.
+   Ids always, payloads and secrets never. */
 #ifndef HAWK_BASE_LOG_H
 #define HAWK_BASE_LOG_H
 
@@ -25,7 +25,8 @@ void log_setup(LogLevel lowest, bool as_json);
 /* Writes one line; pairs may be NULL when n is 0. Thread-safe. */
 void log_write(LogLevel level, const char *event, const LogPair *pairs, size_t n);
 
-#define LOG_PAIRS_(...) ((const LogPair[]){__VA_ARGS__}), sizeof((const LogPair[]){__VA_ARGS__}) / sizeof(LogPair)
+#define LOG_PAIRS_(...)                                                                            \
+    ((const LogPair[]){__VA_ARGS__}), sizeof((const LogPair[]){__VA_ARGS__}) / sizeof(LogPair)
 #define log_debug(event, ...) log_write(LOG_DEBUG, event, LOG_PAIRS_(__VA_ARGS__))
 #define log_info(event, ...) log_write(LOG_INFO, event, LOG_PAIRS_(__VA_ARGS__))
 #define log_warn(event, ...) log_write(LOG_WARN, event, LOG_PAIRS_(__VA_ARGS__))

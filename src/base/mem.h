@@ -10,7 +10,8 @@ void *mem_alloc(size_t size) HAWK_MUST_USE;
 /* Returns n zeroed items of size bytes; the multiplication is checked. */
 void *mem_array(size_t n, size_t size) HAWK_MUST_USE;
 
-/* Resizes p (or allocates when NULL) to n items of size bytes; bytes beyond the old size are not zeroed. */
+/* Resizes p (or allocates when NULL) to n items of size bytes; bytes beyond the old size are not
+ * zeroed. */
 void *mem_resize(void *p, size_t n, size_t size) HAWK_MUST_USE;
 
 /* Copies a C string or n bytes (with a NUL behind them); the caller frees. NULL gives NULL. */

@@ -31,7 +31,8 @@ Secret *secret_new(Str text)
 
 Secret *secret_random(size_t n_bytes)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t n_chars = (n_bytes * 8 + 5) / 6;
     Secret *secret = with_room(n_chars);
     random_bytes(secret->text, n_chars);
@@ -55,7 +56,8 @@ Str secret_reveal(const Secret *secret)
 
 bool secret_eq(const Secret *secret, Str other)
 {
-    /* Always walks the secret's own length, so only that length, never the content, can be timed. */
+    /* Always walks the secret's own length, so only that length, never the content, can be timed.
+     */
     unsigned char difference = secret->n == other.n ? 0 : 1;
     for (size_t i = 0; i < secret->n; i++)
         difference |= (unsigned char)(secret->text[i] ^ (i < other.n ? other.p[i] : 0));

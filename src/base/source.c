@@ -54,8 +54,10 @@ int source_open_file(const char *path, Source **ret, Error *err)
     if (!S_ISREG(st.st_mode))
         return error_set(err, ERR_BAD_DATA, "%s is not a regular file", path);
     FileSource *file = mem_alloc(sizeof(*file));
-    file->base = (Source){
-        .read_at = file_read_at, .close = file_close, .size = (uint64_t)st.st_size, .name = mem_strdup(path)};
+    file->base = (Source){.read_at = file_read_at,
+                          .close = file_close,
+                          .size = (uint64_t)st.st_size,
+                          .name = mem_strdup(path)};
     file->fd = TAKE_FD(fd);
     *ret = &file->base;
     return 0;
@@ -64,8 +66,8 @@ int source_open_file(const char *path, Source **ret, Error *err)
 Source *source_of_bytes(Str bytes, const char *name)
 {
     BytesSource *source = mem_alloc(sizeof(*source));
-    source->base =
-        (Source){.read_at = bytes_read_at, .close = bytes_close, .size = bytes.n, .name = mem_strdup(name)};
+    source->base = (Source){
+        .read_at = bytes_read_at, .close = bytes_close, .size = bytes.n, .name = mem_strdup(name)};
     source->bytes = bytes;
     return &source->base;
 }
@@ -73,7 +75,8 @@ Source *source_of_bytes(Str bytes, const char *name)
 int source_read_at(Source *source, uint64_t offset, void *data, size_t n, Error *err)
 {
     if (n > source->size || offset > source->size - n)
-        return error_set(err, ERR_BAD_DATA, "%s: %zu bytes wanted at offset %llu, the file has %llu", source->name, n,
+        return error_set(err, ERR_BAD_DATA,
+                         "%s: %zu bytes wanted at offset %llu, the file has %llu", source->name, n,
                          (unsigned long long)offset, (unsigned long long)source->size);
     if (n == 0)
         return 0;

@@ -10,7 +10,8 @@
 
 typedef struct Source Source;
 struct Source {
-    /* Reads exactly n bytes at offset; offset + n is within size. Safe to call from several threads at once. */
+    /* Reads exactly n bytes at offset; offset + n is within size. Safe to call from several threads
+     * at once. */
     int (*read_at)(Source *source, uint64_t offset, void *data, size_t n, Error *err);
     void (*close)(Source *source);
     uint64_t size;
@@ -24,6 +25,7 @@ Source *source_of_bytes(Str bytes, const char *name) HAWK_MUST_USE;
 /* Reads exactly n bytes at offset; ERR_BAD_DATA when they are not all there. */
 int source_read_at(Source *source, uint64_t offset, void *data, size_t n, Error *err) HAWK_MUST_USE;
 
+/* Closes and frees; NULL is fine. */
 void source_close(Source *source);
 
 HAWK_DEFINE_AUTO(Source, source, source_close)

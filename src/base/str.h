@@ -1,4 +1,5 @@
-/* Str: a view (pointer and length) into bytes that someone else keeps. Not NUL-terminated unless said. */
+/* Str: a view (pointer and length) into bytes that someone else keeps. Not NUL-terminated unless
+ * said. */
 #ifndef HAWK_BASE_STR_H
 #define HAWK_BASE_STR_H
 
@@ -31,6 +32,7 @@ bool str_eq_nocase(Str a, Str b);
 /* Byte order comparison as memcmp, shorter first. */
 int str_cmp(Str a, Str b);
 
+/* Whether the first or last bytes are these. */
 bool str_starts(Str s, Str prefix);
 bool str_ends(Str s, Str suffix);
 
@@ -45,11 +47,12 @@ Str str_slice(Str s, size_t from, size_t to);
 /* Without ASCII white space at both ends. */
 Str str_trim(Str s);
 
-/* Cuts *rest at the first sep: returns the part before it and moves *rest behind it. false when *rest is used up
-   (rest->p NULL); an empty input yields one empty part. */
+/* Cuts *rest at the first sep: returns the part before it and moves *rest behind it. false when
+   *rest is used up (rest->p NULL); an empty input yields one empty part. */
 bool str_split(Str *rest, char sep, Str *ret);
 
-/* Parse a whole decimal number within [min, max]; -1 when it is anything else. No sign but '-', no spaces. */
+/* Parse a whole decimal number within [min, max]; -1 when it is anything else. No sign but '-', no
+ * spaces. */
 int str_to_i64(Str s, int64_t min, int64_t max, int64_t *ret) HAWK_MUST_USE;
 
 /* Parse a whole finite decimal floating-point number; -1 when it is anything else. */
@@ -58,8 +61,8 @@ int str_to_double(Str s, double *ret) HAWK_MUST_USE;
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(Str s);
 
-/* Number of edits (insert, delete, replace, swap of neighbours) between two short names; for did-you-mean. Names
-   over 64 bytes count as 64 edits apart. */
+/* Number of edits (insert, delete, replace, swap of neighbours) between two short names; for
+   did-you-mean. Names over 64 bytes count as 64 edits apart. */
 size_t str_distance(Str a, Str b);
 
 #endif

@@ -21,13 +21,15 @@ typedef struct JsonOut {
 /* Starts a document at the end of buf, which the caller keeps. */
 void json_out_init(JsonOut *out, Buf *buf, int indent);
 
+/* Open and close "{" and "["; a key comes before each value of an object. */
 void json_out_object(JsonOut *out); /* "{" */
 void json_out_array(JsonOut *out);  /* "[" */
 void json_out_end_object(JsonOut *out);
 void json_out_end_array(JsonOut *out);
 void json_out_key(JsonOut *out, Str key);
 
-/* Values. A string that is not UTF-8 has its bad bytes replaced by U+FFFD; a non-finite number becomes null. */
+/* Values. A string that is not UTF-8 has its bad bytes replaced by U+FFFD; a non-finite number
+ * becomes null. */
 void json_out_null(JsonOut *out);
 void json_out_bool(JsonOut *out, bool value);
 void json_out_int(JsonOut *out, int64_t value);

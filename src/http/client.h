@@ -1,4 +1,5 @@
-/* HTTP client over libcurl: pooled connections, TLS verified, ceilings and deadlines on everything. */
+/* HTTP client over libcurl: pooled connections, TLS verified, ceilings and deadlines on everything.
+ */
 #ifndef HAWK_HTTP_CLIENT_H
 #define HAWK_HTTP_CLIENT_H
 
@@ -23,23 +24,26 @@ typedef struct HttpCall {
     Str body;            /* sent when body.p is not NULL */
     int timeout_ms;      /* for the whole call; 0: no limit (streams) */
     int idle_timeout_ms; /* without a byte; 0: 60 s */
-    bool keep_redirects; /* answer 3xx as they are instead of following up to 5 of the same origin */
-    /* Gets the body of a 2xx answer as it comes, instead of reply->body; return -1 (with an error) to stop. */
+    bool
+        keep_redirects; /* answer 3xx as they are instead of following up to 5 of the same origin */
+    /* Gets the body of a 2xx answer as it comes, instead of reply->body; return -1 (with an error)
+     * to stop. */
     int (*sink)(void *context, Str bytes, Error *err);
     void *sink_context;
 } HttpCall;
 
 typedef struct HttpReply {
     int status;
-    Buf body;         /* maximum set by the caller through http_reply_init */
+    Buf body; /* maximum set by the caller through http_reply_init */
     Buf content_type;
     Buf etag;
     Buf location;
     Buf retry_after;
-    Buf next_link;    /* target of Link: <...>; rel="next" */
+    Buf next_link; /* target of Link: <...>; rel="next" */
     Buf date;
 } HttpReply;
 
+/* Prepares an empty reply; afterwards http_reply_release gives its memory back. */
 void http_reply_init(HttpReply *reply, size_t body_max);
 void http_reply_release(HttpReply *reply);
 #define auto_http_reply HAWK_CLEANUP(http_reply_release)
@@ -48,9 +52,10 @@ void http_reply_release(HttpReply *reply);
 HttpClient *http_client_new(void) HAWK_MUST_USE;
 void http_client_free(HttpClient *client);
 
-/* Sends and waits. Any status is a success here; failing to get one is ERR_UNREACHABLE, ERR_TIMEOUT or
-   ERR_BAD_DATA (body over its maximum). */
-int http_client_send(HttpClient *client, const HttpCall *call, HttpReply *reply, Error *err) HAWK_MUST_USE;
+/* Sends and waits. Any status is a success here; failing to get one is ERR_UNREACHABLE, ERR_TIMEOUT
+   or ERR_BAD_DATA (body over its maximum). */
+int http_client_send(HttpClient *client, const HttpCall *call, HttpReply *reply,
+                     Error *err) HAWK_MUST_USE;
 
 HAWK_DEFINE_AUTO(HttpClient, http_client, http_client_free)
 #define auto_http_client HAWK_CLEANUP(http_client_cleanup_)

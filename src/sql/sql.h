@@ -1,7 +1,8 @@
 /* Sql: one face for SQLite and PostgreSQL. Knows no table but its own record of migrations.
 
-   Statements use $1, $2, ... for values, which are always bound. A transaction belongs to one thread; a Sql may be used
-   by many. In SQLite write transactions queue up behind one another (BEGIN IMMEDIATE); readers do not wait. */
+   Statements use $1, $2, ... for values, which are always bound. A transaction belongs to one
+   thread; a Sql may be used by many. In SQLite write transactions queue up behind one another
+   (BEGIN IMMEDIATE); readers do not wait. */
 #ifndef HAWK_SQL_SQL_H
 #define HAWK_SQL_SQL_H
 
@@ -17,7 +18,13 @@ typedef struct SqlRows SqlRows;
 
 typedef enum SqlDialect { SQL_SQLITE, SQL_POSTGRES } SqlDialect;
 
-typedef enum SqlType { SQL_TYPE_NULL, SQL_TYPE_INT, SQL_TYPE_REAL, SQL_TYPE_TEXT, SQL_TYPE_BLOB } SqlType;
+typedef enum SqlType {
+    SQL_TYPE_NULL,
+    SQL_TYPE_INT,
+    SQL_TYPE_REAL,
+    SQL_TYPE_TEXT,
+    SQL_TYPE_BLOB
+} SqlType;
 typedef struct SqlValue {
     SqlType type;
     int64_t integer;
@@ -32,16 +39,18 @@ typedef struct SqlValue {
 #define SQL_TEXTZ(s) sql_text_value(str_of(s))
 #define SQL_BLOB(s) ((SqlValue){.type = SQL_TYPE_BLOB, .text = (s)})
 /* The values of a statement: SQL_ARGS(SQL_INT(1), SQL_TEXT(name)), or SQL_NO_ARGS. */
-#define SQL_ARGS(...) ((const SqlValue[]){__VA_ARGS__}), sizeof((const SqlValue[]){__VA_ARGS__}) / sizeof(SqlValue)
+#define SQL_ARGS(...)                                                                              \
+    ((const SqlValue[]){__VA_ARGS__}), sizeof((const SqlValue[]){__VA_ARGS__}) / sizeof(SqlValue)
 #define SQL_NO_ARGS NULL, (size_t)0
 
+/* Text, or NULL when there is none. */
 static inline SqlValue sql_text_value(Str s)
 {
     return s.p ? (SqlValue){.type = SQL_TYPE_TEXT, .text = s} : SQL_NULL;
 }
 
-/* Opens "sqlite:/path/to/file" (made 0600 when missing; WAL, synchronous=FULL, foreign keys on) or a "postgresql://"
-   URL. n_connections bounds the pool. */
+/* Opens "sqlite:/path/to/file" (made 0600 when missing; WAL, synchronous=FULL, foreign keys on) or
+   a "postgresql://" URL. n_connections bounds the pool. */
 int sql_open(const char *url, size_t n_connections, Sql **ret, Error *err) HAWK_MUST_USE;
 void sql_close(Sql *sql);
 SqlDialect sql_dialect(const Sql *sql);
@@ -53,12 +62,13 @@ typedef struct SqlMigration {
     const Embedded *postgres;
 } SqlMigration;
 
-/* Applies what is missing, each step in a transaction of its own. ERR_CONFLICT when the database is newer than this
-   program knows, naming both versions. */
-int sql_migrate(Sql *sql, const char *component, const SqlMigration *migrations, size_t n, Error *err) HAWK_MUST_USE;
+/* Applies what is missing, each step in a transaction of its own. ERR_CONFLICT when the database is
+   newer than this program knows, naming both versions. */
+int sql_migrate(Sql *sql, const char *component, const SqlMigration *migrations, size_t n,
+                Error *err) HAWK_MUST_USE;
 
-/* Begins a transaction: SQL_READ sees one consistent state, SQL_WRITE may change it. Waits up to 30 s for a
-   connection or the write lock, then ERR_BUSY. */
+/* Begins a transaction: SQL_READ sees one consistent state, SQL_WRITE may change it. Waits up to 30
+   s for a connection or the write lock, then ERR_BUSY. */
 typedef enum SqlMode { SQL_READ, SQL_WRITE } SqlMode;
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
@@ -66,20 +76,22 @@ int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err) HAWK_MUST_USE;
 int sql_commit(SqlTx *take_tx, Error *err) HAWK_MUST_USE;
 void sql_rollback(SqlTx *take_tx); /* NULL is fine */
 
-/* Runs a statement that returns no rows; ret_changed may be NULL. Constraint violations are ERR_CONFLICT, a full disk
-   ERR_NO_SPACE, a lost server ERR_UNREACHABLE. */
-int sql_exec(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, int64_t *ret_changed, Error *err)
-    HAWK_MUST_USE;
+/* Runs a statement that returns no rows; ret_changed may be NULL. Constraint violations are
+   ERR_CONFLICT, a full disk ERR_NO_SPACE, a lost server ERR_UNREACHABLE. */
+int sql_exec(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args,
+             int64_t *ret_changed, Error *err) HAWK_MUST_USE;
 
-/* Runs a query; rows are fetched as they are asked for. The caller frees the rows before the transaction ends. */
-int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, SqlRows **ret, Error *err)
-    HAWK_MUST_USE;
+/* Runs a query; rows are fetched as they are asked for. The caller frees the rows before the
+ * transaction ends. */
+int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, SqlRows **ret,
+              Error *err) HAWK_MUST_USE;
 
 /* 1 when there is a row, 0 at the end, -1 on failure. */
 int sql_rows_next(SqlRows *rows, Error *err) HAWK_MUST_USE;
 void sql_rows_free(SqlRows *rows);
 
-/* Columns of the row, from 0; views live until the next row. Text of NULL is STR_NONE, numbers of NULL are 0. */
+/* Columns of the row, from 0; views live until the next row. Text of NULL is STR_NONE, numbers of
+ * NULL are 0. */
 bool sql_rows_is_null(const SqlRows *rows, int column);
 Str sql_rows_text(const SqlRows *rows, int column);
 int64_t sql_rows_int(const SqlRows *rows, int column);

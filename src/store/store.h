@@ -24,8 +24,9 @@ typedef struct StoreStat {
 int store_open(const char *url, Store **ret, Error *err) HAWK_MUST_USE;
 void store_close(Store *store);
 
-/* Whether a key is well-formed: parts of printable bytes other than '\\', none empty, "." or "..", none ending in the
-   temporary suffix. Every other function refuses a key that is not, with ERR_USAGE. */
+/* Whether a key is well-formed: parts of printable bytes other than '\\', none empty, "." or "..",
+   none ending in the temporary suffix. Every other function refuses a key that is not, with
+   ERR_USAGE. */
 bool store_key_is_valid(Str key);
 
 /* ERR_NOT_FOUND when the object is not there. */
@@ -33,23 +34,26 @@ int store_stat(Store *store, const char *key, StoreStat *ret, Error *err) HAWK_M
 int store_get(Store *store, const char *key, Buf *ret, Error *err) HAWK_MUST_USE;
 int store_source(Store *store, const char *key, Source **ret, Error *err) HAWK_MUST_USE;
 
-/* Replaces the object in one step, durable when it returns. With only_new it fails with ERR_CONFLICT if it exists. */
+/* Replaces the object in one step, durable when it returns. With only_new it fails with
+ * ERR_CONFLICT if it exists. */
 int store_put(Store *store, const char *key, Str bytes, bool only_new, Error *err) HAWK_MUST_USE;
 
 /* Deletes one object or all below a prefix; what is not there is no error. */
 int store_delete(Store *store, const char *key, Error *err) HAWK_MUST_USE;
 int store_delete_prefix(Store *store, const char *prefix, Error *err) HAWK_MUST_USE;
 
-/* Calls each() for the objects below prefix in key order; recursive or only those directly below. A return of -1 from
-   each() (with an error) stops it. */
+/* Calls each() for the objects below prefix in key order; recursive or only those directly below. A
+   return of -1 from each() (with an error) stops it. */
 typedef int StoreEach(void *context, const char *key, const StoreStat *stat, Error *err);
-int store_list(Store *store, const char *prefix, bool recursive, StoreEach *each, void *context, Error *err)
-    HAWK_MUST_USE;
+int store_list(Store *store, const char *prefix, bool recursive, StoreEach *each, void *context,
+               Error *err) HAWK_MUST_USE;
 
-/* The local path of a key when the store is a folder, else NULL; the caller frees. For sendfile and watching. */
+/* The local path of a key when the store is a folder, else NULL; the caller frees. For sendfile and
+ * watching. */
 char *store_local_path(const Store *store, const char *key) HAWK_MUST_USE;
 
-/* The address of a key as users see it ("/folder/evals/x.eval", "s3://bucket/..."); the caller frees. */
+/* The address of a key as users see it ("/folder/evals/x.eval", "s3://bucket/..."); the caller
+ * frees. */
 char *store_location(const Store *store, const char *key) HAWK_MUST_USE;
 
 HAWK_DEFINE_AUTO(Store, store, store_close)

@@ -1,4 +1,5 @@
-/* Runs a fuzz target over the files of a folder, so that every test run replays the corpus without clang. */
+/* Runs a fuzz target over the files of a folder, so that every test run replays the corpus without
+ * clang. */
 
 #include <dirent.h>
 #include <stdint.h>
