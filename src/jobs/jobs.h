@@ -1,0 +1,167 @@
+/* Jobs: the life of every job. The database is the truth; runners are brought in line with it, also
+   after this program was killed at any moment. All functions may be called from any thread; they do
+   disk and SQL work, so never from an event loop. */
+#ifndef HAWK_JOBS_JOBS_H
+#define HAWK_JOBS_JOBS_H
+
+#include <stdbool.h>
+
+#include "access/caller.h"
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "codec/json.h"
+#include "jobs/executor.h"
+#include "jobs/job.h"
+#include "sql/sql.h"
+#include "store/store.h"
+
+typedef struct Jobs Jobs;
+
+/* One log of a job and how its import goes. */
+typedef struct JobsImport {
+    const char *location;
+    const char *status; /* "pending", "importing", "success", "failed" */
+    const char *error;  /* or NULL */
+} JobsImport;
+
+typedef struct JobsImports {
+    int64_t total;
+    int64_t pending;
+    int64_t importing;
+    int64_t success;
+    int64_t failed;
+    int64_t n_samples; /* rows in the warehouse */
+    const JobsImport *logs;
+    size_t n_logs;
+} JobsImports;
+
+/* Functions of whoever opens Jobs, called on any thread without a lock held; each may be NULL. */
+typedef struct JobsHooks {
+    void *context;
+    /* Fills the imports of a job from the warehouse. */
+    int (*imports)(void *context, Arena *arena, const char *job_id, JobsImports *ret, Error *err);
+    /* A job has come to its end: its logs will not change any more. */
+    void (*ended)(void *context, const char *job_id);
+} JobsHooks;
+
+/* Borrowed things must outlive the Jobs. */
+typedef struct JobsOptions {
+    Sql *sql;
+    Store *store;
+    Executor *executor;
+    JobsHooks hooks;
+    int max_running;    /* jobs that have their turn at the same time; 0: 4 */
+    int cancel_ms;      /* from "end" to "end now" for a deleted job; 0: 30 s */
+    const char *server; /* name of this installation for provider fields; NULL: "local" */
+} JobsOptions;
+
+/* Brings the schema up to date and reads what there is. */
+int jobs_open(const JobsOptions *options, Jobs **ret, Error *err) HAWK_MUST_USE;
+
+/* Takes over or ends what an earlier server left, then starts the controller. */
+int jobs_start(Jobs *jobs, Error *err) HAWK_MUST_USE;
+
+/* Stops the controller and frees; runners go on. NULL is fine. */
+void jobs_close(Jobs *jobs);
+
+/* What is asked for. The config has been checked (jobspec); it is kept as it is. */
+typedef struct JobsRequest {
+    JobType type;
+    const Json *config; /* NULL: resume job_id with its saved config */
+    const char *job_id; /* not NULL: resume in place; must agree with the config's own id */
+    JobPriority priority;
+    const ExecutorSecret *secrets;
+    size_t n_secrets;
+    bool log_dir_allow_dirty;
+} JobsRequest;
+
+typedef struct JobsSubmitted {
+    const char *job_id;
+    const char *const *warnings;
+    size_t n_warnings;
+} JobsSubmitted;
+
+/* Stores the job and starts its runner; answers only when both will survive a crash. Strings of ret
+   are in the arena. Failures carry a code of jobs_problem. */
+int jobs_submit(Jobs *jobs, const Caller *caller, const JobsRequest *request, Arena *arena,
+                JobsSubmitted *ret, Error *err) HAWK_MUST_USE;
+
+typedef enum JobsStop { JOBS_STOP_SCORE, JOBS_STOP_ERROR } JobsStop;
+
+/* Asks a running job to end its samples (one, when sample_uuid is not NULL) and score them or mark
+   them as errors. A job that has not begun its samples is ended. A job that is over is left alone.
+ */
+int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const char *sample_uuid,
+              JobsStop action, Error *err) HAWK_MUST_USE;
+
+/* Ends the job, within deadlines, and marks it as deleted; its logs stay. Returns when the mark is
+ * durable. */
+int jobs_delete(Jobs *jobs, const Caller *caller, const char *job_id, Error *err) HAWK_MUST_USE;
+
+/* Reads a job; ERR_NOT_FOUND "Job not found." when there is none. Does not ask whether anyone may
+ * see it. */
+int jobs_get(Jobs *jobs, Arena *arena, const char *job_id, Job *ret, Error *err) HAWK_MUST_USE;
+
+/* The job if the caller may read it: ERR_NOT_FOUND or ERR_DENIED. */
+int jobs_get_for(Jobs *jobs, const Caller *caller, Arena *arena, const char *job_id, Job *ret,
+                 Error *err) HAWK_MUST_USE;
+
+/* Which jobs: views that are STR_NONE do not filter. */
+typedef struct JobsQuery {
+    Str search; /* words that must all occur in id or creator */
+    Str created_by;
+    Str status;   /* a JobStatus name of status.h */
+    int64_t page; /* from 1 */
+    int64_t limit;
+} JobsQuery;
+
+/* One line of a list. */
+typedef struct JobsItem {
+    Job job;
+    const char *status; /* as status.h names it */
+} JobsItem;
+
+typedef struct JobsCount {
+    const char *status;
+    int64_t n;
+} JobsCount;
+
+typedef struct JobsList {
+    JobsItem *items;
+    size_t n;
+    int64_t total;
+    JobsCount *counts; /* per status, of all that match but for the status itself */
+    size_t n_counts;
+} JobsList;
+
+/* Newest first, only what the caller may read, in the arena. */
+int jobs_list(Jobs *jobs, const Caller *caller, const JobsQuery *query, Arena *arena, JobsList *ret,
+              Error *err) HAWK_MUST_USE;
+
+/* Jobs that are not over, and how many of those have their turn. */
+void jobs_load(Jobs *jobs, size_t *ret_live, size_t *ret_running);
+
+/* Calls changed() after every change of a job (any job when job_id is NULL), on the controller's or
+   the changing thread; it must be quick and call nothing of Jobs. Ends with jobs_unwatch, after
+   which no call is running. */
+typedef struct JobsWatch JobsWatch;
+typedef void JobsChanged(void *context, const char *job_id);
+JobsWatch *jobs_watch(Jobs *jobs, const char *job_id, JobsChanged *changed,
+                      void *context) HAWK_MUST_USE;
+void jobs_unwatch(Jobs *jobs, JobsWatch *take_watch);
+
+/* Title and HTTP status of the problem document for an error's code; NULL for codes that are not of
+ * jobs. */
+typedef struct JobsProblem {
+    const char *code; /* "job.exists" */
+    int status;
+    const char *title; /* "Job already exists" */
+} JobsProblem;
+const JobsProblem *jobs_problem(const char *code);
+
+HAWK_DEFINE_AUTO(Jobs, jobs, jobs_close)
+#define auto_jobs HAWK_CLEANUP(jobs_cleanup_)
+
+#endif
