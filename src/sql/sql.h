@@ -52,8 +52,11 @@ static inline SqlValue sql_text_value(Str s)
 /* Opens "sqlite:/path/to/file" (made 0600 when missing; WAL, synchronous=FULL, foreign keys on) or
    a "postgresql://" URL. n_connections bounds the pool. */
 int sql_open(const char *url, size_t n_connections, Sql **ret, Error *err) HAWK_MUST_USE;
-void sql_close(Sql *sql);
+void sql_close(Sql *sql); /* every transaction has ended */
 SqlDialect sql_dialect(const Sql *sql);
+
+/* How long waits for a connection or the write lock may take, from now on; 30 s unless set. */
+void sql_set_wait_ms(Sql *sql, int wait_ms);
 
 /* One numbered step of a component's schema, for each dialect. */
 typedef struct SqlMigration {

@@ -1,0 +1,419 @@
+/* The pool of connections, transactions and migrations, over whatever driver the URL names.
+
+   A write transaction takes the writer's place before it takes a connection, so that writers who
+   wait never keep readers from a connection. */
+
+#include "sql/sql.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sql/sql_priv.h"
+
+enum { WAIT_MS = 30 * 1000 };
+
+static const SqlDriver *const drivers[] = {
+    &sql_driver_sqlite,
+};
+
+struct Sql {
+    const SqlDriver *driver;
+    char *url;
+    int wait_ms;
+    size_t n_max;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    SqlConn **idle;
+    size_t n_idle;
+    size_t n_open; /* idle and in use, connections being made included */
+    bool has_writer;
+};
+
+struct SqlTx {
+    Sql *sql;
+    SqlConn *conn;
+    SqlMode mode;
+    bool has_failed;
+    size_t n_rows_open;
+};
+
+static struct timespec deadline_in(int ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+static int take_writer(Sql *sql, const struct timespec *deadline, Error *err)
+{
+    int result = 0;
+    pthread_mutex_lock(&sql->lock);
+    while (sql->has_writer && result == 0)
+        result = pthread_cond_timedwait(&sql->changed, &sql->lock, deadline);
+    bool taken = !sql->has_writer;
+    if (taken)
+        sql->has_writer = true;
+    pthread_mutex_unlock(&sql->lock);
+    if (!taken)
+        return error_set(err, ERR_BUSY, "another write to the database took over %d ms",
+                         sql->wait_ms);
+    return 0;
+}
+
+static void leave_writer(Sql *sql)
+{
+    pthread_mutex_lock(&sql->lock);
+    sql->has_writer = false;
+    pthread_cond_broadcast(&sql->changed);
+    pthread_mutex_unlock(&sql->lock);
+}
+
+static void put_conn(Sql *sql, SqlConn *conn)
+{
+    if (conn && conn->is_broken) {
+        sql->driver->disconnect(conn);
+        conn = NULL;
+    }
+    pthread_mutex_lock(&sql->lock);
+    if (conn)
+        sql->idle[sql->n_idle++] = conn;
+    else
+        sql->n_open--;
+    pthread_cond_broadcast(&sql->changed);
+    pthread_mutex_unlock(&sql->lock);
+}
+
+/* Takes an idle connection or makes one; waits when the pool is used up. */
+static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, Error *err)
+{
+    int result = 0;
+    SqlConn *conn = NULL;
+    pthread_mutex_lock(&sql->lock);
+    while (sql->n_idle == 0 && sql->n_open == sql->n_max && result == 0)
+        result = pthread_cond_timedwait(&sql->changed, &sql->lock, deadline);
+    bool may_connect = false;
+    if (sql->n_idle > 0) {
+        conn = sql->idle[--sql->n_idle];
+    } else if (sql->n_open < sql->n_max) {
+        sql->n_open++;
+        may_connect = true;
+    }
+    pthread_mutex_unlock(&sql->lock);
+    if (!conn && !may_connect)
+        return error_set(err, ERR_BUSY, "all %zu connections to the database were in use for %d ms",
+                         sql->n_max, sql->wait_ms);
+    if (!conn && sql->driver->connect(sql->url, sql->wait_ms, &conn, err) < 0) {
+        put_conn(sql, NULL);
+        return -1;
+    }
+    *ret = conn;
+    return 0;
+}
+
+/* Takes a connection and begins; a connection that turns out to have been lost while idle is
+ * replaced once. */
+static int begin_on_conn(Sql *sql, SqlMode mode, SqlConn **ret, Error *err)
+{
+    struct timespec deadline = deadline_in(sql->wait_ms);
+    for (int attempt = 0;; attempt++) {
+        SqlConn *conn = NULL;
+        if (take_conn(sql, &deadline, &conn, err) < 0)
+            return -1;
+        if (sql->driver->begin(conn, mode, sql->wait_ms, err) == 0) {
+            *ret = conn;
+            return 0;
+        }
+        bool was_lost = conn->is_broken;
+        put_conn(sql, conn);
+        if (!was_lost || attempt > 0)
+            return -1;
+        error_reset(err);
+    }
+}
+
+int sql_open(const char *url, size_t n_connections, Sql **ret, Error *err)
+{
+    const SqlDriver *driver = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
+        if (str_starts(str_of(url), str_of(drivers[i]->scheme)))
+            driver = drivers[i];
+    if (!driver) {
+        (void)error_set(err, ERR_USAGE, "the database address is of no known kind");
+        return error_fix(err, "use sqlite:/path/to/file or postgresql://user@host/name");
+    }
+    auto_sql Sql *sql = mem_alloc(sizeof(*sql));
+    sql->driver = driver;
+    sql->url = mem_strdup(url);
+    sql->wait_ms = WAIT_MS;
+    sql->n_max = n_connections ? n_connections : 1;
+    sql->idle = mem_array(sql->n_max, sizeof(SqlConn *));
+    pthread_mutex_init(&sql->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&sql->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+
+    struct timespec deadline = deadline_in(sql->wait_ms);
+    SqlConn *first = NULL;
+    if (take_conn(sql, &deadline, &first, err) < 0)
+        return -1;
+    put_conn(sql, first);
+    *ret = TAKE(sql);
+    return 0;
+}
+
+void sql_close(Sql *sql)
+{
+    if (!sql)
+        return;
+    assert(sql->n_idle == sql->n_open); /* every transaction has ended */
+    for (size_t i = 0; i < sql->n_idle; i++)
+        sql->driver->disconnect(sql->idle[i]);
+    pthread_cond_destroy(&sql->changed);
+    pthread_mutex_destroy(&sql->lock);
+    free(sql->idle);
+    free(sql->url);
+    free(sql);
+}
+
+SqlDialect sql_dialect(const Sql *sql)
+{
+    return sql->driver->dialect;
+}
+
+int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
+{
+    bool is_lone_writer = mode == SQL_WRITE && sql->driver->has_one_writer;
+    struct timespec deadline = deadline_in(sql->wait_ms);
+    if (is_lone_writer && take_writer(sql, &deadline, err) < 0)
+        return -1;
+    SqlConn *conn = NULL;
+    if (begin_on_conn(sql, mode, &conn, err) < 0) {
+        if (is_lone_writer)
+            leave_writer(sql);
+        return -1;
+    }
+    SqlTx *tx = mem_alloc(sizeof(*tx));
+    *tx = (SqlTx){.sql = sql, .conn = conn, .mode = mode};
+    *ret = tx;
+    return 0;
+}
+
+void sql_set_wait_ms(Sql *sql, int wait_ms)
+{
+    sql->wait_ms = wait_ms;
+}
+
+/* Gives back the connection and the writer's place. */
+static void end_tx(SqlTx *tx)
+{
+    Sql *sql = tx->sql;
+    put_conn(sql, tx->conn);
+    if (tx->mode == SQL_WRITE && sql->driver->has_one_writer)
+        leave_writer(sql);
+    free(tx);
+}
+
+void sql_rollback(SqlTx *take_tx)
+{
+    if (!take_tx)
+        return;
+    assert(take_tx->n_rows_open == 0);
+    take_tx->sql->driver->rollback(take_tx->conn);
+    end_tx(take_tx);
+}
+
+/* A statement after a failed one would run outside the transaction in SQLite and be refused by
+ * PostgreSQL. */
+static int check_usable(const SqlTx *tx, Error *err)
+{
+    if (tx->has_failed)
+        return error_set(err, ERR_INTERNAL,
+                         "the transaction has failed and can only be rolled back");
+    return 0;
+}
+
+int sql_commit(SqlTx *take_tx, Error *err)
+{
+    assert(take_tx->n_rows_open == 0);
+    if (check_usable(take_tx, err) < 0) {
+        sql_rollback(take_tx);
+        return -1;
+    }
+    if (take_tx->sql->driver->commit(take_tx->conn, err) < 0) {
+        sql_rollback(take_tx);
+        return -1;
+    }
+    end_tx(take_tx);
+    return 0;
+}
+
+int sql_exec(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args,
+             int64_t *ret_changed, Error *err)
+{
+    if (check_usable(tx, err) < 0)
+        return -1;
+    int64_t changed = 0;
+    if (tx->sql->driver->exec(tx->conn, statement, args, n_args, &changed, err) < 0) {
+        tx->has_failed = true;
+        return -1;
+    }
+    if (ret_changed)
+        *ret_changed = changed;
+    return 0;
+}
+
+int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, SqlRows **ret,
+              Error *err)
+{
+    if (check_usable(tx, err) < 0)
+        return -1;
+    SqlRows *rows = NULL;
+    if (tx->sql->driver->query(tx->conn, statement, args, n_args, &rows, err) < 0) {
+        tx->has_failed = true;
+        return -1;
+    }
+    rows->driver = tx->sql->driver;
+    rows->tx = tx;
+    tx->n_rows_open++;
+    *ret = rows;
+    return 0;
+}
+
+int sql_rows_next(SqlRows *rows, Error *err)
+{
+    int result = rows->driver->rows_next(rows, err);
+    if (result < 0)
+        rows->tx->has_failed = true;
+    return result;
+}
+
+void sql_rows_free(SqlRows *rows)
+{
+    if (!rows)
+        return;
+    rows->tx->n_rows_open--;
+    rows->driver->rows_free(rows);
+}
+
+bool sql_rows_is_null(const SqlRows *rows, int column)
+{
+    return rows->driver->rows_is_null(rows, column);
+}
+
+Str sql_rows_text(const SqlRows *rows, int column)
+{
+    return rows->driver->rows_text(rows, column);
+}
+
+int64_t sql_rows_int(const SqlRows *rows, int column)
+{
+    return rows->driver->rows_int(rows, column);
+}
+
+double sql_rows_real(const SqlRows *rows, int column)
+{
+    return rows->driver->rows_real(rows, column);
+}
+
+int sql_rows_n_columns(const SqlRows *rows)
+{
+    return rows->driver->rows_n_columns(rows);
+}
+
+const char *sql_rows_name(const SqlRows *rows, int column)
+{
+    return rows->driver->rows_name(rows, column);
+}
+
+/* clang-format off */
+static const char *const make_version_table[] = {
+    [SQL_SQLITE]   = "CREATE TABLE IF NOT EXISTS schema_version (component TEXT NOT NULL, "
+                     "number INTEGER NOT NULL, applied_at INTEGER NOT NULL, "
+                     "PRIMARY KEY (component, number)) STRICT",
+    [SQL_POSTGRES] = "CREATE TABLE IF NOT EXISTS schema_version (component text NOT NULL, "
+                     "number bigint NOT NULL, applied_at bigint NOT NULL, "
+                     "PRIMARY KEY (component, number))",
+};
+/* clang-format on */
+
+/* Begins a write transaction in which nobody else migrates; returns the version that the database
+ * has. */
+static int begin_migration(Sql *sql, const char *component, SqlTx **ret, int64_t *ret_number,
+                           Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    if (sql_begin(sql, SQL_WRITE, &tx, err) < 0)
+        return -1;
+    const char *lock = sql->driver->lock_for_migrations;
+    if (lock && sql->driver->script(tx->conn, lock, err) < 0)
+        return -1;
+    if (sql_exec(tx, make_version_table[sql->driver->dialect], SQL_NO_ARGS, NULL, err) < 0)
+        return -1;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_query(tx, "SELECT coalesce(max(number), 0) FROM schema_version WHERE component = $1",
+                  SQL_ARGS(SQL_TEXTZ(component)), &rows, err) < 0)
+        return -1;
+    if (sql_rows_next(rows, err) < 0)
+        return -1;
+    *ret_number = sql_rows_int(rows, 0);
+    *ret = TAKE(tx);
+    return 0;
+}
+
+/* Applies the step behind the database's version; *ret_done when there was none left. */
+static int migrate_one(Sql *sql, const char *component, const SqlMigration *migrations, size_t n,
+                       bool *ret_done, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    int64_t number = 0;
+    if (begin_migration(sql, component, &tx, &number, err) < 0)
+        return -1;
+    if (number > (int64_t)n) {
+        (void)error_set(err, ERR_CONFLICT,
+                        "the database has version %lld of its %s tables, this program knows %zu",
+                        (long long)number, component, n);
+        return error_fix(err, "use a newer hawk, or another data folder or database");
+    }
+    if (number == (int64_t)n) {
+        *ret_done = true;
+        return sql_commit(TAKE(tx), err);
+    }
+    const SqlMigration *step = &migrations[number];
+    assert(step->number == number + 1);
+    const Embedded *script = sql->driver->dialect == SQL_SQLITE ? step->sqlite : step->postgres;
+    if (!script)
+        return error_set(err, ERR_UNSUPPORTED,
+                         "version %d of the %s tables is not written for this database",
+                         step->number, component);
+    if (sql->driver->script(tx->conn, (const char *)script->data, err) < 0)
+        return -1;
+    if (sql_exec(tx,
+                 "INSERT INTO schema_version (component, number, applied_at) VALUES ($1, $2, $3)",
+                 SQL_ARGS(SQL_TEXTZ(component), SQL_INT(step->number), SQL_INT(clock_now_us())),
+                 NULL, err) < 0)
+        return -1;
+    return sql_commit(TAKE(tx), err);
+}
+
+int sql_migrate(Sql *sql, const char *component, const SqlMigration *migrations, size_t n,
+                Error *err)
+{
+    for (bool is_done = false; !is_done;)
+        if (migrate_one(sql, component, migrations, n, &is_done, err) < 0)
+            return error_wrap(err, "cannot bring the %s tables up to date", component);
+    return 0;
+}
