@@ -1,0 +1,98 @@
+/* Queries: the reading routes below /meta, answered from the warehouse as JSON documents. What the
+   caller may not see does not exist, but for single samples, where the answer is ERR_DENIED. */
+#ifndef HAWK_WAREHOUSE_QUERIES_H
+#define HAWK_WAREHOUSE_QUERIES_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "codec/json_out.h"
+#include "sql/sql.h"
+
+/* Whose eyes: all of an eval's model groups must be among `groups`. A zeroed value sees nothing. */
+typedef struct QueriesAccess {
+    bool sees_all;
+    const char *const *groups;
+    size_t n_groups;
+} QueriesAccess;
+
+/* Pages are counted from 1; ERR_USAGE when page or limit is out of range. */
+typedef struct QueriesPage {
+    int64_t page;
+    int64_t limit; /* 1..500 */
+} QueriesPage;
+
+/* EvalSetsResponse, newest first. The words of search must all occur in id, task or creator. */
+int queries_eval_sets(Sql *sql, const QueriesAccess *access, QueriesPage page, Str search,
+                      JsonOut *out, Error *err) HAWK_MUST_USE;
+
+/* EvalsResponse of one eval set, newest first. */
+int queries_evals(Sql *sql, const QueriesAccess *access, QueriesPage page, Str eval_set_id,
+                  JsonOut *out, Error *err) HAWK_MUST_USE;
+
+/* Which samples. Views that are STR_NONE do not filter. */
+typedef struct QueriesSamples {
+    QueriesPage page;
+    Str eval_set_id;
+    Str search; /* words that must all occur in sample, task, eval, set, location or model */
+    const Str *statuses; /* any of these */
+    size_t n_statuses;
+    Str scorer; /* the scorer that score_min, score_max, score_value and sorting by score look at */
+    bool has_score_min;
+    bool has_score_max;
+    double score_min;
+    double score_max;
+    Str sort_by;    /* STR_NONE: completed_at */
+    Str sort_order; /* "asc" or "desc"; STR_NONE: desc; unknown values come last either way */
+    Str model;
+    Str created_by;
+    Str task_name;
+    Str task_version;
+    bool has_completed_after;
+    bool has_completed_before;
+    int64_t completed_after_us;
+    int64_t completed_before_us;
+} QueriesSamples;
+
+/* SamplesResponse. ERR_USAGE for a column that cannot be sorted by, an unknown status, a score that
+   is not finite, an inverted range. */
+int queries_samples(Sql *sql, const QueriesAccess *access, const QueriesSamples *filter,
+                    JsonOut *out, Error *err) HAWK_MUST_USE;
+
+/* SampleMetaResponse and SampleScoresResponse. ERR_NOT_FOUND "Sample not found" or ERR_DENIED. */
+int queries_sample(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out,
+                   Error *err) HAWK_MUST_USE;
+int queries_sample_scores(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out,
+                          Error *err) HAWK_MUST_USE;
+
+/* Where a sample is, in the arena. Fails as queries_sample. */
+typedef struct QueriesPlace {
+    const char *eval_set_id;
+    const char *log_key; /* key of the log in the store */
+    const char *id;
+    int64_t epoch;
+} QueriesPlace;
+int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena, QueriesPlace *ret,
+                  Error *err) HAWK_MUST_USE;
+
+/* What has become of the logs of an eval set, in the arena; for a set without any, zeros. Asks no
+   access: the caller does. */
+typedef struct QueriesImport {
+    const char *location;
+    const char *status; /* "pending", "importing", "success", "failed" */
+    const char *error;  /* or NULL */
+} QueriesImport;
+typedef struct QueriesImports {
+    int64_t n_pending; /* logs still being written */
+    int64_t n_importing;
+    int64_t n_success;
+    int64_t n_failed;
+    int64_t n_samples;
+    QueriesImport *logs;
+    size_t n_logs;
+} QueriesImports;
+int queries_imports(Sql *sql, Str eval_set_id, Arena *arena, QueriesImports *ret,
+                    Error *err) HAWK_MUST_USE;
+
+#endif
