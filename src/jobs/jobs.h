@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "base/secret.h"
 #include "base/str.h"
-#include "codec/json.h"
 #include "jobs/executor.h"
 #include "jobs/job.h"
+#include "jobspec/jobspec.h"
 #include "sql/sql.h"
 #include "store/store.h"
 
@@ -66,11 +66,11 @@ int jobs_start(Jobs *jobs, Error *err) HAWK_MUST_USE;
 /* Stops the controller and frees; runners go on. NULL is fine. */
 void jobs_close(Jobs *jobs);
 
-/* What is asked for. The config has been checked (jobspec); it is kept as it is. */
+/* What is asked for. */
 typedef struct JobsRequest {
     JobType type;
-    const Json *config; /* NULL: resume job_id with its saved config */
-    const char *job_id; /* not NULL: resume in place; must agree with the config's own id */
+    const Jobspec *spec; /* as checked; NULL: resume job_id with its saved config */
+    const char *job_id;  /* not NULL: resume in place; must agree with the config's own id */
     JobPriority priority;
     const ExecutorSecret *secrets;
     size_t n_secrets;
