@@ -7,7 +7,8 @@
 #include "base/buf.h"
 #include "codec/json.h"
 
-enum { JSON_OUT_DEPTH_MAX = 120 };
+/* Deeper than any reader's ceiling, so that what was read can be written inside something else. */
+enum { JSON_OUT_DEPTH_MAX = 1200 };
 
 /* Open record; only these functions touch it. */
 typedef struct JsonOut {

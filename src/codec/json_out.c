@@ -1,0 +1,301 @@
+/* The streaming writer. */
+
+#include "codec/json_out.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "codec/json_lex.h"
+
+static void newline(JsonOut *out)
+{
+    if (out->indent == 0)
+        return;
+    buf_addc(out->buf, '\n');
+    for (int i = 0; i < out->depth * out->indent; i++)
+        buf_addc(out->buf, ' ');
+}
+
+/* What stands between the last thing written and the next item. */
+static void before_item(JsonOut *out)
+{
+    if (out->after_key) {
+        out->after_key = false;
+        return;
+    }
+    if (out->depth == 0)
+        return;
+    if (out->has_items[out->depth])
+        buf_addc(out->buf, ',');
+    out->has_items[out->depth] = true;
+    newline(out);
+}
+
+static void open_container(JsonOut *out, char bracket)
+{
+    before_item(out);
+    assert(out->depth < JSON_OUT_DEPTH_MAX);
+    buf_addc(out->buf, bracket);
+    out->has_items[++out->depth] = false;
+}
+
+static void close_container(JsonOut *out, char bracket)
+{
+    assert(out->depth > 0 && !out->after_key);
+    bool has_items = out->has_items[out->depth--];
+    if (has_items)
+        newline(out);
+    buf_addc(out->buf, bracket);
+}
+
+void json_out_init(JsonOut *out, Buf *buf, int indent)
+{
+    out->buf = buf;
+    out->indent = indent;
+    out->depth = 0;
+    out->has_items[0] = false;
+    out->after_key = false;
+}
+
+void json_out_object(JsonOut *out)
+{
+    open_container(out, '{');
+}
+
+void json_out_array(JsonOut *out)
+{
+    open_container(out, '[');
+}
+
+void json_out_end_object(JsonOut *out)
+{
+    close_container(out, '}');
+}
+
+void json_out_end_array(JsonOut *out)
+{
+    close_container(out, ']');
+}
+
+static void add_escaped(Buf *buf, unsigned char c)
+{
+    static const char shorts[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    if (c == '"' || c == '\\') {
+        buf_addc(buf, '\\');
+        buf_addc(buf, (char)c);
+    } else if (c < sizeof(shorts) && shorts[c]) {
+        buf_addc(buf, '\\');
+        buf_addc(buf, shorts[c]);
+    } else {
+        buf_printf(buf, "\\u%04x", c);
+    }
+}
+
+static bool needs_escape(unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* Adds bytes that are valid UTF-8. */
+static void add_body(Buf *buf, Str s)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!needs_escape((unsigned char)s.p[i]))
+            continue;
+        buf_add(buf, s.p + from, i - from);
+        add_escaped(buf, (unsigned char)s.p[i]);
+        from = i + 1;
+    }
+    if (from < s.n)
+        buf_add(buf, s.p + from, s.n - from);
+}
+
+static void add_string(Buf *buf, Str s)
+{
+    buf_addc(buf, '"');
+    while (s.n > 0) {
+        size_t good = json_lex_utf8(s);
+        add_body(buf, str_slice(s, 0, good));
+        if (good == s.n)
+            break;
+        buf_addz(buf, "\xEF\xBF\xBD");
+        s = str_slice(s, good + 1, s.n);
+    }
+    buf_addc(buf, '"');
+}
+
+void json_out_key(JsonOut *out, Str key)
+{
+    assert(out->depth > 0 && !out->after_key);
+    before_item(out);
+    add_string(out->buf, key);
+    buf_addz(out->buf, out->indent ? ": " : ":");
+    out->after_key = true;
+}
+
+void json_out_raw(JsonOut *out, Str json)
+{
+    before_item(out);
+    buf_add_str(out->buf, json);
+}
+
+void json_out_null(JsonOut *out)
+{
+    json_out_raw(out, STR("null"));
+}
+
+void json_out_bool(JsonOut *out, bool value)
+{
+    json_out_raw(out, value ? STR("true") : STR("false"));
+}
+
+void json_out_int(JsonOut *out, int64_t value)
+{
+    before_item(out);
+    buf_add_i64(out->buf, value);
+}
+
+void json_out_real(JsonOut *out, double value)
+{
+    if (!isfinite(value)) {
+        json_out_null(out);
+        return;
+    }
+    char text[40];
+    /* 15 digits are always kept, but by the smallest numbers, which have fewer. */
+    for (int precision = fabs(value) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
+        (void)snprintf(text, sizeof(text), "%.*g", precision, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    json_out_raw(out, str_of(text));
+    if (!strpbrk(text, ".e"))
+        buf_addz(out->buf, ".0");
+}
+
+void json_out_str(JsonOut *out, Str s)
+{
+    if (!s.p) {
+        json_out_null(out);
+        return;
+    }
+    before_item(out);
+    add_string(out->buf, s);
+}
+
+void json_out_time(JsonOut *out, int64_t instant_us)
+{
+    before_item(out);
+    buf_addc(out->buf, '"');
+    clock_add(out->buf, instant_us);
+    buf_addc(out->buf, '"');
+}
+
+static void out_number(JsonOut *out, const Json *node)
+{
+    if (json_lex_is_number(node->text))
+        json_out_raw(out, node->text);
+    else if (node->type == JSON_INT)
+        json_out_int(out, node->integer);
+    else
+        json_out_real(out, node->real);
+}
+
+static void out_object(JsonOut *out, const Json *node)
+{
+    json_out_object(out);
+    for (const Json *child = node->first; child; child = child->next) {
+        json_out_key(out, child->key);
+        json_out_node(out, child);
+    }
+    json_out_end_object(out);
+}
+
+static void out_array(JsonOut *out, const Json *node)
+{
+    json_out_array(out);
+    for (const Json *child = node->first; child; child = child->next)
+        json_out_node(out, child);
+    json_out_end_array(out);
+}
+
+void json_out_node(JsonOut *out, const Json *node)
+{
+    if (json_is_null(node)) {
+        json_out_null(out);
+        return;
+    }
+    switch (node->type) {
+    case JSON_NULL: break;
+    case JSON_BOOL: json_out_bool(out, node->boolean); break;
+    case JSON_INT:
+    case JSON_REAL: out_number(out, node); break;
+    case JSON_STRING: json_out_str(out, node->text.p ? node->text : STR("")); break;
+    case JSON_ARRAY: out_array(out, node); break;
+    case JSON_OBJECT: out_object(out, node); break;
+    }
+}
+
+void json_out_kv_null(JsonOut *out, const char *key)
+{
+    json_out_key(out, str_of(key));
+    json_out_null(out);
+}
+
+void json_out_kv_bool(JsonOut *out, const char *key, bool value)
+{
+    json_out_key(out, str_of(key));
+    json_out_bool(out, value);
+}
+
+void json_out_kv_int(JsonOut *out, const char *key, int64_t value)
+{
+    json_out_key(out, str_of(key));
+    json_out_int(out, value);
+}
+
+void json_out_kv_real(JsonOut *out, const char *key, double value)
+{
+    json_out_key(out, str_of(key));
+    json_out_real(out, value);
+}
+
+void json_out_kv_str(JsonOut *out, const char *key, Str s)
+{
+    json_out_key(out, str_of(key));
+    json_out_str(out, s);
+}
+
+void json_out_kvz(JsonOut *out, const char *key, const char *s)
+{
+    json_out_kv_str(out, key, str_of(s));
+}
+
+void json_out_kv_time(JsonOut *out, const char *key, int64_t instant_us)
+{
+    json_out_key(out, str_of(key));
+    json_out_time(out, instant_us);
+}
+
+void json_out_kv_node(JsonOut *out, const char *key, const Json *node)
+{
+    json_out_key(out, str_of(key));
+    json_out_node(out, node);
+}
+
+void json_out_kv_object(JsonOut *out, const char *key)
+{
+    json_out_key(out, str_of(key));
+    json_out_object(out);
+}
+
+void json_out_kv_array(JsonOut *out, const char *key)
+{
+    json_out_key(out, str_of(key));
+    json_out_array(out);
+}
