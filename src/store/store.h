@@ -38,12 +38,14 @@ int store_source(Store *store, const char *key, Source **ret, Error *err) HAWK_M
  * ERR_CONFLICT if it exists. */
 int store_put(Store *store, const char *key, Str bytes, bool only_new, Error *err) HAWK_MUST_USE;
 
-/* Deletes one object or all below a prefix; what is not there is no error. */
+/* Deletes one object, or all below a prefix; what is not there is no error. A prefix names a
+   folder, with or without
+   '/' at its end: "evals/a" does not mean "evals/ab". */
 int store_delete(Store *store, const char *key, Error *err) HAWK_MUST_USE;
 int store_delete_prefix(Store *store, const char *prefix, Error *err) HAWK_MUST_USE;
 
-/* Calls each() for the objects below prefix in key order; recursive or only those directly below. A
-   return of -1 from each() (with an error) stops it. */
+/* Calls each() for the objects below prefix ("" for all) in key order; recursive or only those
+   directly below. A return of -1 from each() (with an error) stops it. */
 typedef int StoreEach(void *context, const char *key, const StoreStat *stat, Error *err);
 int store_list(Store *store, const char *prefix, bool recursive, StoreEach *each, void *context,
                Error *err) HAWK_MUST_USE;

@@ -1,0 +1,33 @@
+/* What a kind of store provides to store.c, which has checked every key and prefix. */
+#ifndef HAWK_STORE_STORE_PRIV_H
+#define HAWK_STORE_STORE_PRIV_H
+
+#include "store/store.h"
+
+typedef struct StoreKind {
+    const char *scheme; /* what its URLs begin with */
+    int (*open)(const char *url, Store **ret, Error *err);
+    void (*close)(Store *store);
+    int (*stat)(Store *store, const char *key, StoreStat *ret, Error *err);
+    int (*get)(Store *store, const char *key, Buf *ret, Error *err);
+    int (*source)(Store *store, const char *key, Source **ret, Error *err);
+    int (*put)(Store *store, const char *key, Str bytes, bool only_new, Error *err);
+    int (*remove)(Store *store, const char *key, Error *err);
+    int (*remove_prefix)(Store *store, const char *prefix, Error *err); /* without '/' at the end */
+    int (*list)(Store *store, const char *prefix, bool recursive, StoreEach *each, void *context,
+                Error *err);
+    char *(*local_path)(const Store *store, const char *key);
+    char *(*location)(const Store *store, const char *key);
+} StoreKind;
+
+/* First member of every kind's store. */
+struct Store {
+    const StoreKind *kind;
+};
+
+/* Names that end so are half-written objects and are never shown. */
+#define STORE_TEMPORARY ".hawk-tmp"
+
+extern const StoreKind store_kind_file;
+
+#endif
