@@ -20,10 +20,13 @@ typedef enum WatcherOutcome {
 /* Functions of whoever starts the watcher, called on its thread. */
 typedef struct WatcherHooks {
     void *context;
-    /* Brings in one log; quick when it is up to date. A failure that may pass (ERR_BUSY, ERR_IO,
-       ERR_NO_SPACE, ERR_TIMEOUT, ERR_UNREACHABLE) is tried again a few times, any other only when
-       the log changes. */
+    /* Brings in one log, or forgets it when it is gone; quick when it is up to date. A failure that
+       may pass (ERR_BUSY, ERR_IO, ERR_NO_SPACE, ERR_TIMEOUT, ERR_UNREACHABLE) is tried again a few
+       times, any other only when the log changes. */
     int (*import)(void *context, const char *key, WatcherOutcome *ret, Error *err);
+    /* Called before all logs are looked at, to forget those that are no longer there. May be NULL.
+     */
+    int (*forget)(void *context, Error *err);
     /* After an import that changed something or failed, and when files of an eval set came or went;
        key is NULL unless it is about one log. May be NULL. */
     void (*changed)(void *context, const char *eval_set_id, const char *key);

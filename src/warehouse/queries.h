@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "codec/json_out.h"
 #include "sql/sql.h"
+#include "store/store.h"
 
 /* Whose eyes: all of an eval's model groups must be among `groups`. A zeroed value sees nothing. */
 typedef struct QueriesAccess {
@@ -76,23 +77,25 @@ typedef struct QueriesPlace {
 int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena, QueriesPlace *ret,
                   Error *err) HAWK_MUST_USE;
 
-/* What has become of the logs of an eval set, in the arena; for a set without any, zeros. Asks no
-   access: the caller does. */
+/* What has become of the logs of an eval set, in the arena; for a set without any, zeros. A log in
+   the store whose bytes the warehouse has not seen counts as importing. Asks no access: the caller
+   does. */
 typedef struct QueriesImport {
     const char *location;
-    const char *status; /* "pending", "importing", "success", "failed" */
+    const char *status; /* "pending" (still being written), "importing", "success", "failed" */
     const char *error;  /* or NULL */
 } QueriesImport;
 typedef struct QueriesImports {
-    int64_t n_pending; /* logs still being written */
+    int64_t n_pending;
     int64_t n_importing;
     int64_t n_success;
     int64_t n_failed;
     int64_t n_samples;
-    QueriesImport *logs;
+    QueriesImport *logs; /* at most QUERIES_IMPORTS_MAX */
     size_t n_logs;
 } QueriesImports;
-int queries_imports(Sql *sql, Str eval_set_id, Arena *arena, QueriesImports *ret,
+enum { QUERIES_IMPORTS_MAX = 10000 };
+int queries_imports(Sql *sql, Store *store, Str eval_set_id, Arena *arena, QueriesImports *ret,
                     Error *err) HAWK_MUST_USE;
 
 #endif
