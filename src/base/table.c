@@ -1,0 +1,149 @@
+/* Tables as text. */
+
+#include "base/table.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/term.h"
+
+enum { CELL_MAX = 64 * 1024 };
+
+struct Table {
+    const char *const *names;
+    size_t n_columns;
+    char **cells; /* n_cells, row after row */
+    size_t n_cells;
+    size_t cap;
+};
+
+Table *table_new(const char *const *names, size_t n_columns)
+{
+    Table *table = mem_alloc(sizeof(*table));
+    table->names = names;
+    table->n_columns = n_columns;
+    return table;
+}
+
+void table_free(Table *table)
+{
+    if (!table)
+        return;
+    for (size_t i = 0; i < table->n_cells; i++)
+        free(table->cells[i]);
+    free(table->cells);
+    free(table);
+}
+
+void table_add(Table *table, Str cell)
+{
+    auto_buf Buf text = BUF_INIT(CELL_MAX);
+    term_add_line(&text, cell);
+    if (table->n_cells == table->cap) {
+        table->cap = table->cap ? table->cap * 2 : 64;
+        table->cells = mem_resize(table->cells, table->cap, sizeof(*table->cells));
+    }
+    table->cells[table->n_cells++] = buf_take(&text);
+}
+
+void table_addz(Table *table, const char *cell)
+{
+    table_add(table, str_of(cell));
+}
+
+void table_add_i64(Table *table, int64_t number)
+{
+    table_printf(table, "%lld", (long long)number);
+}
+
+void table_printf(Table *table, const char *fmt, ...)
+{
+    auto_buf Buf text = BUF_INIT(CELL_MAX);
+    va_list args;
+    va_start(args, fmt);
+    buf_vprintf(&text, fmt, args);
+    va_end(args);
+    table_add(table, buf_str(&text));
+}
+
+size_t table_rows(const Table *table)
+{
+    return (table->n_cells + table->n_columns - 1) / table->n_columns;
+}
+
+/* A column of which every filled cell is a number. */
+static bool is_numeric(const Table *table, size_t column)
+{
+    bool any = false;
+    for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+        double number = 0;
+        Str cell = str_of(table->cells[i]);
+        if (cell.n == 0)
+            continue;
+        if (str_to_double(cell, &number) < 0)
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+static size_t column_width(const Table *table, size_t column)
+{
+    size_t width = term_width(str_of(table->names[column]));
+    for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+        size_t w = term_width(str_of(table->cells[i]));
+        if (w > width)
+            width = w;
+    }
+    return width;
+}
+
+static void add_n(Buf *ret, char c, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        buf_addc(ret, c);
+}
+
+/* No spaces at the end of a line: they would wrap in a narrow terminal. */
+static void end_line(Buf *ret)
+{
+    while (ret->len && ret->data[ret->len - 1] == ' ')
+        buf_truncate(ret, ret->len - 1);
+    buf_addc(ret, '\n');
+}
+
+static void add_row(const Table *table, char *const *cells, size_t n, const size_t *widths,
+                    const bool *right, Buf *ret)
+{
+    for (size_t c = 0; c < table->n_columns; c++) {
+        Str cell = c < n ? str_of(cells ? cells[c] : table->names[c]) : STR_NONE;
+        size_t pad = widths[c] - term_width(cell);
+        add_n(ret, ' ', c ? 2 : 0);
+        add_n(ret, ' ', right[c] ? pad : 0);
+        buf_add_str(ret, cell);
+        add_n(ret, ' ', right[c] ? 0 : pad);
+    }
+    end_line(ret);
+}
+
+void table_write(const Table *table, Buf *ret)
+{
+    auto_free size_t *widths = mem_array(table->n_columns, sizeof(*widths));
+    auto_free bool *right = mem_array(table->n_columns, sizeof(*right));
+    for (size_t c = 0; c < table->n_columns; c++) {
+        widths[c] = column_width(table, c);
+        right[c] = is_numeric(table, c);
+    }
+    add_row(table, NULL, table->n_columns, widths, right, ret);
+    for (size_t c = 0; c < table->n_columns; c++) {
+        add_n(ret, ' ', c ? 2 : 0);
+        add_n(ret, '-', widths[c]);
+    }
+    buf_addc(ret, '\n');
+    for (size_t i = 0; i < table->n_cells; i += table->n_columns) {
+        size_t left = table->n_cells - i;
+        add_row(table, table->cells + i, left < table->n_columns ? left : table->n_columns, widths,
+                right, ret);
+    }
+}
