@@ -1,0 +1,58 @@
+/* Api: the connection of a command to the server.
+
+   The server is the one that HAWK_API_URL names (environment, ./.env, ~/.config/hawk-cli/env, in
+   this order), else the local one of the data folder, which is started in the background when none
+   runs. */
+#ifndef HAWK_CLI_API_H
+#define HAWK_CLI_API_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "cli/command.h"
+#include "codec/json.h"
+
+/* Finds the server, starts it when it is the local one and the Cli allows it. */
+int api_open(Cli *cli, Api **ret, Error *err) HAWK_MUST_USE;
+void api_close(Api *api);
+
+/* Without a trailing slash. */
+const char *api_url(const Api *api);
+
+/* Whether the server is this machine's own, found through the data folder. */
+bool api_is_local(const Api *api);
+
+/* A request; path begins with '/', and whatever in it comes from a user was put there with
+ * api_add_segment or api_add_query. */
+typedef struct ApiCall {
+    const char *method; /* NULL: GET */
+    const char *path;
+    Str body;       /* JSON; STR_NONE: none */
+    size_t max;     /* bytes of an answer; 0: API_ANSWER_MAX */
+    int timeout_ms; /* 0: API_TIMEOUT_MS; -1: none */
+    const char *if_none_match;
+    int (*sink)(void *context, Str bytes, Error *err);
+    void *sink_context;
+} ApiCall;
+
+enum { API_ANSWER_MAX = 64 << 20, API_TIMEOUT_MS = 300000 };
+
+/* Sends; a 2xx answer (or 304 with if_none_match) is success, its body is appended to `body` when
+   that is not NULL. Any other becomes an error: kind from the status, message, code and fix from
+   the problem document. */
+int api_send(Api *api, const ApiCall *call, Buf *body, int *ret_status, Error *err) HAWK_MUST_USE;
+
+/* GET, and the answer as a tree in the Cli's arena. */
+int api_get(Api *api, const char *path, Json **ret, Error *err) HAWK_MUST_USE;
+
+/* Reads an answer's JSON, NaN allowed, into a tree in an arena. */
+int api_parse(Arena *arena, Str text, Json **ret, Error *err) HAWK_MUST_USE;
+
+/* Append one path segment, or "?name=value" / "&name=value", percent-encoded; a NULL value adds
+ * nothing. */
+void api_add_segment(Buf *path, Str segment);
+void api_add_query(Buf *path, const char *name, const char *value);
+
+#endif
