@@ -30,7 +30,7 @@ typedef struct Json Json;
 struct Json {
     JsonType type;
     int line;   /* 1-based; 0 when the node was not read from a text */
-    int column; /* 1-based, in bytes */
+    int column; /* 1-based; in bytes, in YAML in characters */
     Str key;
     int key_line;
     int key_column;
