@@ -1,0 +1,41 @@
+/* The insides of an archive, for zip.c (directory) and zip_member.c (decompression). */
+#ifndef HAWK_CODEC_ZIP_PRIV_H
+#define HAWK_CODEC_ZIP_PRIV_H
+
+#include "codec/zip.h"
+
+struct Zip {
+    Source *source;
+    uint64_t tail_offset; /* where the bytes kept from the first read begin */
+    char *tail;
+    size_t tail_size;
+    char *directory;   /* NULL when the directory lies in the tail */
+    ZipEntry *entries; /* in the directory's order, shadowed ones left out */
+    size_t n_entries;
+    uint32_t *by_name;  /* indexes of entries, sorted by name */
+    uint64_t data_size; /* members lie below this offset: where the directory begins */
+};
+
+/* Reads n bytes at offset, from the kept tail when they are in it. */
+int zip_bytes(const Zip *zip, uint64_t offset, void *data, size_t n, Error *err) HAWK_MUST_USE;
+
+/* ERR_BAD_DATA (or kind) "<source>: member <name> at byte N: <text>". */
+int zip_fail(const Zip *zip, const ZipEntry *entry, ErrorKind kind, const char *text, Error *err);
+
+static inline uint16_t zip_u16(const char *p)
+{
+    const unsigned char *b = (const unsigned char *)p;
+    return (uint16_t)(b[0] | b[1] << 8);
+}
+
+static inline uint32_t zip_u32(const char *p)
+{
+    return zip_u16(p) | (uint32_t)zip_u16(p + 2) << 16;
+}
+
+static inline uint64_t zip_u64(const char *p)
+{
+    return zip_u32(p) | (uint64_t)zip_u32(p + 4) << 32;
+}
+
+#endif
