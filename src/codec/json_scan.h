@@ -50,6 +50,7 @@ typedef struct JsonScan {
     const char *expected; /* set by the first failure, which is at p */
     size_t depth;
     bool allow_nan;
+    bool is_wide;  /* this machine has AVX2 */
     bool is_due;   /* a value comes next */
     bool is_first; /* nothing of the innermost container has been read yet */
     uint64_t is_object[JSON_SCAN_DEPTH_MAX / 64]; /* one bit per level */
@@ -78,12 +79,16 @@ bool json_scan_leave(JsonScan *scan);
  * NULL. */
 bool json_scan_skip(JsonScan *scan, Str *ret_raw);
 
-/* 0, or -1 with ERR_BAD_DATA "byte N: expected ..." when the scan has failed. */
+/* 0, or -1 with ERR_BAD_DATA "byte N: expected ..." (N counts from 0) when the scan has failed. */
 int json_scan_check(const JsonScan *scan, Error *err) HAWK_MUST_USE;
 
-/* As json_scan_check; also fails unless the one value has been read or left and only white space
- * follows. */
+/* Passes over all that has not been read, checks that nothing but white space follows, and reports
+ * as json_scan_check. */
 int json_scan_end(JsonScan *scan, Error *err) HAWK_MUST_USE;
+
+/* From here on without the special instructions of this machine; the results are the same. For
+ * tests. */
+void json_scan_use_plain(JsonScan *scan);
 
 /* Checks a whole text. */
 int json_scan_valid(Str text, bool allow_nan, Error *err) HAWK_MUST_USE;
