@@ -21,6 +21,10 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wlogical-op -Wduplicated-cond -Wduplicated-branches)
 endif()
 
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wno-double-promotion) # the C library's NAN and INFINITY are floats
+endif()
+
 # The same bytes from the same sources, wherever they lie.
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -fmacro-prefix-map=${CMAKE_SOURCE_DIR}=.)
 add_link_options(-Wl,--build-id=sha1)

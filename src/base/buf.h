@@ -35,7 +35,7 @@ void buf_addz(Buf *buf, const char *s);
 void buf_addc(Buf *buf, char c);
 void buf_add_i64(Buf *buf, int64_t value);
 void buf_printf(Buf *buf, const char *fmt, ...) HAWK_PRINTF(2, 3);
-void buf_vprintf(Buf *buf, const char *fmt, va_list args);
+void buf_vprintf(Buf *buf, const char *fmt, va_list args) HAWK_PRINTF(2, 0);
 
 /* Makes room for n more bytes and returns where they go, or NULL past the maximum; then buf_grew(n)
  * counts them. */

@@ -38,6 +38,7 @@ static const KindRow kinds[] = {
 };
 /* clang-format on */
 
+HAWK_PRINTF(1, 0)
 static char *format(const char *fmt, va_list args)
 {
     char *text = NULL;

@@ -52,6 +52,7 @@ int cli_put(Cli *cli, Str bytes, Error *err)
     return 0;
 }
 
+HAWK_PRINTF(2, 0)
 static void say(const char *before, const char *fmt, va_list args)
 {
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
