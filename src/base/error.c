@@ -56,7 +56,8 @@ static ErrorKind kind_of_errno(int errnum)
     case EEXIST:
     case EADDRINUSE: return ERR_CONFLICT;
     case ENOSPC:
-    case EDQUOT: return ERR_NO_SPACE;
+    case EDQUOT:
+    case EFBIG: return ERR_NO_SPACE;
     case ETIMEDOUT: return ERR_TIMEOUT;
     case ECONNREFUSED:
     case ECONNRESET:

@@ -3,10 +3,10 @@
 #include "base/pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 typedef struct PoolItem {
     PoolTask *task;
@@ -63,15 +63,6 @@ static void *work(void *context)
     return NULL;
 }
 
-/* Signals that a thread brings upon itself stay unblocked, so that a crash is reported as one. */
-static void signals_of_others(sigset_t *ret)
-{
-    static const int of_a_crash[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    sigfillset(ret);
-    for (size_t i = 0; i < ARRAY_LEN(of_a_crash); i++)
-        sigdelset(ret, of_a_crash[i]);
-}
-
 int pool_start(size_t n_threads, size_t n_queued_max, Pool **ret, Error *err)
 {
     auto_pool Pool *pool = mem_alloc(sizeof(*pool));
@@ -79,18 +70,9 @@ int pool_start(size_t n_threads, size_t n_queued_max, Pool **ret, Error *err)
     pthread_cond_init(&pool->has_work, NULL);
     pool->n_queued_max = n_queued_max;
     pool->threads = mem_array(n_threads, sizeof(*pool->threads));
-    sigset_t others;
-    sigset_t before;
-    signals_of_others(&others);
-    int failure = 0;
-    pthread_sigmask(SIG_BLOCK, &others, &before);
-    while (failure == 0 && pool->n_threads < n_threads) {
-        failure = pthread_create(&pool->threads[pool->n_threads], NULL, work, pool);
-        pool->n_threads += failure == 0;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failure != 0)
-        return error_errno(err, failure, "cannot start a worker thread");
+    for (; pool->n_threads < n_threads; pool->n_threads++)
+        if (thread_start(&pool->threads[pool->n_threads], work, pool, err) < 0)
+            return -1;
     *ret = TAKE(pool);
     return 0;
 }

@@ -1,0 +1,140 @@
+/* What is wrong with the head of a request. The library below is lenient where leniency lets two
+   parties see two different requests in the same bytes (RFC 9112, sections 2.2, 3.2, 5.1 and 6.3);
+   whatever is doubtful is refused here and its connection closed. */
+
+#include "http/server_priv.h"
+
+typedef struct HeaderCount {
+    const HttpRequest *request;
+    size_t n_headers;
+    size_t n_bytes;
+    size_t n_host;
+    size_t n_length;
+    size_t n_encoding;
+    Str host;
+    Str length;
+    Str encoding;
+    bool is_malformed;
+} HeaderCount;
+
+/* tchar of RFC 9110, section 5.6.2. */
+static bool is_token(Str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_word && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+            return false;
+    }
+    return s.n > 0;
+}
+
+static bool has_control(Str s, unsigned char lowest)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if ((c < lowest && c != '\t') || c == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                    size_t name_size, const char *text, size_t text_size)
+{
+    (void)kind;
+    HeaderCount *count = cls;
+    Str key = {name, name_size};
+    Str value = str_trim((Str){text ? text : "", text ? text_size : 0});
+    count->n_headers++;
+    count->n_bytes += name_size + text_size + 4;
+    count->is_malformed |= !text || !is_token(key) || has_control(value, 0x20);
+    if (str_eq_nocase(key, STR("Host"))) {
+        count->n_host++;
+        count->host = value;
+    } else if (str_eq_nocase(key, STR("Content-Length"))) {
+        count->n_length++;
+        count->length = value;
+    } else if (str_eq_nocase(key, STR("Transfer-Encoding"))) {
+        count->n_encoding++;
+        count->encoding = value;
+    }
+    return MHD_YES;
+}
+
+static int refuse(Error *err, int status, const char *why)
+{
+    error_set(err, ERR_USAGE, "%s", why);
+    return status;
+}
+
+static int check_line(const HttpRequest *request, const char *version, Error *err)
+{
+    Str target = buf_str(&request->connection->uri);
+    if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
+        return refuse(err, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    if (!is_token(request->method))
+        return refuse(err, 400, "the method is not a token");
+    if (request->connection->uri.overflowed)
+        return refuse(err, 414, "the address is too long");
+    if (has_control(target, 0x21) || str_find(target, '\t') >= 0)
+        return refuse(err, 400, "the address has a space or a control character in it");
+    if (!str_starts(request->path, STR("/")) && !str_eqz(request->path, "*"))
+        return refuse(err, 400, "the address does not begin with a slash");
+    return 0;
+}
+
+/* Whether a length is digits and over the limit; not digits is -1. */
+static int length_over(Str length, size_t max)
+{
+    int64_t n = 0;
+    if (length.n == 0 || str_find(length, '-') >= 0)
+        return -1;
+    for (size_t i = 0; i < length.n; i++)
+        if (length.p[i] < '0' || length.p[i] > '9')
+            return -1;
+    return str_to_i64(length, 0, INT64_MAX, &n) < 0 || (uint64_t)n > max;
+}
+
+static int check_body(const HttpRequest *request, const HeaderCount *count, bool is_1_0, Error *err)
+{
+    if (count->n_length > 1)
+        return refuse(err, 400, "Content-Length is there more than once");
+    if (count->n_encoding > 1)
+        return refuse(err, 400, "Transfer-Encoding is there more than once");
+    if (count->n_length && count->n_encoding)
+        return refuse(err, 400, "Content-Length and Transfer-Encoding are both there");
+    if (count->n_encoding && is_1_0)
+        return refuse(err, 400, "HTTP/1.0 has no Transfer-Encoding");
+    if (count->n_encoding && !str_eq_nocase(count->encoding, STR("chunked")))
+        return refuse(err, 501, "the only Transfer-Encoding known here is chunked");
+    int over = count->n_length ? length_over(count->length, request->server->options.body_max) : 0;
+    if (over < 0)
+        return refuse(err, 400, "Content-Length is not a number");
+    if (over > 0) {
+        error_set(err, ERR_BAD_DATA, "the body is over the limit of %zu bytes",
+                  request->server->options.body_max);
+        return 413;
+    }
+    return 0;
+}
+
+int http_request_check(HttpRequest *request, const char *version, bool *ret_has_body, Error *err)
+{
+    HeaderCount count = {.request = request};
+    (void)MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, count_header, &count);
+    *ret_has_body = count.n_length > 0 || count.n_encoding > 0;
+    int status = check_line(request, version, err);
+    if (status)
+        return status;
+    bool is_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+    if (count.n_headers > HTTP_HEADERS_MAX || count.n_bytes > HTTP_HEADER_BYTES_MAX)
+        return refuse(err, 431, "the headers are over the limit of 100 lines and 32 KiB");
+    if (count.is_malformed)
+        return refuse(err, 400, "a header is malformed");
+    if (count.n_host > 1)
+        return refuse(err, 400, "Host is there more than once");
+    if ((count.n_host == 0 || count.host.n == 0) && !is_1_0)
+        return refuse(err, 400, "Host is missing");
+    return check_body(request, &count, is_1_0, err);
+}
