@@ -27,7 +27,7 @@ typedef struct Diagnostic {
     const char *fix; /* what to write instead, or NULL */
 } Diagnostic;
 
-enum { DIAGNOSTICS_MAX = 200 }; /* more are counted in n_dropped only */
+enum { DIAGNOSTICS_MAX = 100 }; /* more are only counted, in n_dropped; errors push warnings out */
 
 typedef struct Diagnostics {
     Arena *arena; /* borrowed */
@@ -48,8 +48,8 @@ void diagnostics_add(Diagnostics *list, const Diagnostic *item);
 void diagnostics_sort(Diagnostics *list, size_t from);
 
 /* Appends one line per item, "file:line:col: error: path: message; fix", and under it, when text
-   (of that file) is not empty, the line of the document with a mark under the column. Control bytes
-   are shown as '?'. */
+   (of that file) is not empty, the line of the document with a mark under the column. All is safe
+   for a terminal. */
 void diagnostics_format(const Diagnostics *list, Str text, Buf *ret);
 
 /* Writes a JSON array of {"severity","file","line","column","path","message","fix"}. */
