@@ -24,12 +24,17 @@ typedef struct HttpCall {
     Str body;            /* sent when body.p is not NULL */
     int timeout_ms;      /* for the whole call; 0: no limit (streams) */
     int idle_timeout_ms; /* without a byte; 0: 60 s */
-    bool
-        keep_redirects; /* answer 3xx as they are instead of following up to 5 of the same origin */
-    /* Gets the body of a 2xx answer as it comes, instead of reply->body; return -1 (with an error)
-     * to stop. */
+    /* Redirects to the same origin are followed, up to 5; others, or all with keep_redirects, are
+       answered as they are, so that no header goes to an origin that it was not meant for. */
+    bool keep_redirects;
+    bool accept_gzip; /* ask for gzip and undo it; limits hold for what comes out */
+    /* Gets the body of a 2xx answer as it comes, instead of reply->body; -1 (with an error) ends
+       the call. */
     int (*sink)(void *context, Str bytes, Error *err);
     void *sink_context;
+    /* Asked at least once a second; true ends the call with ERR_CANCELLED. */
+    bool (*is_cancelled)(void *context);
+    void *cancel_context;
 } HttpCall;
 
 typedef struct HttpReply {
