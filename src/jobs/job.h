@@ -50,10 +50,12 @@ typedef struct Job {
     int64_t failed_us;
 } Job;
 
+/* Whether a job may go from one state to the other; whether it is over in a state. */
 bool job_state_may(JobState from, JobState to);
 bool job_state_is_over(JobState state);
+
+/* "queued", ...; -1 when no state has this name. */
 const char *job_state_name(JobState state);
-/* -1 when no state has this name. */
 int job_state_of(Str name, JobState *ret) HAWK_MUST_USE;
 
 /* "eval-set", "scan"; "low", "medium", "high". The _of functions return -1 for other names. */
