@@ -36,8 +36,7 @@ typedef struct Job {
     size_t n_model_groups;
     const Str *secret_names; /* names only; the values are nowhere */
     size_t n_secret_names;
-    const char *config; /* the job's config as JSON text; NULL in lists */
-    int64_t attempt;    /* 1 for the first run, one more with every resume */
+    int64_t attempt; /* 1 for the first run, one more with every resume */
     bool launch_attempted;
     int64_t exit_code; /* of the runner in the last attempt; -1: not known */
     int64_t created_us;
