@@ -15,7 +15,7 @@
 /* One variable of a job's environment. */
 typedef struct ExecutorSecret {
     const char *name;
-    const Secret *value;
+    Secret *value;
 } ExecutorSecret;
 
 /* What to start. */

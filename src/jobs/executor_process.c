@@ -35,6 +35,14 @@ typedef struct Runner {
     bool is_child;
 } Runner;
 
+/* A runner that was seen in /proc before the first adoption. */
+typedef struct Found {
+    char job_id[EXECUTOR_ID_MAX];
+    int64_t attempt;
+    pid_t pid;
+    uint64_t start_ticks;
+} Found;
+
 typedef struct ProcessExecutor {
     Executor face; /* first, so that a pointer to one is a pointer to the other */
     char *jobs_dir;
@@ -46,6 +54,9 @@ typedef struct ProcessExecutor {
     pthread_mutex_t lock; /* of the table */
     Runner **runners;
     size_t n_runners;
+    Found *found; /* only until the first sweep */
+    size_t n_found;
+    bool has_found;
 } ProcessExecutor;
 
 static void lock_cleanup(pthread_mutex_t **lock)
@@ -300,21 +311,29 @@ static int grant(Executor *executor, const char *job_id, int64_t attempt, Error 
 
 /* ---- finding and looking ---- */
 
-typedef struct Wanted {
-    int64_t attempt;
-    pid_t pid;
-    uint64_t start_ticks;
-} Wanted;
-
-static void note_wanted(void *context, const ExecutorProcess *process)
+static void note_runner(void *context, const ExecutorProcess *process)
 {
-    Wanted *wanted = context;
+    ProcessExecutor *self = context;
     uint64_t ticks = 0;
-    if (process->is_runner && process->attempt == wanted->attempt &&
-        process_start_ticks(process->pid, &ticks) == 0) {
-        wanted->pid = process->pid;
-        wanted->start_ticks = ticks;
-    }
+    if (!process->is_runner || process_start_ticks(process->pid, &ticks) < 0)
+        return;
+    self->found = mem_resize(self->found, self->n_found + 1, sizeof(*self->found));
+    Found *found = &self->found[self->n_found++];
+    *found = (Found){.attempt = process->attempt, .pid = process->pid, .start_ticks = ticks};
+    memcpy(found->job_id, process->job_id, sizeof(found->job_id));
+}
+
+/* A runner that had not come as far as runner.json. */
+static bool take_over_by_arguments(ProcessExecutor *self, const char *job_id, int64_t attempt)
+{
+    if (!self->has_found)
+        executor_each(self->jobs_dir, NULL, note_runner, self);
+    self->has_found = true;
+    for (size_t i = 0; i < self->n_found; i++)
+        if (strcmp(self->found[i].job_id, job_id) == 0 && self->found[i].attempt == attempt &&
+            take_over(self, job_id, attempt, self->found[i].pid, self->found[i].start_ticks))
+            return true;
+    return false;
 }
 
 static ExecutorLife life_of_files(const ProcessExecutor *self, const char *job_id, int64_t attempt)
@@ -326,11 +345,7 @@ static ExecutorLife adopt(Executor *executor, const char *job_id, int64_t attemp
 {
     ProcessExecutor *self = (ProcessExecutor *)executor;
     HOLD(&self->lock);
-    if (take_over_by_file(self, job_id, attempt))
-        return EXECUTOR_ALIVE;
-    Wanted wanted = {.attempt = attempt};
-    executor_each(self->jobs_dir, job_id, note_wanted, &wanted);
-    if (wanted.pid && take_over(self, job_id, attempt, wanted.pid, wanted.start_ticks))
+    if (take_over_by_file(self, job_id, attempt) || take_over_by_arguments(self, job_id, attempt))
         return EXECUTOR_ALIVE;
     return life_of_files(self, job_id, attempt);
 }
@@ -447,6 +462,9 @@ static void sweep(Executor *executor)
     ProcessExecutor *self = (ProcessExecutor *)executor;
     HOLD(&self->starting);
     executor_each(self->jobs_dir, NULL, kill_unknown, self);
+    free(self->found);
+    self->found = NULL;
+    self->n_found = 0;
 }
 
 /* ---- waiting ---- */
@@ -489,6 +507,7 @@ static void close_executor(Executor *executor)
     for (size_t i = 0; i < self->n_runners; i++)
         free_runner(self->runners[i]);
     free(self->runners);
+    free(self->found);
     fs_close_cleanup(&self->epoll_fd);
     fs_close_cleanup(&self->wake_fd);
     (void)pthread_mutex_destroy(&self->lock);

@@ -246,12 +246,6 @@ int job_table_move(SqlTx *tx, const JobMove *move, bool *ret_changed, Error *err
     return 0;
 }
 
-int job_table_launched(SqlTx *tx, const char *job_id, int64_t now_us, Error *err)
-{
-    return sql_exec(tx, "UPDATE job SET launch_attempted = 1, updated_at = $2 WHERE job_id = $1",
-                    SQL_ARGS(SQL_TEXTZ(job_id), SQL_INT(now_us)), NULL, err);
-}
-
 int job_table_delete_mark(SqlTx *tx, const char *job_id, int64_t now_us, Error *err)
 {
     return sql_exec(tx,

@@ -45,9 +45,6 @@ typedef struct JobMove {
 /* Makes the move if the job is in a state that allows it; says whether it was. */
 int job_table_move(SqlTx *tx, const JobMove *move, bool *ret_changed, Error *err) HAWK_MUST_USE;
 
-/* Notes that the launch of an attempt was tried; stamps or clears nothing else. */
-int job_table_launched(SqlTx *tx, const char *job_id, int64_t now_us, Error *err) HAWK_MUST_USE;
-
 /* Stamps deleted_at of a job, in whatever state. */
 int job_table_delete_mark(SqlTx *tx, const char *job_id, int64_t now_us, Error *err) HAWK_MUST_USE;
 

@@ -56,25 +56,27 @@ static JobsLive *find_live(const Jobs *jobs, const char *job_id)
     return NULL;
 }
 
-int jobs_priv_add_live(Jobs *jobs, const JobsLive *live, Error *err)
+void jobs_priv_add_live(Jobs *jobs, const char *job_id, const JobsLive *live)
 {
     JOBS_HOLD(&jobs->lock);
-    JobsLive *known = find_live(jobs, live->job_id);
-    if (!known && jobs->n_live >= (size_t)jobs->options.max_live) {
-        (void)error_set(err, ERR_BUSY, "there are %zu jobs that are not over, which is the limit",
-                        jobs->n_live);
-        return error_code(err, "outstanding_job_limit");
-    }
+    JobsLive *known = find_live(jobs, job_id);
     if (!known && jobs->n_live == jobs->room) {
         jobs->room = jobs->room ? jobs->room * 2 : 16;
         jobs->live = mem_resize(jobs->live, jobs->room, sizeof(*jobs->live));
     }
-    char *job_id = known ? known->job_id : mem_strdup(live->job_id);
+    char *own_id = known ? known->job_id : mem_strdup(job_id);
     if (!known)
         known = &jobs->live[jobs->n_live++];
     *known = *live;
-    known->job_id = job_id;
-    return 0;
+    known->job_id = own_id;
+}
+
+void jobs_priv_end_launch(Jobs *jobs, const char *job_id)
+{
+    JOBS_HOLD(&jobs->lock);
+    JobsLive *live = find_live(jobs, job_id);
+    if (live)
+        live->is_launching = false;
 }
 
 void jobs_priv_drop_live(Jobs *jobs, const char *job_id)
@@ -104,6 +106,7 @@ void jobs_priv_keep_flags(Jobs *jobs, const char *job_id, const JobsLive *flags)
     JobsLive *live = find_live(jobs, job_id);
     if (!live || live->attempt != flags->attempt)
         return;
+    live->needs_launch = flags->needs_launch;
     live->was_cancelled = flags->was_cancelled;
     live->kill_at_ms = flags->kill_at_ms;
     live->ended_seen_ms = flags->ended_seen_ms;

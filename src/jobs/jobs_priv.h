@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/base.h"
+#include "codec/json_out.h"
 #include "jobs/job_table.h"
 #include "jobs/jobs.h"
 
@@ -18,6 +19,7 @@ typedef struct JobsLive {
     JobPriority priority;
     int64_t queued_us;
     JobState state;
+    bool needs_launch;     /* has no runner, the controller starts one */
     bool is_launching;     /* its runner is being started by a submit; hands off */
     bool was_cancelled;    /* its runner was asked to end */
     int64_t kill_at_ms;    /* when it is ended by force; 0: never */
@@ -53,9 +55,10 @@ void jobs_priv_unlock(pthread_mutex_t **lock);
     HAWK_CLEANUP(jobs_priv_unlock) pthread_mutex_t *held_ = (mutex);                               \
     (void)pthread_mutex_lock(held_)
 
-/* Puts a job among the live ones, or replaces what is known of it. ERR_BUSY when there are too
- * many. */
-int jobs_priv_add_live(Jobs *jobs, const JobsLive *live, Error *err) HAWK_MUST_USE;
+/* Puts a job among the live ones, or replaces what is known of it. */
+void jobs_priv_add_live(Jobs *jobs, const char *job_id, const JobsLive *live);
+/* The runner of a live job has been started, or it is known that it has not. */
+void jobs_priv_end_launch(Jobs *jobs, const char *job_id);
 void jobs_priv_drop_live(Jobs *jobs, const char *job_id);
 
 /* Copies what is known of a live job; false when it is none. The id is not copied. */
@@ -75,11 +78,25 @@ int jobs_priv_move(Jobs *jobs, const JobMove *move, bool *ret_changed, Error *er
 void jobs_priv_changed(Jobs *jobs, const char *job_id);
 
 /* Writes the infrastructure config of an attempt as JSON. */
-void jobs_priv_infra(const Jobs *jobs, const Job *job, bool allow_dirty, Buf *ret);
+void jobs_priv_infra(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut *out);
 
-/* Starts the runner of a job that is in the table, from its config; secrets may be none. */
-int jobs_priv_launch(Jobs *jobs, const Job *job, Str config, bool allow_dirty,
-                     const ExecutorSecret *secrets, size_t n_secrets, Error *err) HAWK_MUST_USE;
+/* Writes what the job's folder in the store needs and starts its runner; secrets may be none. */
+typedef struct JobsLaunch {
+    const Job *job;
+    const Jobspec *spec;
+    bool allow_dirty;
+    const ExecutorSecret *secrets;
+    size_t n_secrets;
+} JobsLaunch;
+int jobs_priv_launch(Jobs *jobs, const JobsLaunch *launch, Error *err) HAWK_MUST_USE;
+
+/* Reads a job's config from JSON or YAML text and checks it again. */
+int jobs_priv_spec(Arena *arena, Str text, JobType type, Jobspec **ret, Error *err) HAWK_MUST_USE;
+
+/* The job's environment as its config says, in the arena; values are freed with
+ * jobs_priv_free_secrets. */
+ExecutorSecret *jobs_priv_environment(Arena *arena, const Jobspec *spec, size_t *ret_n);
+void jobs_priv_free_secrets(ExecutorSecret *secrets, size_t n);
 
 /* What a job that ran to its end has come to, as its logs say. */
 typedef struct JobsVerdict {

@@ -5,7 +5,7 @@ CREATE TABLE job (
     job_type         TEXT    NOT NULL CHECK (job_type IN ('eval-set', 'scan')),
     created_by       TEXT    NOT NULL,
     email            TEXT,
-    launch_attempted INTEGER NOT NULL DEFAULT 0 CHECK (launch_attempted IN (0, 1)),
+    launch_attempted INTEGER NOT NULL DEFAULT 1 CHECK (launch_attempted IN (0, 1)),
     model_groups     TEXT    NOT NULL DEFAULT '[]',
     priority         INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
     secret_names     TEXT    NOT NULL DEFAULT '[]',
