@@ -3,11 +3,11 @@
 
 #include "jobspec/ids.h"
 
-#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/random.h"
+#include "codec/digest.h"
 
 enum {
     PREFIX_MAX = 25,
@@ -101,11 +101,8 @@ void ids_generate(Str prefix, char ret[IDS_JOB_ID_MAX + 1])
 
 static void add_hash(Buf *buf, Str s, size_t n_digits)
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    (void)SHA256((const unsigned char *)(s.p ? s.p : ""), s.n, hash);
-    for (size_t i = 0; i < n_digits; i++)
-        buf_addc(buf, digits[i % 2 == 0 ? hash[i / 2] >> 4 : hash[i / 2] & 15]);
+    char hash[DIGEST_HEX_MAX];
+    buf_add(buf, digest_sha256_hex(s, hash), n_digits);
 }
 
 Str ids_truncate_with_hash(Arena *arena, Str s, size_t max)

@@ -22,6 +22,12 @@ static const char *const display_words[] = {"full", "conversation", "rich", "pla
                                             "log",  "none",         NULL};
 static const char *const incomplete_words[] = {"retry", "error", NULL};
 
+static const char *const type_words[] = {"string", "integer", "number", "boolean",
+                                         "array",  "object",  "null",   NULL};
+
+/* Refers to itself. */
+static const SchemaObject json_schema;
+
 static const SchemaField number_item = {.types = SCHEMA_REAL};
 
 /* clang-format off */
@@ -57,17 +63,57 @@ static const SchemaField batch_fields[] = {
      .help = "Failed looks after which a batch is given up."},
     NAMED_END,
 };
+static const SchemaField type_item = {.types = SCHEMA_STR, .words = type_words};
+static const SchemaField schema_item = {.types = SCHEMA_OBJECT, .object = &json_schema};
+static const SchemaField json_schema_fields[] = {
+    {.name = "type", .types = SCHEMA_STR | SCHEMA_LIST | SCHEMA_NULL, .words = type_words,
+     .item = &type_item, .help = "Type, or several."},
+    {.name = "format", .types = SCHEMA_STR | SCHEMA_NULL, .help = "Format of a text."},
+    {.name = "description", .types = SCHEMA_STR | SCHEMA_NULL, .help = "What it is."},
+    {.name = "default", .types = SCHEMA_ANY | SCHEMA_NULL, .help = "Default."},
+    {.name = "enum", .types = SCHEMA_LIST | SCHEMA_NULL, .item = &schema_any_item,
+     .help = "Values that are accepted."},
+    {.name = "items", .types = SCHEMA_OBJECT | SCHEMA_NULL, .object = &json_schema,
+     .help = "Items of an array."},
+    {.name = "properties", .types = SCHEMA_MAP | SCHEMA_NULL, .item = &schema_item,
+     .help = "Members of an object."},
+    {.name = "additionalProperties", .types = SCHEMA_BOOL | SCHEMA_OBJECT | SCHEMA_NULL,
+     .object = &json_schema, .help = "Other members of an object."},
+    {.name = "anyOf", .types = SCHEMA_LIST | SCHEMA_NULL, .item = &schema_item,
+     .help = "One of several."},
+    {.name = "required", .types = SCHEMA_LIST | SCHEMA_NULL, .item = &schema_text_item,
+     .help = "Members that must be there."},
+    {.name = "pattern", .types = SCHEMA_STR | SCHEMA_NULL, .help = "Pattern of a text."},
+    {.name = "minLength", .types = SCHEMA_INT | SCHEMA_NULL, .help = "Least length."},
+    {.name = "maxLength", .types = SCHEMA_INT | SCHEMA_NULL, .help = "Most length."},
+    {.name = "minimum", .types = SCHEMA_INT | SCHEMA_REAL | SCHEMA_NULL, .help = "Least value."},
+    {.name = "maximum", .types = SCHEMA_INT | SCHEMA_REAL | SCHEMA_NULL, .help = "Most value."},
+    {.name = "examples", .types = SCHEMA_LIST | SCHEMA_NULL, .item = &schema_any_item,
+     .help = "Examples."},
+    NAMED_END,
+};
+static const SchemaObject json_schema = {
+    .name = "JSONSchema", .help = "JSON Schema, as far as providers take it.",
+    .fields = json_schema_fields};
 static const SchemaField response_fields[] = {
     {.name = "name", .types = SCHEMA_STR, .flags = SCHEMA_REQUIRED, .help = "Name of the schema."},
-    {.name = "json_schema", .types = SCHEMA_MAP, .flags = SCHEMA_REQUIRED,
-     .item = &schema_any_item, .help = "JSON Schema of the answer."},
+    {.name = "json_schema", .types = SCHEMA_OBJECT, .flags = SCHEMA_REQUIRED,
+     .object = &json_schema, .help = "JSON Schema of the answer."},
     {.name = "description", .types = SCHEMA_STR | SCHEMA_NULL, .help = "What the answer is."},
     {.name = "strict", .types = SCHEMA_BOOL | SCHEMA_NULL, .help = "Hold the model to it."},
     NAMED_END,
 };
+static const SchemaField image_option_fields[] = {
+    {.name = "openai", .types = SCHEMA_MAP, .item = &schema_any_item, .fallback = "{}",
+     .help = "Options of OpenAI's image tool."},
+    NAMED_END,
+};
+static const SchemaObject image_options = {
+    .name = "ImageOptions", .help = "Options by provider.", .fields = image_option_fields,
+    .extra = SCHEMA_FORBID};
 static const SchemaField image_fields[] = {
-    {.name = "options", .types = SCHEMA_MAP | SCHEMA_NULL, .item = &schema_any_item,
-     .help = "Options for the provider."},
+    {.name = "options", .types = SCHEMA_OBJECT | SCHEMA_NULL, .object = &image_options,
+     .help = "Options by provider."},
     NAMED_END,
 };
 /* clang-format on */
