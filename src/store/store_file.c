@@ -304,8 +304,7 @@ static int read_names(int dir_fd, const char *prefix, bool with_dirs, Names *nam
         }
         names->items[names->n++] = mem_printf("%s%s", entry->d_name, kind == '/' ? "/" : "");
     }
-    if (names->n > 0)
-        qsort(names->items, names->n, sizeof(char *), compare_names);
+    qsort(names->items, names->n, sizeof(char *), compare_names);
     return 0;
 }
 
