@@ -47,6 +47,7 @@ typedef struct OptRow {
     double max;
     const char *completer; /* what completes the value, a word for the shell scripts; or NULL */
     bool is_hidden;
+    bool hides_default; /* and the bounds: `help` says it in words */
 } OptRow;
 
 /* An argument; OPT_TEXT, OPT_CHOICE, OPT_FILE, OPT_FOLDER, or as the last one OPT_LIST or

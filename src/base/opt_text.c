@@ -34,6 +34,8 @@ static void add_row_help(const OptRow *row, Buf *ret)
     buf_addz(ret, row->help);
     if (is_list(row->kind))
         buf_addz(ret, " (may be repeated)");
+    if (row->hides_default)
+        return;
     if (row->max != 0)
         buf_printf(ret, " (%g to %g)", row->min, row->max);
     else if (row->min > 0)

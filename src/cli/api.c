@@ -2,14 +2,325 @@
 
 #include "cli/api.h"
 
-int api_open(Cli *cli, Api **ret, Error *err)
-{
-    (void)cli;
-    (void)ret;
-    return error_set(err, ERR_UNSUPPORTED, "the connection is not built yet");
-}
+#include <stdlib.h>
+#include <string.h>
+
+#include "access/identity.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "cli/local.h"
+#include "cli/settings.h"
+#include "codec/percent.h"
+#include "http/client.h"
+#include "http/problem.h"
+
+enum {
+    HEADERS_MAX = 6,
+    VERSION_TIMEOUT_MS = 2000,
+    ERROR_BODY_MAX = 1 << 20,
+    DETAIL_MAX = 4096,
+};
+
+struct Api {
+    HttpClient *client;
+    char *url;
+    Buf authorization; /* "Bearer ..."; empty: no token */
+    const char *token_from;
+    bool is_local;
+};
 
 void api_close(Api *api)
 {
-    (void)api;
+    if (!api)
+        return;
+    http_client_free(api->client);
+    mem_wipe(api->authorization.data, api->authorization.cap);
+    buf_release(&api->authorization);
+    free(api->url);
+    free(api);
+}
+
+static Api *new_api(Str url, bool is_local)
+{
+    Api *api = mem_alloc(sizeof(*api));
+    while (str_ends(url, STR("/")))
+        url.n--;
+    api->client = http_client_new();
+    api->url = mem_strndup(url.p, url.n);
+    api->authorization = BUF_INIT(64 << 10);
+    api->is_local = is_local;
+    return api;
+}
+
+Api *api_copy(const Api *api)
+{
+    Api *copy = new_api(str_of(api->url), api->is_local);
+    buf_add_str(&copy->authorization, buf_str(&api->authorization));
+    return copy;
+}
+
+const char *api_url(const Api *api)
+{
+    return api->url;
+}
+
+bool api_is_local(const Api *api)
+{
+    return api->is_local;
+}
+
+static void set_token(Api *api, Str token)
+{
+    buf_addz(&api->authorization, "Bearer ");
+    buf_add_str(&api->authorization, token);
+}
+
+/* Another version than ours is worth a warning, never a question: scripts must not stop at it. */
+static int check_version(Cli *cli, Str version, const char *what, Error *err)
+{
+    Setting check = {0};
+    if (setting_find(cli, "HAWK_VERSION_CHECK", &check, err) < 0)
+        return -1;
+    if (version.n == 0 || str_eqz(version, HAWK_VERSION) ||
+        (check.value && strcmp(check.value, "off") == 0))
+        return 0;
+    if (check.value && strcmp(check.value, "block") == 0)
+        return error_set(err, ERR_CONFLICT, "%s has version %.*s, this program %s", what,
+                         STR_ARG(version), HAWK_VERSION);
+    cli_warn(cli, "%s has version %.*s, this program %s", what, STR_ARG(version), HAWK_VERSION);
+    return 0;
+}
+
+static int open_remote(Cli *cli, const Setting *url, Api **ret, Error *err)
+{
+    if (!str_starts(str_of(url->value), STR("http://")) &&
+        !str_starts(str_of(url->value), STR("https://")))
+        return error_set(err, ERR_USAGE, "HAWK_API_URL (%s) is no http or https address: %s",
+                         url->origin, url->value);
+    Api *api = new_api(str_of(url->value), false);
+    const char *token = getenv("HAWK_ACCESS_TOKEN");
+    if (token && *token)
+        set_token(api, str_of(token));
+    *ret = api;
+    Setting check = {0};
+    if (setting_find(cli, "HAWK_VERSION_CHECK", &check, err) < 0)
+        return -1;
+    if (check.value && strcmp(check.value, "off") == 0)
+        return 0;
+    auto_buf Buf body = BUF_INIT(ERROR_BODY_MAX);
+    auto_error Error ignored = ERROR_INIT;
+    ApiCall call = {.path = "/version", .timeout_ms = VERSION_TIMEOUT_MS};
+    Json *json = NULL;
+    int status = 0;
+    if (api_send(api, &call, &body, &status, &ignored) < 0 ||
+        api_parse(cli->arena, buf_str(&body), &json, &ignored) < 0)
+        return 0;
+    return check_version(cli, json_text(json, "version", STR_NONE), "the server", err);
+}
+
+static int open_local(Cli *cli, Api **ret, Error *err)
+{
+    const char *data_dir = local_data_dir(cli->arena, NULL);
+    Local local = {0};
+    if (!local_find(cli->arena, data_dir, &local)) {
+        if (cli->globals.no_start) {
+            (void)error_set(err, ERR_UNREACHABLE, "no server runs on %s", data_dir);
+            return error_fix(err, "leave out --no-start, run 'hawk serve', or set HAWK_API_URL");
+        }
+        if (cli->err_is_tty)
+            cli_say(cli, "Starting the local server");
+        if (local_start(cli->arena, data_dir, NULL, &local, err) < 0)
+            return -1;
+    }
+    auto_secret Secret *token = NULL;
+    if (identity_read_token(data_dir, &token, err) < 0)
+        return -1;
+    *ret = new_api(str_of(local.url), true);
+    set_token(*ret, secret_reveal(token));
+    return check_version(cli, str_of(local.version),
+                         "the local server ('hawk serve --stop' ends it)", err);
+}
+
+int api_open(Cli *cli, Api **ret, Error *err)
+{
+    Setting url = {0};
+    if (setting_find(cli, "HAWK_API_URL", &url, err) < 0)
+        return -1;
+    Api *api = NULL;
+    int failed = url.value ? open_remote(cli, &url, &api, err) : open_local(cli, &api, err);
+    if (failed < 0) {
+        api_close(api);
+        return -1;
+    }
+    *ret = api;
+    return 0;
+}
+
+void api_add_segment(Buf *path, Str segment)
+{
+    percent_encode(path, segment, "");
+}
+
+void api_add_path(Buf *path, Str name)
+{
+    percent_encode(path, name, "/");
+}
+
+void api_add_query(Buf *path, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buf_addc(path, str_find(buf_str(path), '?') < 0 ? '?' : '&');
+    buf_printf(path, "%s=", name);
+    api_add_segment(path, str_of(value));
+}
+
+void api_add_query_int(Buf *path, const char *name, int64_t value)
+{
+    auto_free char *text = mem_printf("%lld", (long long)value);
+    api_add_query(path, name, text);
+}
+
+static const JsonLimits answer_limits = {.bytes = API_ANSWER_MAX,
+                                         .depth = 100,
+                                         .nodes = 5000000,
+                                         .allow_nan = true,
+                                         .allow_duplicates = true};
+
+int api_parse(Arena *arena, Str text, Json **ret, Error *err)
+{
+    Str kept = arena_str(arena, text);
+    if (json_parse(arena, kept, &answer_limits, ret, err) < 0)
+        return error_wrap(err, "the server's answer is not understood");
+    return 0;
+}
+
+/* {"detail": [{"loc": ["body", "x"], "msg": "..."}]} in one line. */
+static void add_detail_list(const Json *list, Buf *ret)
+{
+    for (const Json *item = list->first; item; item = item->next) {
+        if (ret->len)
+            buf_addz(ret, "; ");
+        const Json *loc = json_get(item, "loc");
+        for (const Json *part = loc ? loc->first : NULL; part; part = part->next)
+            buf_printf(ret, "%.*s%s", STR_ARG(part->text), part->next ? "." : ": ");
+        buf_add_str(ret, json_text(item, "msg", STR("not valid")));
+    }
+}
+
+/* Turns an answer that is no success into an error. */
+static int refuse(const Api *api, int status, Str body, Error *err)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_error Error ignored = ERROR_INIT;
+    auto_buf Buf detail = BUF_INIT(DETAIL_MAX);
+    Json *json = NULL;
+    ErrorKind kind = error_kind_of_http(status);
+    Str title = STR_NONE;
+    if (str_starts(str_trim(body), STR("{")) &&
+        json_parse(arena, body, &answer_limits, &json, &ignored) == 0) {
+        const Json *given = json_get(json, "detail");
+        if (given && given->type == JSON_ARRAY)
+            add_detail_list(given, &detail);
+        else
+            buf_add_str(&detail, json_text(json, "detail", STR_NONE));
+        title = json_text(json, "title", STR_NONE);
+    } else if (body.n && body.n < DETAIL_MAX && !str_starts(str_trim(body), STR("<"))) {
+        buf_add_str(&detail, str_trim(body));
+    }
+    /* A title that only repeats the status says nothing more. */
+    bool says_more = title.n && !str_eqz(title, problem_title(status));
+    if (says_more && detail.len)
+        (void)error_set(err, kind, "%.*s: %s", STR_ARG(title), detail.data);
+    else if (says_more || detail.len)
+        (void)error_set(err, kind, "%.*s", STR_ARG(says_more ? title : buf_str(&detail)));
+    else
+        (void)error_set(err, kind, "the server answered %d %s", status, problem_title(status));
+    Str code = json_text(json, "code", STR_NONE);
+    Str fix = json_text(json, "fix", STR_NONE);
+    if (code.n)
+        (void)error_code(err, arena_strndup(arena, code.p, code.n));
+    if (fix.n)
+        (void)error_fix(err, "%.*s", STR_ARG(fix));
+    else if (kind == ERR_LOGIN && api->authorization.len == 0)
+        (void)error_fix(err, "set HAWK_ACCESS_TOKEN to a token of %s", api->url);
+    return -1;
+}
+
+/* The body of an error is kept for its message; that of a success goes to the caller's sink. */
+static int send(Api *api, const ApiCall *call, HttpReply *reply, Error *err)
+{
+    /* The token is for our server only, also when an answer named another address to fetch. */
+    bool is_absolute = call->path[0] != '/';
+    Str url = str_of(call->path);
+    size_t n = strlen(api->url);
+    bool is_ours =
+        !is_absolute || (str_starts(url, str_of(api->url)) && url.n > n && url.p[n] == '/');
+    auto_free char *full = mem_printf("%s%s", is_absolute ? "" : api->url, call->path);
+    HttpHeader headers[HEADERS_MAX];
+    size_t n_headers = 0;
+    if (is_ours && api->authorization.len)
+        headers[n_headers++] = (HttpHeader){"Authorization", buf_str(&api->authorization)};
+    if (is_ours)
+        headers[n_headers++] = (HttpHeader){"X-Hawk-Client-Version", STR(HAWK_VERSION)};
+    if (call->body.p)
+        headers[n_headers++] = (HttpHeader){"Content-Type", STR("application/json")};
+    if (call->if_none_match)
+        headers[n_headers++] = (HttpHeader){"If-None-Match", str_of(call->if_none_match)};
+    if (call->range)
+        headers[n_headers++] = (HttpHeader){"Range", str_of(call->range)};
+    HttpCall request = {.method = call->method ? call->method : "GET",
+                        .url = full,
+                        .headers = headers,
+                        .n_headers = n_headers,
+                        .body = call->body,
+                        .timeout_ms = call->timeout_ms < 0    ? 0
+                                      : call->timeout_ms == 0 ? API_TIMEOUT_MS
+                                                              : call->timeout_ms,
+                        .sink = call->sink,
+                        .sink_context = call->sink_context};
+    return http_client_send(api->client, &request, reply, err);
+}
+
+int api_send(Api *api, const ApiCall *call, Buf *body, int *ret_status, Error *err)
+{
+    auto_http_reply HttpReply reply = {0};
+    http_reply_init(&reply, call->max ? call->max : API_ANSWER_MAX);
+    if (send(api, call, &reply, err) < 0)
+        return -1;
+    bool is_success = reply.status >= 200 && reply.status < 300;
+    bool is_unchanged = reply.status == 304 && call->if_none_match;
+    if (!is_success && !is_unchanged)
+        return refuse(api, reply.status, buf_str(&reply.body), err);
+    if (body)
+        buf_add_str(body, buf_str(&reply.body));
+    if (body && buf_check(body, "the server's answer", err) < 0)
+        return -1;
+    if (ret_status)
+        *ret_status = reply.status;
+    return 0;
+}
+
+int api_get(Cli *cli, const char *path, Json **ret, Error *err)
+{
+    Api *api = NULL;
+    if (cli_api(cli, &api, err) < 0)
+        return -1;
+    auto_buf Buf body = BUF_INIT(API_ANSWER_MAX);
+    ApiCall call = {.path = path};
+    if (api_send(api, &call, &body, NULL, err) < 0)
+        return -1;
+    return api_parse(cli->arena, buf_str(&body), ret, err);
+}
+
+int api_post(Cli *cli, const char *path, Str json, Json **ret, Error *err)
+{
+    Api *api = NULL;
+    if (cli_api(cli, &api, err) < 0)
+        return -1;
+    auto_buf Buf body = BUF_INIT(API_ANSWER_MAX);
+    ApiCall call = {.method = "POST", .path = path, .body = json};
+    if (api_send(api, &call, &body, NULL, err) < 0)
+        return -1;
+    return ret ? api_parse(cli->arena, buf_str(&body), ret, err) : 0;
 }

@@ -24,8 +24,11 @@ const char *api_url(const Api *api);
 /* Whether the server is this machine's own, found through the data folder. */
 bool api_is_local(const Api *api);
 
-/* A request; path begins with '/', and whatever in it comes from a user was put there with
- * api_add_segment or api_add_query. */
+/* Another connection to the same server, for another thread; ended with api_close. */
+Api *api_copy(const Api *api) HAWK_MUST_USE;
+
+/* A request; path begins with '/' or is a whole address that the server gave, and whatever in it
+ * comes from a user was put there with api_add_segment or api_add_query. */
 typedef struct ApiCall {
     const char *method; /* NULL: GET */
     const char *path;
@@ -33,6 +36,7 @@ typedef struct ApiCall {
     size_t max;     /* bytes of an answer; 0: API_ANSWER_MAX */
     int timeout_ms; /* 0: API_TIMEOUT_MS; -1: none */
     const char *if_none_match;
+    const char *range; /* "bytes=0-99" */
     int (*sink)(void *context, Str bytes, Error *err);
     void *sink_context;
 } ApiCall;
@@ -40,19 +44,24 @@ typedef struct ApiCall {
 enum { API_ANSWER_MAX = 64 << 20, API_TIMEOUT_MS = 300000 };
 
 /* Sends; a 2xx answer (or 304 with if_none_match) is success, its body is appended to `body` when
-   that is not NULL. Any other becomes an error: kind from the status, message, code and fix from
-   the problem document. */
+   that is not NULL; ret_status may be NULL. Any other becomes an error: kind from the status,
+   message, code and fix from the problem document. */
 int api_send(Api *api, const ApiCall *call, Buf *body, int *ret_status, Error *err) HAWK_MUST_USE;
 
-/* GET, and the answer as a tree in the Cli's arena. */
-int api_get(Api *api, const char *path, Json **ret, Error *err) HAWK_MUST_USE;
+/* GET or POST through the Cli's connection, which they open; the answer becomes a tree in the Cli's
+ * arena (ret of api_post may be NULL). */
+int api_get(Cli *cli, const char *path, Json **ret, Error *err) HAWK_MUST_USE;
+int api_post(Cli *cli, const char *path, Str json, Json **ret, Error *err) HAWK_MUST_USE;
 
 /* Reads an answer's JSON, NaN allowed, into a tree in an arena. */
 int api_parse(Arena *arena, Str text, Json **ret, Error *err) HAWK_MUST_USE;
 
-/* Append one path segment, or "?name=value" / "&name=value", percent-encoded; a NULL value adds
- * nothing. */
+/* Append one path segment, or a path whose slashes stay, percent-encoded. */
 void api_add_segment(Buf *path, Str segment);
+void api_add_path(Buf *path, Str name);
+
+/* Append "?name=value" or "&name=value", encoded; a NULL value adds nothing. */
 void api_add_query(Buf *path, const char *name, const char *value);
+void api_add_query_int(Buf *path, const char *name, int64_t value);
 
 #endif

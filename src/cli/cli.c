@@ -117,52 +117,6 @@ int cli_api(Cli *cli, Api **ret, Error *err)
     return 0;
 }
 
-/* Whether the first words are this path; sets how many words it has. */
-static bool path_matches(Str path, const char *const *words, size_t n_words, size_t *ret_n)
-{
-    Str rest = path;
-    Str word = STR_NONE;
-    size_t n = 0;
-    while (str_split(&rest, ' ', &word)) {
-        if (n >= n_words || !str_eqz(word, words[n]))
-            return false;
-        n++;
-    }
-    *ret_n = n;
-    return true;
-}
-
-/* The command whose path or alias is the longest beginning of the words, or NULL. */
-static const Command *find_command(const char *const *words, size_t n_words, size_t *ret_n)
-{
-    const Command *best = NULL;
-    *ret_n = 0;
-    for (size_t i = 0; i < command_rows_n; i++) {
-        size_t n = 0;
-        if (path_matches(str_of(command_rows[i]->path), words, n_words, &n) && n > *ret_n) {
-            best = command_rows[i];
-            *ret_n = n;
-        }
-        Str rest = str_of(command_rows[i]->aliases);
-        Str alias = STR_NONE;
-        while (str_split(&rest, '|', &alias)) {
-            if (path_matches(alias, words, n_words, &n) && n > *ret_n) {
-                best = command_rows[i];
-                *ret_n = n;
-            }
-        }
-    }
-    return best;
-}
-
-static const CommandGroup *find_group(const char *name)
-{
-    for (size_t i = 0; i < command_groups_n; i++)
-        if (strcmp(command_groups[i].name, name) == 0)
-            return &command_groups[i];
-    return NULL;
-}
-
 /* The name of a command behind "<group> ", or its first word when group is NULL; in the arena. */
 static const char *name_in(Arena *arena, const Command *command, const char *group)
 {
@@ -292,7 +246,7 @@ static int run_group(Cli *cli, const CommandGroup *group, int argc, char **argv,
         if (is_typo)
             return no_such_command(cli, group->name, second, err);
         const char *words[] = {group->name, group->otherwise};
-        const Command *command = group->otherwise ? find_command(words, 2, &n) : NULL;
+        const Command *command = group->otherwise ? command_find(words, 2, &n) : NULL;
         if (command && !asks_help)
             return run_command(cli, command, line, err);
         line->wants_help = line->wants_help || asks_help;
@@ -315,13 +269,13 @@ static int dispatch(Cli *cli, int argc, char **argv, Error *err)
         line.n_words--;
     }
     size_t n = 0;
-    const Command *command = find_command(line.words, line.n_words, &n);
+    const Command *command = command_find(line.words, line.n_words, &n);
     if (command) {
         cut_words(cli, argc, argv, n, &line);
         return run_command(cli, command, &line, err);
     }
     if (line.n_words > 0) {
-        const CommandGroup *group = find_group(line.words[0]);
+        const CommandGroup *group = command_group_find(line.words[0]);
         return group ? run_group(cli, group, argc, argv, &line, err)
                      : no_such_command(cli, NULL, line.words[0], err);
     }
@@ -333,7 +287,7 @@ static int dispatch(Cli *cli, int argc, char **argv, Error *err)
     return show(cli, &text, 0, err);
 }
 
-static void print_error_json(const Error *err)
+static void print_error_json(const Cli *cli, const Error *err)
 {
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
     JsonOut out;
@@ -344,6 +298,10 @@ static void print_error_json(const Error *err)
     json_out_kvz(&out, "kind", error_kind_name(err->kind));
     json_out_kvz(&out, "message", error_text(err));
     json_out_kvz(&out, "fix", err->fix);
+    if (cli->diagnostics) {
+        json_out_key(&out, STR("diagnostics"));
+        json_out_raw(&out, str_of(cli->diagnostics));
+    }
     json_out_end_object(&out);
     json_out_end_object(&out);
     fprintf(stderr, "%s\n", text.data);
@@ -352,7 +310,7 @@ static void print_error_json(const Error *err)
 static int report(const Cli *cli, const Error *err)
 {
     if (cli->wants_json) {
-        print_error_json(err);
+        print_error_json(cli, err);
         return error_kind_exit(err->kind);
     }
     auto_buf Buf text = BUF_INIT(TEXT_MAX);

@@ -55,6 +55,13 @@ extern const size_t command_rows_n;
 extern const CommandGroup command_groups[];
 extern const size_t command_groups_n;
 
+/* The command whose path or alias is the longest beginning of the words, and how many words that
+ * is; NULL for none. */
+const Command *command_find(const char *const *words, size_t n_words, size_t *ret_n);
+
+/* The group of this name, or NULL. */
+const CommandGroup *command_group_find(const char *name);
+
 /* Options that every command takes. */
 typedef struct CliGlobals {
     bool help;
@@ -71,7 +78,8 @@ struct Cli {
     bool err_is_tty;
     bool out_colours;
     bool err_colours;
-    Api *api; /* opened by the first cli_api */
+    Api *api;                /* opened by the first cli_api */
+    const char *diagnostics; /* JSON array, part of an error about a config; or NULL */
 };
 
 /* Writes bytes to standard output, as they are. */

@@ -2,13 +2,33 @@
 
 #include "cli/commands.h"
 
+#include <string.h>
+
 const Command *const command_rows[] = {
+    &commands_eval_set_run,
+    &commands_eval_set_resume,
+    &commands_stop,
+    &commands_delete,
+    &commands_list_eval_sets,
+    &commands_list_evals,
+    &commands_list_samples,
+    &commands_list_jobs,
+    &commands_status,
+    &commands_watch,
+    &commands_logs,
+    &commands_web,
+    &commands_view_sample,
+    &commands_download,
     &commands_validate,
     &commands_plan,
     &commands_schema,
+    &commands_serve,
+    &commands_version,
+    &commands_config,
     &commands_completion,
     &commands_man,
     &commands_docs_cli,
+    &commands_complete,
 };
 const size_t command_rows_n = ARRAY_LEN(command_rows);
 
@@ -20,3 +40,48 @@ const CommandGroup command_groups[] = {
 };
 /* clang-format on */
 const size_t command_groups_n = ARRAY_LEN(command_groups);
+
+/* Whether the first words are this path; sets how many words it has. */
+static bool path_matches(Str path, const char *const *words, size_t n_words, size_t *ret_n)
+{
+    Str rest = path;
+    Str word = STR_NONE;
+    size_t n = 0;
+    while (str_split(&rest, ' ', &word)) {
+        if (n >= n_words || !str_eqz(word, words[n]))
+            return false;
+        n++;
+    }
+    *ret_n = n;
+    return true;
+}
+
+const Command *command_find(const char *const *words, size_t n_words, size_t *ret_n)
+{
+    const Command *best = NULL;
+    *ret_n = 0;
+    for (size_t i = 0; i < command_rows_n; i++) {
+        size_t n = 0;
+        if (path_matches(str_of(command_rows[i]->path), words, n_words, &n) && n > *ret_n) {
+            best = command_rows[i];
+            *ret_n = n;
+        }
+        Str rest = str_of(command_rows[i]->aliases);
+        Str alias = STR_NONE;
+        while (str_split(&rest, '|', &alias)) {
+            if (path_matches(alias, words, n_words, &n) && n > *ret_n) {
+                best = command_rows[i];
+                *ret_n = n;
+            }
+        }
+    }
+    return best;
+}
+
+const CommandGroup *command_group_find(const char *name)
+{
+    for (size_t i = 0; i < command_groups_n; i++)
+        if (strcmp(command_groups[i].name, name) == 0)
+            return &command_groups[i];
+    return NULL;
+}

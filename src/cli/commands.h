@@ -1,14 +1,32 @@
-/* The rows of the commands, one per file cmd_*.c. */
+/* The rows of the commands, one per command; the files cmd_*.c define them. */
 #ifndef HAWK_CLI_COMMANDS_H
 #define HAWK_CLI_COMMANDS_H
 
 #include "cli/command.h"
 
-extern const Command commands_validate;
+extern const Command commands_completion;
+extern const Command commands_complete;
+extern const Command commands_config;
+extern const Command commands_delete;
+extern const Command commands_docs_cli;
+extern const Command commands_download;
+extern const Command commands_eval_set_resume;
+extern const Command commands_eval_set_run;
+extern const Command commands_list_eval_sets;
+extern const Command commands_list_evals;
+extern const Command commands_list_jobs;
+extern const Command commands_list_samples;
+extern const Command commands_logs;
+extern const Command commands_man;
 extern const Command commands_plan;
 extern const Command commands_schema;
-extern const Command commands_completion;
-extern const Command commands_man;
-extern const Command commands_docs_cli;
+extern const Command commands_serve;
+extern const Command commands_status;
+extern const Command commands_stop;
+extern const Command commands_validate;
+extern const Command commands_version;
+extern const Command commands_view_sample;
+extern const Command commands_watch;
+extern const Command commands_web;
 
 #endif

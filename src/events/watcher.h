@@ -1,7 +1,7 @@
 /* The watcher: follows the eval logs of a store and has each read when it has changed.
 
    On a folder it is told by inotify; at the start, and whenever notices were lost, it looks at
-   every log. A log that changes often is handled at most every other second; one at a time. */
+   every log. A log that changes often is handled about once a second; one at a time. */
 #ifndef HAWK_EVENTS_WATCHER_H
 #define HAWK_EVENTS_WATCHER_H
 

@@ -49,12 +49,12 @@ const char *problem_title(int status)
     return status < 500 ? "Request Failed" : "Server Error";
 }
 
-void problem_add(Buf *buf, int status, const Error *err, Str instance)
+void problem_add(Buf *buf, int status, const char *title, const Error *err, Str instance)
 {
     JsonOut out;
     json_out_init(&out, buf, 0);
     json_out_object(&out);
-    json_out_kvz(&out, "title", problem_title(status));
+    json_out_kvz(&out, "title", title ? title : problem_title(status));
     json_out_kv_int(&out, "status", status);
     json_out_kvz(&out, "detail", error_text(err));
     if (instance.p)
@@ -65,11 +65,11 @@ void problem_add(Buf *buf, int status, const Error *err, Str instance)
     json_out_end_object(&out);
 }
 
-void problem_respond_status(HttpRequest *request, HttpResponse *response, int status,
-                            const Error *err)
+void problem_respond_as(HttpRequest *request, HttpResponse *response, int status, const char *title,
+                        const Error *err)
 {
     Buf body = BUF_INIT(PROBLEM_MAX);
-    problem_add(&body, status, err, http_request_path(request));
+    problem_add(&body, status, title, err, http_request_path(request));
     http_response_status(response, status);
     http_response_header(response, "Cache-Control", STR("no-store"));
     if (err->kind == ERR_BUSY)
@@ -79,5 +79,5 @@ void problem_respond_status(HttpRequest *request, HttpResponse *response, int st
 
 void problem_respond(HttpRequest *request, HttpResponse *response, const Error *err)
 {
-    problem_respond_status(request, response, error_kind_http(err->kind), err);
+    problem_respond_as(request, response, error_kind_http(err->kind), NULL, err);
 }

@@ -12,16 +12,17 @@
 /* The title of an HTTP status of 400 and above, "Not Found". */
 const char *problem_title(int status);
 
-/* Appends the document of a set error answered with the given status; instance (a path) may be
- * STR_NONE. */
-void problem_add(Buf *buf, int status, const Error *err, Str instance);
+/* Appends the document of a set error answered with the given status; title NULL is that of the
+   status; instance (a path) may be STR_NONE. */
+void problem_add(Buf *buf, int status, const char *title, const Error *err, Str instance);
 
 /* Answers the request with the error: the status of its kind and the document; ERR_BUSY also asks
    to come back after a second (Retry-After). Replaces a body set before. */
 void problem_respond(HttpRequest *request, HttpResponse *response, const Error *err);
 
-/* As problem_respond with a status that the kind does not give (405, 406, 415, 416, ...). */
-void problem_respond_status(HttpRequest *request, HttpResponse *response, int status,
-                            const Error *err);
+/* As problem_respond with a status that the kind does not give (405, 406, 415, 416, ...) and,
+   unless NULL, a title of its own. */
+void problem_respond_as(HttpRequest *request, HttpResponse *response, int status, const char *title,
+                        const Error *err);
 
 #endif

@@ -81,7 +81,7 @@ static enum MHD_Result send_answer(HttpRequest *request)
 static void build_problem(HttpRequest *request, int status, const Error *err)
 {
     http_response_reset(&request->response);
-    problem_respond_status(request, &request->response, status, err);
+    problem_respond_as(request, &request->response, status, NULL, err);
     request->built = http_response_build(&request->response);
 }
 
@@ -92,7 +92,7 @@ static enum MHD_Result refuse_directly(HttpRequest *request, int status, const E
 {
     auto_buf Buf body = BUF_INIT(REFUSAL_MAX);
     auto_buf Buf head = BUF_INIT(2 * REFUSAL_MAX);
-    problem_add(&body, status, err, STR_NONE);
+    problem_add(&body, status, NULL, err, STR_NONE);
     buf_printf(&head,
                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                "Cache-Control: no-store\r\nConnection: close\r\n\r\n",

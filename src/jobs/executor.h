@@ -15,7 +15,7 @@
 /* One variable of a job's environment. */
 typedef struct ExecutorSecret {
     const char *name;
-    const Secret *value;
+    Secret *value;
 } ExecutorSecret;
 
 /* What to start. */
@@ -32,26 +32,27 @@ typedef struct ExecutorRun {
 } ExecutorRun;
 
 typedef enum ExecutorLife {
-    EXECUTOR_NONE,  /* no runner of this attempt is known: it never was there, or it is gone without
-                       a word */
+    EXECUTOR_NONE,  /* no runner of this attempt is known: it never was there, or is gone without a
+                       word */
     EXECUTOR_ALIVE, /* a runner is there */
     EXECUTOR_ENDED, /* the attempt is over and left its result */
 } ExecutorLife;
 
-/* How a runner is. Strings live in the arena. */
+/* How a runner is, or was. Strings live in the arena. */
 typedef struct ExecutorState {
     ExecutorLife life;
     int64_t pid;       /* 0 when unknown */
     int64_t exit_code; /* -1 when unknown */
-    int64_t signal;    /* that killed it; 0 */
+    int64_t signal;    /* that killed it; 0 when none or unknown */
     const char
         *phase; /* "queued", "installing", "loading", "running", "stopping"; NULL when unknown */
     int64_t phase_since_us;
     const char *phase_detail; /* or NULL */
     const char *reason;       /* code of the end, as the runner says it; NULL */
     const char *detail;       /* the same in words; NULL */
-    int64_t finished_us;      /* 0 */
-    bool has_begun;           /* it was let begin in this attempt */
+    int64_t finished_us;      /* 0 when unknown */
+    bool was_granted;         /* its turn was granted in this attempt */
+    bool was_rebooted;        /* the machine started anew since the runner began */
 } ExecutorState;
 
 typedef enum ExecutorSignal { EXECUTOR_CANCEL, EXECUTOR_KILL } ExecutorSignal;
@@ -61,13 +62,19 @@ struct Executor {
     const char *name; /* "process", "kubernetes" */
     /* Starts the runner; it waits until it is granted its turn. */
     int (*start)(Executor *executor, const ExecutorRun *run, Error *err);
+    /* Finds the runner that an earlier server started and watches it. */
+    ExecutorLife (*adopt)(Executor *executor, const char *job_id, int64_t attempt);
+    /* Ends all runners of this installation, and what runners left behind, that nobody started or
+     * adopted. */
+    void (*sweep)(Executor *executor);
     /* Lets a waiting runner begin. */
     int (*grant)(Executor *executor, const char *job_id, int64_t attempt, Error *err);
-    /* How the runner of this attempt is. */
-    int (*probe)(Executor *executor, Arena *arena, const char *job_id, int64_t attempt,
-                 ExecutorState *ret, Error *err);
+    /* Whether the runner lives: cheap; and all that is known about it. */
+    ExecutorLife (*look)(Executor *executor, const char *job_id, int64_t attempt);
+    void (*probe)(Executor *executor, Arena *arena, const char *job_id, int64_t attempt,
+                  ExecutorState *ret);
     /* Asks it to end as Inspect's own cancel does, or ends it with all it started. */
-    int (*signal)(Executor *executor, const char *job_id, ExecutorSignal which, Error *err);
+    void (*signal)(Executor *executor, const char *job_id, ExecutorSignal which);
     /* Ends what an ended runner left behind and forgets it. */
     void (*settle)(Executor *executor, const char *job_id);
     /* Waits up to timeout_ms until a runner may have ended or wake was called; only the controller

@@ -36,8 +36,7 @@ typedef struct Job {
     size_t n_model_groups;
     const Str *secret_names; /* names only; the values are nowhere */
     size_t n_secret_names;
-    const char *config; /* the job's config as JSON text; NULL in lists */
-    int64_t attempt;    /* 1 for the first run, one more with every resume */
+    int64_t attempt; /* 1 for the first run, one more with every resume */
     bool launch_attempted;
     int64_t exit_code; /* of the runner in the last attempt; -1: not known */
     int64_t created_us;
@@ -50,10 +49,12 @@ typedef struct Job {
     int64_t failed_us;
 } Job;
 
+/* Whether a job may go from one state to the other; whether it is over in a state. */
 bool job_state_may(JobState from, JobState to);
 bool job_state_is_over(JobState state);
+
+/* "queued", ...; -1 when no state has this name. */
 const char *job_state_name(JobState state);
-/* -1 when no state has this name. */
 int job_state_of(Str name, JobState *ret) HAWK_MUST_USE;
 
 /* "eval-set", "scan"; "low", "medium", "high". The _of functions return -1 for other names. */

@@ -52,9 +52,9 @@ typedef struct JobsOptions {
     Store *store;
     Executor *executor;
     JobsHooks hooks;
-    int max_running;    /* jobs that have their turn at the same time; 0: 4 */
-    int cancel_ms;      /* from "end" to "end now" for a deleted job; 0: 30 s */
-    const char *server; /* name of this installation for provider fields; NULL: "local" */
+    int max_running; /* jobs that have their turn at the same time; 0: 4 */
+    int max_live;    /* jobs that are not over; more are refused; 0: 1000 */
+    int cancel_ms;   /* from "end" to "end now" for a deleted job; 0: 30 s */
 } JobsOptions;
 
 /* Brings the schema up to date and reads what there is. */
@@ -107,6 +107,9 @@ int jobs_get(Jobs *jobs, Arena *arena, const char *job_id, Job *ret, Error *err)
 /* The job if the caller may read it: ERR_NOT_FOUND or ERR_DENIED. */
 int jobs_get_for(Jobs *jobs, const Caller *caller, Arena *arena, const char *job_id, Job *ret,
                  Error *err) HAWK_MUST_USE;
+
+/* The config of a job as JSON text, in the arena; ERR_NOT_FOUND when there is no such job. */
+int jobs_config(Jobs *jobs, Arena *arena, const char *job_id, Str *ret, Error *err) HAWK_MUST_USE;
 
 /* Which jobs: views that are STR_NONE do not filter. */
 typedef struct JobsQuery {

@@ -26,6 +26,7 @@ typedef enum JobStatus {
 
 enum { STATUS_ETAG_MAX = 72, STATUS_LOG_ENTRIES_MAX = 10000 };
 
+/* "pending", ...; whether it will not change any more. */
 const char *job_status_name(JobStatus status);
 bool job_status_is_terminal(JobStatus status);
 

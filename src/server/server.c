@@ -1,11 +1,37 @@
-/* Life of the server process. */
+/* Life of the server process: what is opened in which order, and closed in the other. */
 
 #include "server/server.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "codec/json_out.h"
+#include "jobs/executor.h"
+#include "server/server_priv.h"
+#include "warehouse/importer.h"
+#include "warehouse/warehouse.h"
+
+enum {
+    N_WORKERS = 8,
+    N_QUEUED_MAX = 1024,
+    N_CONNECTIONS_MAX = 2000,
+    N_SQL_CONNECTIONS =
+        12, /* more than workers, so that the controller and the importer never wait for requests */
+    BODY_MAX = 64 << 20,
+    IDLE_TIMEOUT_MS = 75 * 1000,
+    HEADER_TIMEOUT_MS = 15 * 1000,
+    DRAIN_MS = 10 * 1000,
+};
+
+/* --- names and addresses --- */
 
 static char *folder(const char *given, const char *variable, const char *xdg,
                     const char *below_home)
@@ -24,8 +50,274 @@ char *server_cache_dir(const char *given)
     return folder(given, "HAWK_CACHE", "XDG_CACHE_HOME", ".cache");
 }
 
+static bool is_loopback(const char *address)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, address, &v4) == 1)
+        return (ntohl(v4.s_addr) >> 24) == 127;
+    return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static int check_address(const ServerOptions *options, Error *err)
+{
+    if (is_loopback(options->address))
+        return 0;
+    (void)error_set(
+        err, ERR_USAGE,
+        "will not listen on %s: without an identity provider everybody there would be you",
+        options->address);
+    return error_fix(err, "listen on 127.0.0.1 and reach it through an SSH tunnel");
+}
+
+bool server_host_is_ours(const App *app, Str host)
+{
+    (void)app;
+    Str name = host;
+    if (host.n && host.p[0] == '[') {
+        ptrdiff_t end = str_find(host, ']');
+        name = end < 0 ? STR_NONE : str_slice(host, 1, (size_t)end);
+    } else if (str_find(host, ':') >= 0) {
+        name = str_slice(host, 0, (size_t)str_find(host, ':'));
+    }
+    if (name.n == 0 || name.n > 45)
+        return false;
+    char text[64] = "";
+    memcpy(text, name.p, name.n);
+    return str_eq_nocase(name, STR("localhost")) || is_loopback(text);
+}
+
+/* --- what others tell --- */
+
+static int import_log(void *context, const char *key, WatcherOutcome *ret, Error *err)
+{
+    App *app = context;
+    ImporterReport report = {0};
+    if (importer_import(app->sql, app->store, key, false, &report, err) < 0)
+        return -1;
+    *ret = report.outcome == IMPORTER_DONE      ? WATCHER_DONE
+           : report.outcome == IMPORTER_RUNNING ? WATCHER_RUNNING
+                                                : WATCHER_NOTHING;
+    if (report.outcome != IMPORTER_UNCHANGED)
+        log_info("log.imported", KV("log", key),
+                 KV("outcome", importer_outcome_name(report.outcome)),
+                 KV_INT("samples", (int64_t)report.n_samples));
+    return 0;
+}
+
+static int forget_logs(void *context, Error *err)
+{
+    App *app = context;
+    return importer_forget_missing(app->sql, app->store, err);
+}
+
+static void logs_changed(void *context, const char *eval_set_id, const char *key)
+{
+    App *app = context;
+    (void)eval_set_id;
+    (void)key;
+    __atomic_store_n(&app->logs_changed_ms, clock_now_us() / 1000, __ATOMIC_RELAXED);
+}
+
+static int job_imports(void *context, Arena *arena, const char *job_id, JobsImports *ret,
+                       Error *err)
+{
+    App *app = context;
+    QueriesImports found = {0};
+    if (queries_imports(app->sql, app->store, str_of(job_id), arena, &found, err) < 0)
+        return -1;
+    JobsImport *logs = arena_array(arena, found.n_logs, sizeof(*logs));
+    for (size_t i = 0; i < found.n_logs; i++)
+        logs[i] = (JobsImport){found.logs[i].location, found.logs[i].status, found.logs[i].error};
+    *ret = (JobsImports){
+        .total = (int64_t)found.n_logs,
+        .pending = found.n_pending,
+        .importing = found.n_importing,
+        .success = found.n_success,
+        .failed = found.n_failed,
+        .n_samples = found.n_samples,
+        .logs = logs,
+        .n_logs = found.n_logs,
+    };
+    return 0;
+}
+
+static void job_ended(void *context, const char *job_id)
+{
+    App *app = context;
+    Watcher *watcher = __atomic_load_n(&app->watcher, __ATOMIC_ACQUIRE);
+    if (watcher)
+        watcher_rescan(watcher, job_id);
+}
+
+/* --- opening, in the order of need --- */
+
+static int open_folders(App *app, Error *err)
+{
+    app->data_dir = server_data_dir(app->options->data_dir);
+    app->cache_dir = server_cache_dir(app->options->cache_dir);
+    if (fs_make_dirs(app->data_dir, 0700, err) < 0 || fs_make_dirs(app->cache_dir, 0700, err) < 0)
+        return -1;
+    auto_free char *lock = fs_join(app->data_dir, "server.lock");
+    app->lock_fd = fs_lock(lock, err);
+    if (app->lock_fd >= 0)
+        return 0;
+    if (err->kind != ERR_CONFLICT)
+        return -1;
+    error_reset(err);
+    (void)error_set(err, ERR_CONFLICT, "another server runs on %s", app->data_dir);
+    (void)error_code(err, "server.running");
+    return error_fix(
+        err, "use that one, end it with `hawk serve --stop`, or choose another folder with --data");
+}
+
+static int open_data(App *app, Error *err)
+{
+    auto_free char *store = mem_printf("file:%s/store", app->data_dir);
+    auto_free char *sql = mem_printf("sqlite:%s/hawk.db", app->data_dir);
+    auto_free char *store_dir = fs_join(app->data_dir, "store");
+    if (fs_make_dirs(store_dir, 0700, err) < 0 || store_open(store, &app->store, err) < 0)
+        return -1;
+    if (sql_open(sql, N_SQL_CONNECTIONS, &app->sql, err) < 0)
+        return -1;
+    return warehouse_migrate(app->sql, err);
+}
+
+static int open_jobs(App *app, Error *err)
+{
+    /* Runners find the cache through their environment. */
+    (void)setenv("HAWK_CACHE", app->cache_dir, 1);
+    if (executor_process_open(app->data_dir, app->options->program, &app->executor, err) < 0)
+        return -1;
+    const JobsOptions options = {
+        .sql = app->sql,
+        .store = app->store,
+        .executor = app->executor,
+        .hooks = {.context = app, .imports = job_imports, .ended = job_ended},
+        .max_running = app->options->max_running,
+    };
+    return jobs_open(&options, &app->jobs, err);
+}
+
+static int listen_at(App *app, int port, Error *err)
+{
+    const int inherited = sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : -1;
+    const HttpServerOptions options = {
+        .address = app->options->address,
+        .port = port,
+        .listen_fd = inherited,
+        .n_workers = N_WORKERS,
+        .n_queued_max = N_QUEUED_MAX,
+        .n_connections_max = N_CONNECTIONS_MAX,
+        .body_max = BODY_MAX,
+        .idle_timeout_ms = IDLE_TIMEOUT_MS,
+        .header_timeout_ms = HEADER_TIMEOUT_MS,
+        .handler = route_dispatch,
+        .context = app,
+    };
+    return http_server_start(&options, &app->http, err);
+}
+
+/* Without a port asked for: the usual one, or any free one when somebody has that. */
+static int open_http(App *app, Error *err)
+{
+    int port = app->options->port;
+    int rc = listen_at(app, port < 0 ? SERVER_DEFAULT_PORT : port, err);
+    if (rc < 0 && port < 0 && err->kind == ERR_CONFLICT) {
+        error_reset(err);
+        rc = listen_at(app, 0, err);
+    }
+    return rc;
+}
+
+/* The address is known only once the socket listens, and handlers read it; requests before that get
+ * 503. */
+static int announce(App *app, Error *err)
+{
+    bool is_v6 = strchr(app->options->address, ':') != NULL;
+    char *url = mem_printf(is_v6 ? "http://[%s]:%d" : "http://%s:%d", app->options->address,
+                           http_server_port(app->http));
+    __atomic_store_n(&app->url, url, __ATOMIC_RELEASE);
+    auto_buf Buf body = BUF_INIT(4096);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kv_int(&out, "pid", getpid());
+    json_out_kvz(&out, "url", app->url);
+    json_out_kvz(&out, "version", HAWK_VERSION);
+    json_out_kv_time(&out, "started_at", app->started_us);
+    json_out_end_object(&out);
+    auto_free char *path = fs_join(app->data_dir, "server.json");
+    return fs_write_file(path, buf_str(&body), 0600, err);
+}
+
+static int app_open(App *app, Error *err)
+{
+    if (check_address(app->options, err) < 0 || open_folders(app, err) < 0 ||
+        open_data(app, err) < 0)
+        return -1;
+    app->link_key = secret_random(32);
+    if (identity_token_open(app->data_dir, &app->identity, err) < 0 || open_jobs(app, err) < 0)
+        return -1;
+    app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
+    if (open_http(app, err) < 0 || announce(app, err) < 0)
+        return -1;
+    const WatcherHooks hooks = {
+        .context = app, .import = import_log, .forget = forget_logs, .changed = logs_changed};
+    Watcher *watcher = NULL;
+    if (jobs_start(app->jobs, err) < 0 || watcher_start(app->store, &hooks, &watcher, err) < 0)
+        return -1;
+    __atomic_store_n(&app->watcher, watcher, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static void app_close(App *app)
+{
+    if (app->url) {
+        auto_free char *path = fs_join(app->data_dir, "server.json");
+        (void)unlink(path);
+    }
+    http_server_stop(app->http, DRAIN_MS);
+    /* Jobs call job_ended, which needs the watcher, so the watcher goes last of the two. */
+    jobs_close(app->jobs);
+    executor_close(app->executor);
+    watcher_stop(app->watcher);
+    viewer_free(app->viewer);
+    identity_close(app->identity);
+    sql_close(app->sql);
+    store_close(app->store);
+    fs_close_cleanup(&app->lock_fd);
+    secret_free(app->link_key);
+    free(app->url);
+    free(app->data_dir);
+    free(app->cache_dir);
+}
+
+/* Blocks the signals in all threads that will be started, and takes them here. */
+static void wait_for_end(const sigset_t *ends)
+{
+    int which = 0;
+    while (sigwait(ends, &which) != 0)
+        continue;
+    log_info("server.stopping", KV_INT("signal", which));
+}
+
 int server_run(const ServerOptions *options, Error *err)
 {
-    (void)options;
-    return error_set(err, ERR_UNSUPPORTED, "the server is not built yet");
+    sigset_t ends;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    App app = {.options = options, .lock_fd = -1, .started_us = clock_now_us()};
+    int rc = app_open(&app, err);
+    if (rc == 0) {
+        log_info("server.ready", KV("url", app.url), KV("data", app.data_dir));
+        (void)sd_notifyf(0, "READY=1\nSTATUS=%s", app.url);
+        wait_for_end(&ends);
+        (void)sd_notify(0, "STOPPING=1");
+    }
+    app_close(&app);
+    return rc;
 }

@@ -304,7 +304,8 @@ static int read_names(int dir_fd, const char *prefix, bool with_dirs, Names *nam
         }
         names->items[names->n++] = mem_printf("%s%s", entry->d_name, kind == '/' ? "/" : "");
     }
-    qsort(names->items, names->n, sizeof(char *), compare_names);
+    if (names->n > 0)
+        qsort(names->items, names->n, sizeof(char *), compare_names);
     return 0;
 }
 

@@ -34,6 +34,7 @@ static inline SqlValue import_int(int64_t value)
     return value == INT64_MIN ? SQL_NULL : SQL_INT(value);
 }
 
+/* NULL for what is missing or not finite. */
 static inline SqlValue import_real(double value)
 {
     return isfinite(value) ? SQL_REAL(value) : SQL_NULL;

@@ -26,6 +26,7 @@ typedef struct Query {
     const char *glue; /* what goes before the next condition: " WHERE " or " AND " */
 } Query;
 
+/* An empty query; release it. */
 void query_init(Query *query, const Sql *sql);
 void query_release(Query *query);
 #define auto_query HAWK_CLEANUP(query_release)
@@ -52,6 +53,7 @@ int query_check_page(QueriesPage page, Error *err) HAWK_MUST_USE;
 void query_add_page(Query *query, QueriesPage page,
                     int64_t more); /* LIMIT limit + more OFFSET ... */
 
+/* Runs what has been put together; the query must live as long as the rows. */
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;
 
 /* Write a column as a member. */

@@ -1,0 +1,307 @@
+/* hawk download: the log files of an eval set.
+
+   Several connections fetch at once. A file is written under another name and renamed when it is
+   whole, so that what is there can be left alone the next time. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/settings.h"
+#include "codec/json_out.h"
+
+enum { PATH_MAX_BYTES = 8192, BATCH_MAX = 1000, BODY_MAX = 4 << 20, JOBS_MAX = 64 };
+
+typedef struct Options {
+    const char *id;
+    const char *log;
+    const char *folder;
+    int64_t jobs;
+    bool list;
+    bool force;
+    bool json;
+} Options;
+
+/* clang-format off */
+static const OptRow rows[] = {
+    {"eval", 0, OPT_TEXT, offsetof(Options, log), "Only the log with this name", .metavar = "FILE"},
+    {"output-dir", 'o', OPT_FOLDER, offsetof(Options, folder), "Where to write; made when it is not there", .fallback = "."},
+    {"list", 0, OPT_FLAG, offsetof(Options, list), "Only print the names"},
+    {"jobs", 'j', OPT_INT, offsetof(Options, jobs), "How many at once", .fallback = "16", .min = 1, .max = JOBS_MAX},
+    {"force", 0, OPT_FLAG, offsetof(Options, force), "Fetch what is there already too"},
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: the names, or what was done"},
+};
+static const OptArg args[] = {
+    {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last one", .is_optional = true, .completer = "eval-sets"},
+};
+/* clang-format on */
+
+/* One file to fetch. */
+typedef struct Item {
+    const char *name; /* on the server */
+    const char *url;
+    char *path; /* here */
+} Item;
+
+typedef struct Work {
+    const Api *api;
+    Item *items;
+    size_t n;
+    pthread_mutex_t lock; /* of what follows */
+    size_t next;
+    size_t n_done;
+    Error err; /* the first failure */
+} Work;
+
+/* ---- one file ---- */
+
+typedef struct Sink {
+    int fd;
+} Sink;
+
+static int sink_write(void *context, Str bytes, Error *err)
+{
+    return fs_write_all(((Sink *)context)->fd, bytes.p, bytes.n, err);
+}
+
+static int fetch_file(Api *api, const Item *item, Error *err)
+{
+    auto_free char *temp = mem_printf("%s.part-%d", item->path, (int)getpid());
+    auto_fd int fd = fs_open(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644, err);
+    if (fd < 0)
+        return -1;
+    Sink sink = {.fd = fd};
+    ApiCall call = {.path = item->url, .timeout_ms = -1, .sink = sink_write, .sink_context = &sink};
+    if (api_send(api, &call, NULL, NULL, err) < 0) {
+        (void)unlink(temp);
+        return error_wrap(err, "cannot download %s", item->name);
+    }
+    if (fsync(fd) < 0 || rename(temp, item->path) < 0) {
+        int failed = errno;
+        (void)unlink(temp);
+        return error_errno(err, failed, "cannot write %s", item->path);
+    }
+    return 0;
+}
+
+static void *work_thread(void *context)
+{
+    Work *work = context;
+    Api *api = api_copy(work->api);
+    for (;;) {
+        (void)pthread_mutex_lock(&work->lock);
+        bool is_over = work->next == work->n || work->err.kind != ERR_NONE;
+        const Item *item = is_over ? NULL : &work->items[work->next++];
+        (void)pthread_mutex_unlock(&work->lock);
+        if (!item)
+            break;
+        auto_error Error err = ERROR_INIT;
+        int failed = fetch_file(api, item, &err);
+        (void)pthread_mutex_lock(&work->lock);
+        if (failed == 0)
+            work->n_done++;
+        else if (work->err.kind == ERR_NONE)
+            (void)error_move(&work->err, &err);
+        (void)pthread_mutex_unlock(&work->lock);
+    }
+    api_close(api);
+    return NULL;
+}
+
+static int fetch_all(const Api *api, Item *items, size_t n, size_t n_threads, size_t *ret_done,
+                     Error *err)
+{
+    Work work = {.api = api, .items = items, .n = n};
+    (void)pthread_mutex_init(&work.lock, NULL);
+    pthread_t threads[JOBS_MAX];
+    size_t started = 0;
+    while (started < n_threads && started < n)
+        if (pthread_create(&threads[started], NULL, work_thread, &work) == 0)
+            started++;
+        else
+            break;
+    if (started == 0)
+        (void)work_thread(&work);
+    for (size_t i = 0; i < started; i++)
+        (void)pthread_join(threads[i], NULL);
+    (void)pthread_mutex_destroy(&work.lock);
+    *ret_done = work.n_done;
+    if (work.err.kind != ERR_NONE)
+        return error_move(err, &work.err);
+    return 0;
+}
+
+/* ---- which files ---- */
+
+/* The last part of a name of the server, if it can be a file here. */
+static int base_name(Str name, Str *ret, Error *err)
+{
+    ptrdiff_t slash = str_rfind(name, '/');
+    Str base = slash < 0 ? name : str_slice(name, (size_t)slash + 1, name.n);
+    if (base.n == 0 || base.n > 255 || str_eqz(base, ".") || str_eqz(base, "..") ||
+        memchr(base.p, '\0', base.n))
+        return error_set(err, ERR_BAD_DATA, "the server names a file that cannot be: '%.*s'",
+                         STR_ARG(name));
+    *ret = base;
+    return 0;
+}
+
+static bool is_wanted(const char *wanted, Str name, Str base)
+{
+    if (!wanted)
+        return true;
+    if (str_eqz(base, wanted) || str_eqz(name, wanted))
+        return true;
+    return base.n > 5 && str_ends(base, STR(".eval")) &&
+           str_eqz(str_slice(base, 0, base.n - 5), wanted);
+}
+
+/* The names of the logs of the eval set that are asked for. */
+static int list_logs(Cli *cli, const Options *options, const char *id, Json **ret, Error *err)
+{
+    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
+    buf_addz(&path, "/view/logs/logs");
+    api_add_query(&path, "log_dir", id);
+    Json *answer = NULL;
+    if (api_get(cli, path.data, &answer, err) < 0)
+        return -1;
+    Json *names = json_new(cli->arena, JSON_ARRAY);
+    const Json *files = json_get(answer, "files");
+    for (const Json *file = files ? files->first : NULL; file; file = file->next) {
+        Str name = json_text(file, "name", STR_NONE);
+        Str base = STR_NONE;
+        if (base_name(name, &base, err) < 0)
+            return -1;
+        if (is_wanted(options->log, name, base))
+            json_append(names, json_new_str(cli->arena, name));
+    }
+    if (names->n == 0 && options->log)
+        return error_set(err, ERR_NOT_FOUND, "%s has no log %s", id, options->log);
+    *ret = names;
+    return 0;
+}
+
+/* Where each file goes; those that are there are left out unless forced. */
+static int choose(Cli *cli, const Options *options, const Json *names, Item *items, size_t *ret_n,
+                  Error *err)
+{
+    size_t n = 0;
+    for (const Json *name = names->first; name; name = name->next) {
+        Str base = STR_NONE;
+        if (base_name(name->text, &base, err) < 0)
+            return -1;
+        char *path = arena_printf(cli->arena, "%s/%.*s", options->folder, STR_ARG(base));
+        if (fs_exists(path) && !options->force)
+            continue;
+        items[n++] =
+            (Item){.name = arena_strndup(cli->arena, name->text.p, name->text.n), .path = path};
+    }
+    *ret_n = n;
+    return 0;
+}
+
+/* Asks where the files can be fetched, for a batch of items. */
+static int fetch_urls(Cli *cli, Item *items, size_t n, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(BODY_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kv_array(&out, "logs");
+    for (size_t i = 0; i < n; i++)
+        json_out_str(&out, str_of(items[i].name));
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+    Json *answer = NULL;
+    if (api_post(cli, "/view/logs/log-download-urls", buf_str(&body), &answer, err) < 0)
+        return -1;
+    const Json *urls = json_get(answer, "urls");
+    size_t i = 0;
+    for (const Json *url = urls ? urls->first : NULL; url && i < n; url = url->next, i++) {
+        Str text = json_text(url, "url", STR_NONE);
+        items[i].url = arena_strndup(cli->arena, text.p ? text.p : "", text.n);
+    }
+    if (i < n)
+        return error_set(err, ERR_BAD_DATA, "the server gave %zu addresses for %zu logs", i, n);
+    return 0;
+}
+
+static int report(Cli *cli, const Options *options, size_t done, size_t skipped, Error *err)
+{
+    if (options->json) {
+        Json *answer = json_new(cli->arena, JSON_OBJECT);
+        json_set(answer, STR("downloaded"), json_new_int(cli->arena, (int64_t)done));
+        json_set(answer, STR("skipped"), json_new_int(cli->arena, (int64_t)skipped));
+        json_set(answer, STR("folder"), json_new_str(cli->arena, str_of(options->folder)));
+        return print_json(cli, answer, err);
+    }
+    auto_buf Buf line = BUF_INIT(PATH_MAX_BYTES);
+    buf_printf(&line, "Downloaded %zu files to %s", done, options->folder);
+    if (skipped)
+        buf_printf(&line, " (%zu skipped, already present)", skipped);
+    buf_addc(&line, '\n');
+    return print_text(cli, buf_str(&line), err);
+}
+
+static int print_names(Cli *cli, const Options *options, const Json *names, Error *err)
+{
+    if (options->json)
+        return print_json(cli, names, err);
+    for (const Json *name = names->first; name; name = name->next)
+        if (print_text(cli, name->text, err) < 0 || cli_put(cli, STR("\n"), err) < 0)
+            return -1;
+    return 0;
+}
+
+static int run(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    const char *id = NULL;
+    Json *names = NULL;
+    Api *api = NULL;
+    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0 ||
+        cli_api(cli, &api, err) < 0 || list_logs(cli, options, id, &names, err) < 0)
+        return -1;
+    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    if (options->list)
+        return print_names(cli, options, names, err);
+    Item *items = arena_array(cli->arena, names->n + 1, sizeof(*items));
+    size_t n = 0;
+    if (fs_make_dirs(options->folder, 0755, err) < 0 ||
+        choose(cli, options, names, items, &n, err) < 0)
+        return -1;
+    for (size_t from = 0; from < n; from += BATCH_MAX)
+        if (fetch_urls(cli, items + from, n - from < BATCH_MAX ? n - from : BATCH_MAX, err) < 0)
+            return -1;
+    if (n > 0)
+        cli_say(cli, "Downloading %zu files", n);
+    size_t done = 0;
+    if (fetch_all(api, items, n, (size_t)options->jobs, &done, err) < 0)
+        return -1;
+    return report(cli, options, done, names->n - n, err);
+}
+
+const Command commands_download = {
+    .path = "download",
+    .section = COMMAND_FETCH,
+    .summary = "Download the logs of an eval set",
+    .description = "What is there already is left alone, so a download that was broken off can be "
+                   "run again.",
+    .examples = "hawk download -o logs\nhawk download --list",
+    .spec = {.rows = rows,
+             .n_rows = ARRAY_LEN(rows),
+             .args = args,
+             .n_args = ARRAY_LEN(args),
+             .size = sizeof(Options)},
+    .run = run,
+};

@@ -1,0 +1,321 @@
+/* hawk eval-set run, hawk eval-set resume. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/settings.h"
+#include "cli/submit.h"
+#include "cli/watch.h"
+#include "codec/json_out.h"
+
+enum { BODY_MAX = 32 << 20, TEXT_MAX = 64 << 10 };
+
+typedef struct Options {
+    const char *config;
+    const char *id;
+    const char *image;
+    const char *image_tag;
+    OptList secrets_files;
+    OptList secrets;
+    const char *priority;
+    bool skip_confirm;
+    bool allow_dirty;
+    bool monitor;
+    bool force;
+    bool no_env;
+    bool watch;
+    bool json;
+} Options;
+
+/* clang-format off */
+#define COMMON_ROWS \
+    {"watch", 'w', OPT_FLAG, offsetof(Options, watch), "Follow it to the end and print the scores; 1 when it failed"}, \
+    {"secret", 0, OPT_LIST, offsetof(Options, secrets), "Hand this environment variable to the job", .metavar = "NAME"}, \
+    {"secrets-file", 0, OPT_FILES, offsetof(Options, secrets_files), "Hand the NAME=value lines of this file to the job"}, \
+    {"no-env", 0, OPT_FLAG, offsetof(Options, no_env), "Do not take the keys of the config's models from the environment and .env"}, \
+    {"skip-confirm", 0, OPT_FLAG, offsetof(Options, skip_confirm), "Do not ask about warnings"}, \
+    {"force", 0, OPT_FLAG, offsetof(Options, force), "Even when you have too many jobs already"}, \
+    {"priority", 0, OPT_CHOICE, offsetof(Options, priority), "Which jobs go first", .choices = "low|medium|high", .fallback = "medium"}, \
+    {"image", 0, OPT_TEXT, offsetof(Options, image), "Image of the runner, with a tag or digest", .metavar = "URI"}, \
+    {"image-tag", 0, OPT_TEXT, offsetof(Options, image_tag), "Another tag of the server's runner image", .metavar = "TAG"}, \
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"}
+
+static const OptRow run_rows[] = {
+    COMMON_ROWS,
+    {"log-dir-allow-dirty", 0, OPT_FLAG, offsetof(Options, allow_dirty), "Even when the log folder has logs of another eval set"},
+    {"monitor", 0, OPT_FLAG, offsetof(Options, monitor), "Watch it by the deployment's monitor"},
+};
+static const OptRow resume_rows[] = {
+    {"config", 0, OPT_FILE, offsetof(Options, config), "Go on with this config instead of the one it has; needs an id"},
+    COMMON_ROWS,
+};
+static const OptArg run_args[] = {
+    {"CONFIG", OPT_FILE, offsetof(Options, config), "The eval set's YAML or JSON file; - is standard input"},
+};
+static const OptArg resume_args[] = {
+    {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last one", .is_optional = true, .completer = "eval-sets"},
+};
+/* clang-format on */
+
+/* What is sent. */
+typedef struct Request {
+    const char *id;       /* to resume; or NULL */
+    const Json *document; /* or NULL: the config that the server has */
+    SubmitSecrets secrets;
+} Request;
+
+static void write_request(const Options *options, const Request *request, Buf *body)
+{
+    JsonOut out;
+    json_out_init(&out, body, 0);
+    json_out_object(&out);
+    json_out_kv_node(&out, "eval_set_config", request->document);
+    json_out_kvz(&out, "eval_set_id", request->id);
+    json_out_kvz(&out, "image", options->image);
+    json_out_kvz(&out, "image_tag", options->image_tag);
+    json_out_kv_object(&out, "secrets");
+    for (size_t i = 0; i < request->secrets.n; i++) {
+        json_out_key(&out, str_of(request->secrets.items[i].name));
+        json_out_str(&out, str_of(request->secrets.items[i].value));
+    }
+    json_out_end_object(&out);
+    json_out_kv_bool(&out, "log_dir_allow_dirty", options->allow_dirty);
+    json_out_kv_null(&out, "refresh_token");
+    json_out_kv_bool(&out, "force", options->force);
+    json_out_kvz(&out, "priority", options->priority);
+    json_out_end_object(&out);
+}
+
+static int send_request(Cli *cli, const Options *options, const Request *request, Json **ret,
+                        Error *err)
+{
+    auto_buf Buf body = BUF_INIT(BODY_MAX);
+    write_request(options, request, &body);
+    int failed = buf_check(&body, "the request", err);
+    if (failed == 0)
+        failed = api_post(cli, "/eval_sets/", buf_str(&body), ret, err);
+    mem_wipe(body.data, body.cap);
+    return failed;
+}
+
+/* An address of the deployment: a variable, else what the server says; STR_NONE for none. */
+static Str address_of(Cli *cli, const char *variable, const char *member)
+{
+    Setting setting = {0};
+    auto_error Error ignored = ERROR_INIT;
+    if (setting_find(cli, variable, &setting, &ignored) == 0 && setting.value)
+        return str_of(setting.value);
+    Json *config = NULL;
+    error_reset(&ignored);
+    return api_get(cli, "/auth/config", &config, &ignored) == 0
+               ? json_text(config, member, STR_NONE)
+               : STR_NONE;
+}
+
+static const char *log_url(Cli *cli, const char *id)
+{
+    Api *api = NULL;
+    auto_error Error ignored = ERROR_INIT;
+    if (cli_api(cli, &api, &ignored) < 0)
+        return NULL;
+    Str base = api_is_local(api) ? str_of(api_url(api))
+                                 : address_of(cli, "HAWK_LOG_VIEWER_URL", "log_viewer_url");
+    while (str_ends(base, STR("/")))
+        base.n--;
+    return base.n ? arena_printf(cli->arena, "%.*s/eval-set/%s", STR_ARG(base), id) : NULL;
+}
+
+/* The dashboard, from five minutes ago on. */
+static void add_monitor_url(Cli *cli, const char *id, Buf *text)
+{
+    Api *api = NULL;
+    auto_error Error ignored = ERROR_INIT;
+    if (cli_api(cli, &api, &ignored) < 0 || api_is_local(api))
+        return;
+    Str base =
+        address_of(cli, "HAWK_DATADOG_EVAL_SET_DASHBOARD_URL", "datadog_eval_set_dashboard_url");
+    if (base.n == 0)
+        return;
+    long long now_ms = (long long)(clock_now_us() / 1000);
+    buf_printf(text,
+               "Monitor your eval set: %.*s?tpl_var_inspect_ai_job_id=%s&from_ts=%lld&to_ts=%lld"
+               "&live=true\n",
+               STR_ARG(base), id, now_ms - 300000, now_ms);
+}
+
+static int print_submitted(Cli *cli, const char *id, bool resumed, const Json *answer, bool json,
+                           Error *err)
+{
+    const Json *warnings = json_get(answer, "warnings");
+    for (const Json *w = warnings ? warnings->first : NULL; w; w = w->next)
+        cli_warn(cli, "%.*s", STR_ARG(w->text));
+    const char *url = log_url(cli, id);
+    if (json) {
+        Json *result = json_copy(cli->arena, answer);
+        json_set(result, STR("log_url"),
+                 url ? json_new_str(cli->arena, str_of(url)) : json_new(cli->arena, JSON_NULL));
+        return print_json(cli, result, err);
+    }
+    auto_buf Buf text = BUF_INIT(TEXT_MAX);
+    buf_printf(&text, "%s: %s\n", resumed ? "Resuming eval set" : "Eval set ID", id);
+    if (url)
+        buf_printf(&text, "See your eval set log: %s\n", url);
+    add_monitor_url(cli, id, &text);
+    if (print_text(cli, buf_str(&text), err) < 0)
+        return -1;
+    (void)fflush(stdout);
+    return 0;
+}
+
+static int watch_to_the_end(Cli *cli, const char *id, const Options *options, Error *err)
+{
+    WatchOptions watch = {.out = stderr,
+                          .redraws = cli->err_is_tty,
+                          .colours = cli->err_colours,
+                          .is_quiet = options->json};
+    WatchResult result = {0};
+    if (watch_follow(cli, id, &watch, &result, err) < 0)
+        return -1;
+    auto_error Error no_scores = ERROR_INIT;
+    if (options->json) {
+        Json *outcome = json_new(cli->arena, JSON_OBJECT);
+        json_set(outcome, STR("eval_set_id"), json_new_str(cli->arena, str_of(id)));
+        json_set(outcome, STR("status"), json_new_str(cli->arena, str_of(result.status)));
+        json_set(outcome, STR("succeeded"), json_new_bool(cli->arena, result.succeeded));
+        if (print_json(cli, outcome, err) < 0)
+            return -1;
+    } else if (watch_print_scores(cli, id, &no_scores) < 0) {
+        cli_warn(cli, "%s", error_text(&no_scores));
+    }
+    if (result.succeeded)
+        return 0;
+    (void)error_set(err, ERR_FAILED, "eval set %s %s%s%s", id,
+                    strcmp(result.status, "complete") == 0 ? "did not succeed" : result.status,
+                    result.why[0] ? ": " : "", result.why);
+    return error_fix(err, "'hawk logs %s' shows its output", id);
+}
+
+/* Sends, prints, remembers and follows. */
+static int submit(Cli *cli, const Options *options, const Request *request, Error *err)
+{
+    Json *answer = NULL;
+    if (send_request(cli, options, request, &answer, err) < 0)
+        return -1;
+    Str text = json_text(answer, "eval_set_id", STR_NONE);
+    if (text.n == 0)
+        return error_set(err, ERR_BAD_DATA, "the server's answer has no eval_set_id");
+    const char *id = arena_strndup(cli->arena, text.p, text.n);
+    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    bool prints_json = options->json && !options->watch;
+    if ((!options->json || prints_json) &&
+        print_submitted(cli, id, request->id != NULL, answer, prints_json, err) < 0)
+        return -1;
+    return options->watch ? watch_to_the_end(cli, id, options, err) : 0;
+}
+
+static SubmitSecretOptions secret_options(const Options *options, const Api *api)
+{
+    return (SubmitSecretOptions){.files = options->secrets_files,
+                                 .names = options->secrets,
+                                 .takes_model_keys = api_is_local(api) && !options->no_env};
+}
+
+static int run_run(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    Jobspec *spec = NULL;
+    Api *api = NULL;
+    if (submit_load(cli, options->config, JOBSPEC_EVAL_SET, options->skip_confirm, &spec, err) <
+            0 ||
+        cli_api(cli, &api, err) < 0)
+        return -1;
+    Json *document = submit_document(cli, spec);
+    if (options->monitor)
+        json_set(document, STR("monitor"), json_new_bool(cli->arena, true));
+    Request request = {.document = document};
+    SubmitSecretOptions secrets = secret_options(options, api);
+    if (submit_secrets(cli, spec, &secrets, &request.secrets, err) < 0)
+        return -1;
+    return submit(cli, options, &request, err);
+}
+
+/* The config that the server has of an eval set, to know which keys its models need. */
+static Jobspec *server_config(Cli *cli, const char *id)
+{
+    auto_buf Buf path = BUF_INIT(TEXT_MAX);
+    buf_addz(&path, "/eval_sets/");
+    api_add_segment(&path, str_of(id));
+    buf_addz(&path, "/config");
+    Json *document = NULL;
+    Jobspec *spec = NULL;
+    auto_error Error ignored = ERROR_INIT;
+    Diagnostics list;
+    diagnostics_init(&list, cli->arena);
+    JobspecOptions options = {.allow_online_scan = true};
+    if (api_get(cli, path.data, &document, &ignored) < 0 ||
+        jobspec_check(cli->arena, document, id, JOBSPEC_EVAL_SET, &options, &list, &spec,
+                      &ignored) < 0)
+        return NULL;
+    return spec;
+}
+
+static int run_resume(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    Jobspec *spec = NULL;
+    Api *api = NULL;
+    Request request = {0};
+    if (options->config && !options->id)
+        return error_set(err, ERR_USAGE, "--config needs the id of the eval set");
+    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &request.id, err) < 0)
+        return -1;
+    if (options->config &&
+        submit_load(cli, options->config, JOBSPEC_EVAL_SET, options->skip_confirm, &spec, err) < 0)
+        return -1;
+    if (spec)
+        request.document = submit_document(cli, spec);
+    if (cli_api(cli, &api, err) < 0)
+        return -1;
+    SubmitSecretOptions secrets = secret_options(options, api);
+    if (!spec && secrets.takes_model_keys)
+        spec = server_config(cli, request.id);
+    if (submit_secrets(cli, spec, &secrets, &request.secrets, err) < 0)
+        return -1;
+    return submit(cli, options, &request, err);
+}
+
+#define SPEC(opt_rows, opt_args)                                                                   \
+    .spec = {.rows = (opt_rows),                                                                   \
+             .n_rows = ARRAY_LEN(opt_rows),                                                        \
+             .args = (opt_args),                                                                   \
+             .n_args = ARRAY_LEN(opt_args),                                                        \
+             .size = sizeof(Options)}
+
+const Command commands_eval_set_run = {
+    .path = "eval-set run",
+    .aliases = "run",
+    .section = COMMAND_RUN,
+    .summary = "Submit an eval set",
+    .description =
+        "Checks the config first and sends it only when it is right. With the local server, the "
+        "keys and addresses that Inspect reads for the config's models are taken from your "
+        "environment and from .env; their names are printed, and --no-env leaves them out.",
+    .examples = "hawk eval-set run examples/hello.eval-set.yaml --watch\n"
+                "hawk run set.yaml --secret HF_TOKEN\n"
+                "generate-config | hawk run - --json",
+    SPEC(run_rows, run_args),
+    .run = run_run,
+};
+
+const Command commands_eval_set_resume = {
+    .path = "eval-set resume",
+    .section = COMMAND_RUN,
+    .summary = "Go on with an eval set that was stopped or has failed",
+    SPEC(resume_rows, resume_args),
+    .run = run_resume,
+};

@@ -1,0 +1,289 @@
+/* hawk list eval-sets, evals, samples, jobs. */
+
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/settings.h"
+
+enum { PATH_MAX_BYTES = 8192, PAGE_MAX = 100 };
+
+typedef struct Options {
+    const char *id;
+    const char *search;
+    const char *log;
+    int64_t limit;
+    bool all;
+    bool json;
+} Options;
+
+#define LIMIT_ROW(n)                                                                               \
+    {                                                                                              \
+        "limit", 0, OPT_INT, offsetof(Options, limit), "How many at most", .fallback = (n),        \
+                                                                           .min = 1                \
+    }
+
+/* clang-format off */
+static const OptRow eval_sets_rows[] = {
+    LIMIT_ROW("10"),
+    {"search", 0, OPT_TEXT, offsetof(Options, search), "Only those with these words in id, task or creator"},
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
+};
+static const OptRow evals_rows[] = {
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
+};
+static const OptRow samples_rows[] = {
+    {"eval", 0, OPT_TEXT, offsetof(Options, log), "Only those of the log with this name", .metavar = "FILE"},
+    LIMIT_ROW("50"),
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
+};
+static const OptRow jobs_rows[] = {
+    {"all", 0, OPT_FLAG, offsetof(Options, all), "Those of other people too"},
+    LIMIT_ROW("10"),
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
+};
+static const OptArg id_args[] = {
+    {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last one", .is_optional = true,
+     .completer = "eval-sets"},
+};
+/* clang-format on */
+
+/* Gets pages until there are `limit` items; the items of all pages end up in the first answer. */
+static int fetch(Cli *cli, const char *path, int64_t limit, Json **ret, Error *err)
+{
+    Json *first = NULL;
+    Json *items = NULL;
+    for (int64_t page = 1; !items || (int64_t)items->n < limit; page++) {
+        int64_t size = limit < PAGE_MAX ? limit : PAGE_MAX;
+        auto_buf Buf full = BUF_INIT(PATH_MAX_BYTES);
+        buf_addz(&full, path);
+        api_add_query_int(&full, "page", page);
+        api_add_query_int(&full, "limit", size);
+        Json *answer = NULL;
+        if (api_get(cli, full.data, &answer, err) < 0)
+            return -1;
+        Json *got = json_get(answer, "items");
+        if (!got || got->type != JSON_ARRAY)
+            return error_set(err, ERR_BAD_DATA, "the server's answer has no items");
+        int64_t n = (int64_t)got->n;
+        if (!first) {
+            first = answer;
+            items = got;
+        } else {
+            for (Json *item = got->first; item && (int64_t)items->n < limit;) {
+                Json *following = item->next;
+                json_append(items, item);
+                item = following;
+            }
+        }
+        if (n < size)
+            break;
+    }
+    *ret = first;
+    return 0;
+}
+
+static const Json *items_of(const Json *answer)
+{
+    return json_get(answer, "items")->first;
+}
+
+static int finish(Cli *cli, const Table *table, const char *none, Error *err)
+{
+    if (table_rows(table) == 0) {
+        cli_say(cli, "%s", none);
+        return 0;
+    }
+    return print_table(cli, table, err);
+}
+
+static int run_eval_sets(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
+    buf_addz(&path, "/meta/eval-sets");
+    api_add_query(&path, "search", options->search);
+    Json *answer = NULL;
+    if (fetch(cli, path.data, options->limit, &answer, err) < 0)
+        return -1;
+    if (options->json)
+        return print_json(cli, answer, err);
+    static const char *const names[] = {"Eval Set ID", "Created At", "Created By", "Evals",
+                                        "Tasks"};
+    auto_table Table *table = table_new(names, ARRAY_LEN(names));
+    for (const Json *item = items_of(answer); item; item = item->next) {
+        auto_buf Buf tasks = BUF_INIT(PATH_MAX_BYTES);
+        const Json *list = json_get(item, "task_names");
+        for (const Json *task = list ? list->first : NULL; task; task = task->next) {
+            buf_addz(&tasks, tasks.len ? ", " : "");
+            buf_add_str(&tasks, task->text);
+        }
+        table_add(table, json_text(item, "eval_set_id", STR_NONE));
+        table_addz(table, print_time(cli->arena, json_text(item, "created_at", STR_NONE)));
+        table_add(table, json_text(item, "created_by", STR_NONE));
+        table_add(table, print_member(cli->arena, item, "eval_count"));
+        table_add(table, buf_str(&tasks));
+    }
+    return finish(cli, table, "No eval sets.", err);
+}
+
+static int run_evals(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    const char *id = NULL;
+    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
+        return -1;
+    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
+    buf_addz(&path, "/meta/evals");
+    api_add_query(&path, "eval_set_id", id);
+    Json *answer = NULL;
+    if (fetch(cli, path.data, INT32_MAX, &answer, err) < 0)
+        return -1;
+    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    if (options->json)
+        return print_json(cli, answer, err);
+    static const char *const names[] = {"Task", "Model", "Status", "Samples"};
+    auto_table Table *table = table_new(names, ARRAY_LEN(names));
+    for (const Json *item = items_of(answer); item; item = item->next) {
+        table_add(table, json_text(item, "task_name", STR_NONE));
+        table_add(table, json_text(item, "model", STR_NONE));
+        table_add(table, json_text(item, "status", STR_NONE));
+        table_printf(table, "%lld/%lld", (long long)json_int(item, "completed_samples", 0),
+                     (long long)json_int(item, "total_samples", 0));
+    }
+    if (table_rows(table) > 0) {
+        auto_buf Buf title = BUF_INIT(PATH_MAX_BYTES);
+        buf_printf(&title, "Eval Set: %s\n\n", id);
+        if (print_text(cli, buf_str(&title), err) < 0)
+            return -1;
+    }
+    return finish(cli, table, "No evals yet.", err);
+}
+
+/* "match=C, includes=I"; only those that are not intermediate when there are such. */
+static void add_scores(Cli *cli, Table *table, const Json *item)
+{
+    auto_buf Buf text = BUF_INIT(PATH_MAX_BYTES);
+    const Json *scores = json_get(item, "scores");
+    for (const Json *score = scores ? scores->first : NULL; score; score = score->next) {
+        Str value = print_member(cli->arena, score, "value");
+        if (value.n == 0)
+            value = json_text(score, "value_nonfinite", STR_NONE);
+        buf_addz(&text, text.len ? ", " : "");
+        buf_add_str(&text, json_text(score, "scorer", STR_NONE));
+        buf_addc(&text, '=');
+        buf_add_str(&text, value);
+    }
+    table_add(table, buf_str(&text));
+}
+
+static void add_sample(Cli *cli, Table *table, const Json *item)
+{
+    Str status = json_text(item, "status", STR_NONE);
+    table_add(table, json_text(item, "uuid", STR_NONE));
+    table_add(table, print_member(cli->arena, item, "id"));
+    table_add(table, print_member(cli->arena, item, "epoch"));
+    if (!json_bool(item, "is_provisional", false))
+        table_add(table, status);
+    else if (str_eqz(status, "success"))
+        table_addz(table, "running");
+    else
+        table_printf(table, "%.*s (pending)", STR_ARG(status));
+    add_scores(cli, table, item);
+}
+
+static int run_samples(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    const char *id = NULL;
+    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
+        return -1;
+    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
+    buf_addz(&path, "/meta/samples");
+    api_add_query(&path, "eval_set_id", id);
+    api_add_query(&path, "search", options->log);
+    Json *answer = NULL;
+    if (fetch(cli, path.data, options->limit, &answer, err) < 0)
+        return -1;
+    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    if (options->json)
+        return print_json(cli, answer, err);
+    static const char *const names[] = {"UUID", "ID", "Epoch", "Status", "Scores"};
+    auto_table Table *table = table_new(names, ARRAY_LEN(names));
+    for (const Json *item = items_of(answer); item; item = item->next)
+        add_sample(cli, table, item);
+    return finish(cli, table, "No samples yet.", err);
+}
+
+static int run_jobs(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
+    buf_addz(&path, "/meta/jobs");
+    if (!options->all) {
+        Json *me = NULL;
+        if (api_get(cli, "/auth/me", &me, err) < 0)
+            return -1;
+        Str sub = json_text(me, "sub", STR_NONE);
+        if (sub.n)
+            api_add_query(&path, "created_by", arena_strndup(cli->arena, sub.p, sub.n));
+    }
+    Json *answer = NULL;
+    if (fetch(cli, path.data, options->limit, &answer, err) < 0)
+        return -1;
+    if (options->json)
+        return print_json(cli, answer, err);
+    static const char *const names[] = {"Type",       "Job ID", "Created At",
+                                        "Created By", "Status", "Admission"};
+    auto_table Table *table = table_new(names, ARRAY_LEN(names));
+    for (const Json *item = items_of(answer); item; item = item->next) {
+        table_add(table, json_text(item, "job_type", STR_NONE));
+        table_add(table, json_text(item, "job_id", STR_NONE));
+        table_addz(table, print_time(cli->arena, json_text(item, "created_at", STR_NONE)));
+        table_add(table, json_text(item, "created_by", STR_NONE));
+        table_add(table, json_text(item, "status", STR_NONE));
+        table_add(table, json_text(json_get(item, "admission"), "state", STR_NONE));
+    }
+    return finish(cli, table, "No jobs.", err);
+}
+
+#define SPEC(opt_rows)                                                                             \
+    .spec = {.rows = (opt_rows), .n_rows = ARRAY_LEN(opt_rows), .size = sizeof(Options)}
+#define SPEC_WITH_ID(opt_rows)                                                                     \
+    .spec = {.rows = (opt_rows),                                                                   \
+             .n_rows = ARRAY_LEN(opt_rows),                                                        \
+             .args = id_args,                                                                      \
+             .n_args = ARRAY_LEN(id_args),                                                         \
+             .size = sizeof(Options)}
+
+const Command commands_list_eval_sets = {
+    .path = "list eval-sets",
+    .section = COMMAND_LOOK,
+    .summary = "List eval sets, newest first",
+    .examples = "hawk list eval-sets --search hello --json",
+    SPEC(eval_sets_rows),
+    .run = run_eval_sets,
+};
+
+const Command commands_list_evals = {
+    .path = "list evals",
+    .section = COMMAND_LOOK,
+    .summary = "List the evals of an eval set: task, model, status, samples",
+    SPEC_WITH_ID(evals_rows),
+    .run = run_evals,
+};
+
+const Command commands_list_samples = {
+    .path = "list samples",
+    .section = COMMAND_LOOK,
+    .summary = "List the samples of an eval set with their scores",
+    SPEC_WITH_ID(samples_rows),
+    .run = run_samples,
+};
+
+const Command commands_list_jobs = {
+    .path = "list jobs",
+    .section = COMMAND_LOOK,
+    .summary = "List jobs and what they are doing",
+    SPEC(jobs_rows),
+    .run = run_jobs,
+};

@@ -1,0 +1,171 @@
+/* hawk web, hawk view-sample: the viewer in a browser.
+
+   The browser has no token; against the local server it gets in by a link that works once. */
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/process.h"
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/settings.h"
+
+enum { URL_MAX = 8192, OPEN_TIMEOUT_MS = 5000, OPEN_OUTPUT_MAX = 4096 };
+
+typedef struct Options {
+    const char *id;
+    bool no_browser;
+    bool json;
+} Options;
+
+/* clang-format off */
+static const OptRow rows[] = {
+    {"no-browser", 0, OPT_FLAG, offsetof(Options, no_browser), "Only print the address"},
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: {\"url\"}; opens no browser"},
+};
+static const OptArg web_args[] = {
+    {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last one, or the list", .is_optional = true,
+     .completer = "eval-sets"},
+};
+static const OptArg sample_args[] = {
+    {"SAMPLE_UUID", OPT_TEXT, offsetof(Options, id), "The sample", .completer = "samples"},
+};
+/* clang-format on */
+
+/* The viewer's address: HAWK_LOG_VIEWER_URL, what the server says, or the local server itself. */
+static int viewer_url(Cli *cli, const Api *api, Buf *ret, Error *err)
+{
+    Setting setting = {0};
+    if (setting_find(cli, "HAWK_LOG_VIEWER_URL", &setting, err) < 0)
+        return -1;
+    Str url = str_of(setting.value);
+    if (!url.p && api_is_local(api)) {
+        url = str_of(api_url(api));
+    } else if (!url.p) {
+        Json *config = NULL;
+        if (api_get(cli, "/auth/config", &config, err) < 0)
+            return -1;
+        url = json_text(config, "log_viewer_url", STR_NONE);
+    }
+    while (str_ends(url, STR("/")))
+        url.n--;
+    if (url.n == 0) {
+        (void)error_set(err, ERR_USAGE, "the server names no viewer");
+        return error_fix(err, "set HAWK_LOG_VIEWER_URL");
+    }
+    buf_add_str(ret, url);
+    return 0;
+}
+
+/* Puts the one-time link in front of the page: the server sets the cookie and sends the browser on.
+ */
+static int add_login(Cli *cli, const Api *api, const Buf *page, Buf *ret, Error *err)
+{
+    Json *answer = NULL;
+    if (api_post(cli, "/auth/login-code", STR("{}"), &answer, err) < 0)
+        return -1;
+    Str code = json_text(answer, "code", STR_NONE);
+    if (code.n == 0)
+        return error_set(err, ERR_BAD_DATA, "the server's answer has no code");
+    buf_addz(ret, api_url(api));
+    buf_addz(ret, "/auth/login");
+    api_add_query(ret, "code", arena_strndup(cli->arena, code.p, code.n));
+    Str path = str_slice(buf_str(page), strlen(api_url(api)), page->len);
+    api_add_query(ret, "next", path.n ? path.p : "/");
+    return 0;
+}
+
+/* Opens a browser where there is one to open; true when that worked. */
+static bool open_browser(const char *url)
+{
+    if (!getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY"))
+        return false;
+    const char *argv[] = {"xdg-open", url, NULL};
+    ProcessOptions options = {.argv = argv, PROCESS_STDIO_NULL};
+    auto_buf Buf output = BUF_INIT(OPEN_OUTPUT_MAX);
+    auto_error Error ignored = ERROR_INIT;
+    int status = 1;
+    return process_run(&options, OPEN_TIMEOUT_MS, &output, &status, &ignored) == 0 && status == 0;
+}
+
+static int show_page(Cli *cli, const Options *options, const Buf *page, const Api *api, Error *err)
+{
+    auto_buf Buf url = BUF_INIT(URL_MAX);
+    if (api_is_local(api) && str_starts(buf_str(page), str_of(api_url(api)))) {
+        if (add_login(cli, api, page, &url, err) < 0)
+            return -1;
+    } else {
+        buf_add_str(&url, buf_str(page));
+    }
+    if (options->json) {
+        Json *answer = json_new(cli->arena, JSON_OBJECT);
+        json_set(answer, STR("url"), json_new_str(cli->arena, buf_str(&url)));
+        return print_json(cli, answer, err);
+    }
+    buf_addc(&url, '\n');
+    if (cli_put(cli, buf_str(&url), err) < 0)
+        return -1;
+    (void)fflush(stdout);
+    buf_truncate(&url, url.len - 1);
+    if (!options->no_browser && !open_browser(url.data))
+        cli_say(cli, "Open this address in a browser.");
+    return 0;
+}
+
+static int show_in_viewer(Cli *cli, const Options *options, const char *before, const char *id,
+                          Error *err)
+{
+    Api *api = NULL;
+    auto_buf Buf page = BUF_INIT(URL_MAX);
+    if (cli_api(cli, &api, err) < 0 || viewer_url(cli, api, &page, err) < 0)
+        return -1;
+    buf_addz(&page, before);
+    if (id)
+        api_add_segment(&page, str_of(id));
+    if (buf_check(&page, "the address", err) < 0)
+        return -1;
+    return show_page(cli, options, &page, api, err);
+}
+
+static int run_web(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    const char *id = NULL;
+    auto_error Error none = ERROR_INIT;
+    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, &none) < 0)
+        return show_in_viewer(cli, options, "/", NULL, err);
+    return show_in_viewer(cli, options, "/eval-set/", id, err);
+}
+
+static int run_view_sample(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    return show_in_viewer(cli, options, "/permalink/sample/", options->id, err);
+}
+
+#define SPEC(opt_args)                                                                             \
+    .spec = {.rows = rows,                                                                         \
+             .n_rows = ARRAY_LEN(rows),                                                            \
+             .args = (opt_args),                                                                   \
+             .n_args = ARRAY_LEN(opt_args),                                                        \
+             .size = sizeof(Options)}
+
+const Command commands_web = {
+    .path = "web",
+    .section = COMMAND_LOOK,
+    .summary = "Open an eval set in the viewer",
+    .description = "Prints the address and opens a browser where there is a display. An address of "
+                   "the local server lets a browser in once, within a minute; afterwards that "
+                   "browser stays logged in.",
+    SPEC(web_args),
+    .run = run_web,
+};
+
+const Command commands_view_sample = {
+    .path = "view-sample",
+    .section = COMMAND_LOOK,
+    .summary = "Open a sample in the viewer",
+    SPEC(sample_args),
+    .run = run_view_sample,
+};

@@ -1,0 +1,119 @@
+/* The scores of an eval set: the headers of its logs as one table. */
+
+#include "base/table.h"
+#include "cli/api.h"
+#include "cli/print.h"
+#include "cli/watch.h"
+
+enum { PATH_MAX_BYTES = 64 << 10, METRICS_MAX = 8, FIXED_COLUMNS = 5, FILES_PER_CALL = 20 };
+
+/* The metrics that get a column: those of all scorers, in the order in which they turn up. */
+typedef struct Metrics {
+    const char *names[METRICS_MAX];
+    size_t n;
+} Metrics;
+
+static const Json *scores_of(const Json *log)
+{
+    const Json *scores = json_get(json_get(log, "results"), "scores");
+    return scores && scores->type == JSON_ARRAY ? scores->first : NULL;
+}
+
+static void collect(Arena *arena, Metrics *metrics, const Json *log)
+{
+    for (const Json *score = scores_of(log); score; score = score->next) {
+        const Json *all = json_get(score, "metrics");
+        for (const Json *metric = all ? all->first : NULL; metric; metric = metric->next) {
+            bool known = metrics->n == METRICS_MAX;
+            for (size_t i = 0; i < metrics->n && !known; i++)
+                known = str_eqz(metric->key, metrics->names[i]);
+            if (!known)
+                metrics->names[metrics->n++] = arena_strndup(arena, metric->key.p, metric->key.n);
+        }
+    }
+}
+
+static void add_fixed(Arena *arena, Table *table, const Json *log, Str scorer)
+{
+    const Json *eval = json_get(log, "eval");
+    const Json *results = json_get(log, "results");
+    table_add(table, json_text(eval, "task", STR_NONE));
+    table_add(table, json_text(eval, "model", STR_NONE));
+    table_add(table, json_text(log, "status", STR_NONE));
+    if (results && results->type == JSON_OBJECT)
+        table_printf(table, "%.*s/%.*s", STR_ARG(print_member(arena, results, "completed_samples")),
+                     STR_ARG(print_member(arena, results, "total_samples")));
+    else
+        table_addz(table, "");
+    table_add(table, scorer);
+}
+
+static void add_log(Arena *arena, Table *table, const Metrics *metrics, const Json *log)
+{
+    const Json *score = scores_of(log);
+    if (!score) {
+        add_fixed(arena, table, log, STR_NONE);
+        for (size_t i = 0; i < metrics->n; i++)
+            table_addz(table, "");
+    }
+    for (; score; score = score->next) {
+        add_fixed(arena, table, log, json_text(score, "name", STR_NONE));
+        for (size_t i = 0; i < metrics->n; i++) {
+            const Json *metric = json_get(json_get(score, "metrics"), metrics->names[i]);
+            table_add(table, print_member(arena, metric, "value"));
+        }
+    }
+}
+
+/* The headers of all logs, in one array. */
+static int fetch_headers(Cli *cli, const char *id, Json **ret, Error *err)
+{
+    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
+    buf_addz(&path, "/view/logs/logs");
+    api_add_query(&path, "log_dir", id);
+    Json *listing = NULL;
+    if (api_get(cli, path.data, &listing, err) < 0)
+        return -1;
+    const Json *files = json_get(listing, "files");
+    const Json *file = files ? files->first : NULL;
+    Json *all = json_new(cli->arena, JSON_ARRAY);
+    while (file) {
+        buf_reset(&path);
+        buf_addz(&path, "/view/logs/log-headers");
+        for (size_t i = 0; i < FILES_PER_CALL && file; i++, file = file->next) {
+            Str name = json_text(file, "name", STR_NONE);
+            api_add_query(&path, "file", arena_strndup(cli->arena, name.p, name.n));
+        }
+        Json *headers = NULL;
+        if (buf_check(&path, "the names of the logs", err) < 0 ||
+            api_get(cli, path.data, &headers, err) < 0)
+            return -1;
+        for (Json *header = headers->type == JSON_ARRAY ? headers->first : NULL; header;) {
+            Json *following = header->next;
+            json_append(all, header);
+            header = following;
+        }
+    }
+    *ret = all;
+    return 0;
+}
+
+int watch_print_scores(Cli *cli, const char *id, Error *err)
+{
+    Json *logs = NULL;
+    if (fetch_headers(cli, id, &logs, err) < 0)
+        return error_wrap(err, "cannot read the scores");
+    if (!logs->first)
+        return 0;
+    Metrics metrics = {0};
+    for (const Json *log = logs->first; log; log = log->next)
+        collect(cli->arena, &metrics, log);
+    const char *names[FIXED_COLUMNS + METRICS_MAX] = {"Task", "Model", "Status", "Samples",
+                                                      "Scorer"};
+    for (size_t i = 0; i < metrics.n; i++)
+        names[FIXED_COLUMNS + i] = metrics.names[i];
+    auto_table Table *table = table_new(names, FIXED_COLUMNS + metrics.n);
+    for (const Json *log = logs->first; log; log = log->next)
+        add_log(cli->arena, table, &metrics, log);
+    return print_table(cli, table, err);
+}

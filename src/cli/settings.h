@@ -1,0 +1,36 @@
+/* Settings of the command line and where each came from; the ids that commands without an id mean.
+ */
+#ifndef HAWK_CLI_SETTINGS_H
+#define HAWK_CLI_SETTINGS_H
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "codec/dotenv.h"
+
+typedef struct Setting {
+    const char *name;
+    const char *value;  /* NULL: not set */
+    const char *origin; /* "environment", "./.env", "~/.config/hawk-cli/env" */
+} Setting;
+
+/* Looks a HAWK_ variable up: environment, ./.env, ~/.config/hawk-cli/env. An empty value counts as
+   not set. A file that cannot be read is an error; one that is not there is none. */
+int setting_find(Cli *cli, const char *name, Setting *ret, Error *err) HAWK_MUST_USE;
+
+/* Reads a file of NAME=value lines into the Cli's arena. */
+int settings_read_dotenv(Cli *cli, const char *path, Dotenv *ret, Error *err) HAWK_MUST_USE;
+
+/* ~/.config/hawk-cli, in the arena. */
+const char *settings_folder(Cli *cli);
+
+/* Which id: that of an eval set is also the one of the last job. */
+typedef enum SettingsId { SETTINGS_EVAL_SET, SETTINGS_JOB } SettingsId;
+
+/* The given id, or when NULL the last one; ERR_USAGE when there is none. */
+int settings_id(Cli *cli, SettingsId which, const char *given, const char **ret,
+                Error *err) HAWK_MUST_USE;
+
+/* Remembers an id that proved to exist. A failure is only a warning: the command itself is done. */
+void settings_keep_id(Cli *cli, SettingsId which, const char *id);
+
+#endif

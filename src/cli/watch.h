@@ -1,0 +1,39 @@
+/* Watch: follows an eval set until it is over, and says what came out. */
+#ifndef HAWK_CLI_WATCH_H
+#define HAWK_CLI_WATCH_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "codec/json.h"
+
+typedef struct WatchOptions {
+    FILE *out;    /* where progress goes */
+    bool redraws; /* it is a terminal: draw over what was drawn before */
+    bool colours;
+    bool json;     /* one EvalSetStatus per line instead */
+    bool once;     /* only what is now */
+    bool is_quiet; /* nothing at all, only wait */
+} WatchOptions;
+
+/* What an eval set has come to. */
+typedef struct WatchResult {
+    bool is_over;
+    bool succeeded; /* it is complete, every eval says success, and not all samples failed */
+    char status[32];
+    char why[512]; /* why it has not succeeded; "" when nothing is known */
+} WatchResult;
+
+/* Follows the eval set; a server that is away for a while is asked again. */
+int watch_follow(Cli *cli, const char *id, const WatchOptions *options, WatchResult *ret,
+                 Error *err) HAWK_MUST_USE;
+
+/* Whether the job has come to its end; false also when that cannot be found out. */
+bool watch_job_is_over(Cli *cli, const char *id);
+
+/* Prints the scores of all logs of an eval set as a table on standard output. */
+int watch_print_scores(Cli *cli, const char *id, Error *err) HAWK_MUST_USE;
+
+#endif

@@ -1,0 +1,15 @@
+/* The environment of a runner: few variables of the server's own, then the job's. */
+#ifndef HAWK_JOBS_EXECUTOR_ENV_H
+#define HAWK_JOBS_EXECUTOR_ENV_H
+
+#include "base/process.h"
+#include "jobs/executor.h"
+
+/* Fills env, which the caller releases; it holds secrets. Later ones win: the server's, the job's
+   secrets, the job's environment, and what tells a runner which job it is. */
+void executor_env_make(const ExecutorRun *run, ProcessEnv *env);
+
+/* Whether a job may set a variable of this name: a C identifier that is none of the last kind. */
+bool executor_env_is_allowed(Str name);
+
+#endif

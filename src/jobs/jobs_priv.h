@@ -1,0 +1,113 @@
+/* What the files of this folder share of a Jobs. */
+#ifndef HAWK_JOBS_JOBS_PRIV_H
+#define HAWK_JOBS_JOBS_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "codec/json_out.h"
+#include "jobs/job_table.h"
+#include "jobs/jobs.h"
+
+/* A job that is not over, as the controller sees it; the table is the truth, this is what is fast
+ * to ask. */
+typedef struct JobsLive {
+    char *job_id;
+    int64_t attempt;
+    JobPriority priority;
+    int64_t queued_us;
+    JobState state;
+    bool needs_launch;     /* has no runner, the controller starts one */
+    bool is_launching;     /* its runner is being started by a submit; hands off */
+    bool was_cancelled;    /* its runner was asked to end */
+    int64_t kill_at_ms;    /* when it is ended by force; 0: never */
+    int64_t ended_seen_ms; /* when its result was first seen while the runner still lived */
+} JobsLive;
+
+struct JobsWatch {
+    char *job_id; /* NULL: any */
+    JobsChanged *changed;
+    void *context;
+    JobsWatch *next;
+};
+
+struct Jobs {
+    JobsOptions options;
+    pthread_mutex_t
+        moving; /* held while a move is decided, recorded in the table and in `live`; covers SQL */
+    pthread_mutex_t lock; /* of live */
+    JobsLive *live;
+    size_t n_live;
+    size_t room;
+    pthread_mutex_t watching; /* of watches; held while they are called, so that unwatch can wait */
+    JobsWatch *watches;
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool is_closing;
+};
+
+void jobs_priv_unlock(pthread_mutex_t **lock);
+
+/* Holds a lock until the end of the scope. */
+#define JOBS_HOLD(mutex)                                                                           \
+    HAWK_CLEANUP(jobs_priv_unlock) pthread_mutex_t *held_ = (mutex);                               \
+    (void)pthread_mutex_lock(held_)
+
+/* Puts a job among the live ones, or replaces what is known of it. */
+void jobs_priv_add_live(Jobs *jobs, const char *job_id, const JobsLive *live);
+/* The runner of a live job has been started, or it is known that it has not. */
+void jobs_priv_end_launch(Jobs *jobs, const char *job_id);
+void jobs_priv_drop_live(Jobs *jobs, const char *job_id);
+
+/* Copies what is known of a live job; false when it is none. The id is not copied. */
+bool jobs_priv_find_live(Jobs *jobs, const char *job_id, JobsLive *ret);
+
+/* Stores changed flags of a live job, if it still is one in the same attempt; the state is not
+ * touched. */
+void jobs_priv_keep_flags(Jobs *jobs, const char *job_id, const JobsLive *flags);
+
+/* Copies of all live jobs in an arena, best turn first: priority, then age. */
+JobsLive *jobs_priv_snapshot(Jobs *jobs, Arena *arena, size_t *ret_n);
+
+/* Makes a move durable and tells the watches; ret_changed may be NULL. */
+int jobs_priv_move(Jobs *jobs, const JobMove *move, bool *ret_changed, Error *err) HAWK_MUST_USE;
+
+/* Tells the watches that a job has changed. */
+void jobs_priv_changed(Jobs *jobs, const char *job_id);
+
+/* Writes the infrastructure config of an attempt as JSON. */
+void jobs_priv_infra(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut *out);
+
+/* Writes what the job's folder in the store needs and starts its runner; secrets may be none. */
+typedef struct JobsLaunch {
+    const Job *job;
+    const Jobspec *spec;
+    bool allow_dirty;
+    const ExecutorSecret *secrets;
+    size_t n_secrets;
+} JobsLaunch;
+int jobs_priv_launch(Jobs *jobs, const JobsLaunch *launch, Error *err) HAWK_MUST_USE;
+
+/* Reads a job's config from JSON or YAML text and checks it again. */
+int jobs_priv_spec(Arena *arena, Str text, JobType type, Jobspec **ret, Error *err) HAWK_MUST_USE;
+
+/* The job's environment as its config says, in the arena; values are freed with
+ * jobs_priv_free_secrets. */
+ExecutorSecret *jobs_priv_environment(Arena *arena, const Jobspec *spec, size_t *ret_n);
+void jobs_priv_free_secrets(ExecutorSecret *secrets, size_t n);
+
+/* What a job that ran to its end has come to, as its logs say. */
+typedef struct JobsVerdict {
+    JobState state;
+    const char *reason_code;
+    char *reason; /* the caller frees */
+} JobsVerdict;
+void jobs_priv_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
+
+/* The controller's thread. */
+void *jobs_priv_control(void *jobs);
+int jobs_priv_reconcile(Jobs *jobs, Error *err) HAWK_MUST_USE;
+
+#endif

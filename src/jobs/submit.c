@@ -1,0 +1,413 @@
+/* Submitting: check what the config asks for, reserve the id in the table, start the runner. A
+   submit that does not come about leaves nothing behind; one that is cut short by a crash is found
+   in the table by the next server. */
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "access/access.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "codec/json_out.h"
+#include "jobs/executor_env.h"
+#include "jobs/jobs_priv.h"
+#include "jobspec/ids.h"
+
+/* The kernel refuses a variable of 128 KiB. */
+enum { CONFIG_MAX = 64 * 1024 * 1024, VARIABLE_MAX = 120 * 1024, KEY_MAX = 160 };
+
+static const Str local_groups[] = {{ACCESS_GROUP_LOCAL, sizeof(ACCESS_GROUP_LOCAL) - 1}};
+
+/* A submit on its way. */
+typedef struct Submit {
+    Jobs *jobs;
+    const Caller *caller;
+    const JobsRequest *request;
+    Arena *arena;
+    Jobspec *spec;
+    Job job;
+    Str config;
+    bool is_new;    /* there was no row */
+    bool had_files; /* there were logs or files of this id before */
+} Submit;
+
+static int coded(Error *err, const char *code)
+{
+    return error_code(err, code);
+}
+
+/* ---- the config ---- */
+
+static int load_saved(Submit *submit, Error *err)
+{
+    auto_free char *key = mem_printf("evals/%s/.config.yaml", submit->request->job_id);
+    auto_buf Buf text = BUF_INIT(CONFIG_MAX);
+    auto_error Error reading = ERROR_INIT;
+    if (store_get(submit->jobs->options.store, key, &text, &reading) < 0) {
+        if (reading.kind != ERR_NOT_FOUND)
+            return error_move(err, &reading);
+        (void)error_set(err, ERR_NOT_FOUND, "the saved config of %s is missing",
+                        submit->request->job_id);
+        return coded(err, "job.config_missing");
+    }
+    Str kept = arena_str(submit->arena, buf_str(&text));
+    if (jobs_priv_spec(submit->arena, kept, submit->request->type, &submit->spec, err) < 0)
+        return coded(err, "job.config_invalid");
+    return 0;
+}
+
+static int take_config(Submit *submit, Error *err)
+{
+    const JobsRequest *request = submit->request;
+    if (!request->spec && !request->job_id) {
+        (void)error_set(err, ERR_USAGE, "neither a config nor an id to resume was given");
+        return coded(err, "job.no_config");
+    }
+    if (request->spec) {
+        submit->spec = arena_alloc(submit->arena, sizeof(*submit->spec));
+        *submit->spec = *request->spec;
+    } else if (load_saved(submit, err) < 0) {
+        return -1;
+    }
+    auto_buf Buf text = BUF_INIT(CONFIG_MAX);
+    JsonOut out;
+    json_out_init(&out, &text, 0);
+    jobspec_write(submit->spec, &out);
+    if (buf_check(&text, "the config", err) < 0)
+        return -1;
+    submit->config = arena_str(submit->arena, buf_str(&text));
+    return 0;
+}
+
+/* ---- the id ---- */
+
+static int check_id(Str id, Error *err)
+{
+    if (!job_id_is_valid(id)) {
+        (void)error_set(err, ERR_USAGE,
+                        "an id has 1 to 43 of the characters a-z, 0-9 and '-', and no '-' at its "
+                        "ends");
+        return coded(err, "job.bad_id");
+    }
+    if (ids_is_imported(id)) {
+        (void)error_set(err, ERR_USAGE, "ids that begin with \"imported-\" belong to imports");
+        return coded(err, "job.reserved_id");
+    }
+    return 0;
+}
+
+static int choose_id(Submit *submit, Error *err)
+{
+    Str pinned = jobspec_pinned_id(submit->spec);
+    Str asked = str_of(submit->request->job_id);
+    if (asked.p && pinned.p && !str_eq(asked, pinned)) {
+        (void)error_set(err, ERR_USAGE, "the config is for %.*s, not for %.*s", STR_ARG(pinned),
+                        STR_ARG(asked));
+        return coded(err, "job.id_conflict");
+    }
+    char made[IDS_JOB_ID_MAX + 1];
+    Str id = asked.p ? asked : pinned;
+    if (!id.p) {
+        ids_generate(jobspec_name(submit->spec), made);
+        id = str_of(made);
+    }
+    if (check_id(id, err) < 0)
+        return -1;
+    submit->job.job_id = arena_strndup(submit->arena, id.p, id.n);
+    return 0;
+}
+
+/* ---- secrets ---- */
+
+static bool has_name(const ExecutorSecret *items, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static int check_variable(const ExecutorSecret *item, Error *err)
+{
+    Str value = secret_reveal(item->value);
+    if (!executor_env_is_allowed(str_of(item->name))) {
+        (void)error_set(err, ERR_USAGE, "\"%.100s\" cannot be a variable of a job", item->name);
+        return coded(err, "job.secret_name");
+    }
+    if (value.n > VARIABLE_MAX || str_find(value, '\0') >= 0) {
+        (void)error_set(err, ERR_USAGE, "the value of %s is over %d bytes or has a zero byte in it",
+                        item->name, VARIABLE_MAX);
+        return coded(err, "job.secret_name");
+    }
+    return 0;
+}
+
+static int check_declared(const Submit *submit, const ExecutorSecret *environment,
+                          size_t n_environment, Error *err)
+{
+    const JobsRequest *request = submit->request;
+    JobspecSecrets declared = jobspec_secrets(submit->arena, submit->spec);
+    auto_buf Buf missing = BUF_INIT(2000);
+    for (size_t i = 0; i < declared.n; i++) {
+        const char *name = declared.items[i].name;
+        bool is_given = has_name(request->secrets, request->n_secrets, name);
+        if (declared.items[i].is_aws && is_given) {
+            (void)error_set(err, ERR_USAGE, "%s comes from the secrets manager, do not send it",
+                            name);
+            return coded(err, "job.secret_source");
+        }
+        if (declared.items[i].is_aws) {
+            (void)error_set(err, ERR_USAGE, "%s: this server has no secrets manager", name);
+            (void)error_fix(err, "declare it with type: env and give its value");
+            return coded(err, "job.secrets_aws");
+        }
+        if (!is_given && !has_name(environment, n_environment, name))
+            buf_printf(&missing, "%s%s", missing.len ? ", " : "", name);
+    }
+    if (!missing.len)
+        return 0;
+    (void)error_set(err, ERR_BAD_DATA, "the config needs secrets that were not given: %s",
+                    missing.data);
+    (void)error_fix(err, "set them in your environment or a .env file and name them with --secret");
+    return coded(err, "job.secrets_missing");
+}
+
+static int check_secrets(Submit *submit, Error *err)
+{
+    const JobsRequest *request = submit->request;
+    size_t n_environment = 0;
+    ExecutorSecret *environment =
+        jobs_priv_environment(submit->arena, submit->spec, &n_environment);
+    int done = 0;
+    for (size_t i = 0; done == 0 && i < request->n_secrets; i++)
+        done = check_variable(&request->secrets[i], err);
+    for (size_t i = 0; done == 0 && i < n_environment; i++)
+        done = check_variable(&environment[i], err);
+    if (done == 0)
+        done = check_declared(submit, environment, n_environment, err);
+    jobs_priv_free_secrets(environment, n_environment);
+    return done;
+}
+
+/* Where groups decide who may see what, there must be a model to take them from. */
+static int check_models(const Submit *submit, Error *err)
+{
+    if (submit->caller->sees_all)
+        return 0;
+    JobspecItems models = jobspec_models(submit->arena, submit->spec);
+    for (size_t i = 0; i < models.n; i++)
+        if (!jobspec_is_no_model(models.items[i].name))
+            return 0;
+    (void)error_set(err, ERR_BAD_DATA, "the config declares no model");
+    (void)error_fix(err, "name the models it uses under models or model_roles");
+    return coded(err, "job.no_model");
+}
+
+/* ---- the row ---- */
+
+static void fill_job(Submit *submit)
+{
+    const JobsRequest *request = submit->request;
+    Str *names = arena_array(submit->arena, request->n_secrets + 1, sizeof(*names));
+    for (size_t i = 0; i < request->n_secrets; i++)
+        names[i] = str_of(request->secrets[i].name);
+    Job *job = &submit->job;
+    job->type = request->type;
+    job->priority = request->priority;
+    job->state = JOB_QUEUED;
+    job->reason_code = "queue.turn";
+    job->reason = "waits for its turn";
+    job->created_by = submit->caller->sub;
+    job->email = submit->caller->email;
+    job->model_groups = local_groups;
+    job->n_model_groups = ARRAY_LEN(local_groups);
+    job->secret_names = names;
+    job->n_secret_names = request->n_secrets;
+    job->attempt = 1;
+    job->queued_us = clock_now_us();
+}
+
+/* Whether the caller may use an id that is there already, and whether that is the time. */
+static int check_known(Submit *submit, const Job *known, Error *err)
+{
+    const AccessResource about = {.name = known->job_id, .owner = known->created_by};
+    if (known->type != submit->job.type)
+        return error_set(err, ERR_NOT_FOUND, "Job not found.");
+    if (access_allows(submit->caller, ACCESS_JOB_CONTROL, &about, err) < 0)
+        return -1;
+    if (!job_state_is_over(known->state)) {
+        (void)error_set(err, ERR_CONFLICT, "%s is %s", known->job_id, job_state_name(known->state));
+        (void)error_fix(err, "wait until it is over, or end it with: hawk delete %s",
+                        known->job_id);
+        return coded(err, "job.exists");
+    }
+    submit->job.attempt = known->attempt + 1;
+    return 0;
+}
+
+/* An id without a row may still have logs: from another installation, say. */
+static int check_outputs(Submit *submit, Error *err)
+{
+    auto_free char *key = mem_printf("evals/%s/.models.json", submit->job.job_id);
+    auto_error Error looking = ERROR_INIT;
+    StoreStat stat;
+    if (store_stat(submit->jobs->options.store, key, &stat, &looking) < 0)
+        return looking.kind == ERR_NOT_FOUND ? 0 : error_move(err, &looking);
+    submit->had_files = true;
+    const AccessResource about = {.name = submit->job.job_id};
+    return access_allows(submit->caller, ACCESS_JOB_CONTROL, &about, err);
+}
+
+static int write_row(Submit *submit, Error *err)
+{
+    const JobsRequest *request = submit->request;
+    auto_sql_tx SqlTx *tx = NULL;
+    Job known;
+    if (sql_begin(submit->jobs->options.sql, SQL_WRITE, &tx, err) < 0)
+        return -1;
+    int found = job_table_find(tx, submit->arena, submit->job.job_id, &known, err);
+    if (found < 0 || (found && check_known(submit, &known, err) < 0))
+        return -1;
+    if (!found && request->job_id)
+        return error_set(err, ERR_NOT_FOUND, "Job not found.");
+    submit->is_new = !found;
+    bool changed = true;
+    if (found) {
+        if (job_table_relaunch(tx, &submit->job, submit->config, request->log_dir_allow_dirty,
+                               &changed, err) < 0)
+            return -1;
+        assert(changed);
+    } else if (check_outputs(submit, err) < 0 ||
+               job_table_insert(tx, &submit->job, submit->config, request->log_dir_allow_dirty,
+                                err) < 0) {
+        return -1;
+    }
+    return sql_commit(TAKE(tx), err);
+}
+
+/* Makes the row durable and the job a live one that the controller leaves alone until it is
+ * launched. */
+static int reserve(Submit *submit, Error *err)
+{
+    Jobs *jobs = submit->jobs;
+    JOBS_HOLD(&jobs->moving);
+    JobsLive known;
+    size_t n_live = 0;
+    size_t n_running = 0;
+    jobs_load(jobs, &n_live, &n_running);
+    if (!jobs_priv_find_live(jobs, submit->job.job_id, &known) &&
+        n_live >= (size_t)jobs->options.max_live) {
+        (void)error_set(err, ERR_BUSY, "there are %zu jobs that are not over, which is the limit",
+                        n_live);
+        (void)error_fix(err, "wait until some of them are over");
+        return coded(err, "outstanding_job_limit");
+    }
+    if (write_row(submit, err) < 0)
+        return -1;
+    jobs_priv_add_live(jobs, submit->job.job_id,
+                       &(JobsLive){.attempt = submit->job.attempt,
+                                   .priority = submit->job.priority,
+                                   .queued_us = submit->job.queued_us,
+                                   .state = JOB_QUEUED,
+                                   .is_launching = true});
+    return 0;
+}
+
+/* ---- the launch ---- */
+
+static int undo_new(Submit *submit, Error *err)
+{
+    Jobs *jobs = submit->jobs;
+    Executor *executor = jobs->options.executor;
+    const char *job_id = submit->job.job_id;
+    if (!submit->had_files) {
+        auto_free char *prefix = mem_printf("evals/%s", job_id);
+        if (store_delete_prefix(jobs->options.store, prefix, err) < 0)
+            return -1;
+    }
+    if (executor->remove(executor, job_id, err) < 0)
+        return -1;
+    JOBS_HOLD(&jobs->moving);
+    auto_sql_tx SqlTx *tx = NULL;
+    if (sql_begin(jobs->options.sql, SQL_WRITE, &tx, err) < 0 ||
+        job_table_remove(tx, job_id, err) < 0 || sql_commit(TAKE(tx), err) < 0)
+        return -1;
+    jobs_priv_drop_live(jobs, job_id);
+    return 0;
+}
+
+static int undo_resumed(Submit *submit, const Error *why, Error *err)
+{
+    const JobMove move = {
+        .job_id = submit->job.job_id,
+        .attempt = submit->job.attempt,
+        .to = JOB_FAILED,
+        .reason_code = "launch.failed",
+        .reason = error_text(why),
+        .now_us = clock_now_us(),
+        .exit_code = -1,
+    };
+    return jobs_priv_move(submit->jobs, &move, NULL, err);
+}
+
+/* What cannot be undone now is left to the controller, which finds a job without a runner. */
+static void undo(Submit *submit, const Error *why)
+{
+    auto_error Error err = ERROR_INIT;
+    int done = submit->is_new ? undo_new(submit, &err) : undo_resumed(submit, why, &err);
+    if (done < 0)
+        log_error("job.undo_failed", KV("job", submit->job.job_id), KV("error", error_text(&err)));
+}
+
+static int launch(Submit *submit, Error *err)
+{
+    const JobsLaunch what = {
+        .job = &submit->job,
+        .spec = submit->spec,
+        .allow_dirty = submit->request->log_dir_allow_dirty,
+        .secrets = submit->request->secrets,
+        .n_secrets = submit->request->n_secrets,
+    };
+    int done = jobs_priv_launch(submit->jobs, &what, err);
+    if (done < 0) {
+        log_error("job.launch_failed", KV("job", submit->job.job_id), KV("error", error_text(err)));
+        undo(submit, err);
+        if (err->kind != ERR_NO_SPACE)
+            (void)coded(err, "job.launch");
+    }
+    jobs_priv_end_launch(submit->jobs, submit->job.job_id);
+    Executor *executor = submit->jobs->options.executor;
+    executor->wake(executor);
+    return done;
+}
+
+static int check(Submit *submit, Error *err)
+{
+    const AccessResource about = {.name = "this config",
+                                  .groups = local_groups,
+                                  .n_groups = ARRAY_LEN(local_groups),
+                                  .groups_known = true};
+    if (access_allows(submit->caller, ACCESS_JOB_CREATE, &about, err) < 0 ||
+        (submit->request->job_id && check_id(str_of(submit->request->job_id), err) < 0) ||
+        take_config(submit, err) < 0 || choose_id(submit, err) < 0 ||
+        check_models(submit, err) < 0 || check_secrets(submit, err) < 0)
+        return -1;
+    return 0;
+}
+
+int jobs_submit(Jobs *jobs, const Caller *caller, const JobsRequest *request, Arena *arena,
+                JobsSubmitted *ret, Error *err)
+{
+    Submit submit = {.jobs = jobs, .caller = caller, .request = request, .arena = arena};
+    if (check(&submit, err) < 0)
+        return -1;
+    fill_job(&submit);
+    if (reserve(&submit, err) < 0 || launch(&submit, err) < 0)
+        return -1;
+    log_info("job.submitted", KV("job", submit.job.job_id), KV("by", caller->sub),
+             KV_INT("attempt", submit.job.attempt));
+    jobs_priv_changed(jobs, submit.job.job_id);
+    *ret = (JobsSubmitted){.job_id = submit.job.job_id};
+    return 0;
+}

@@ -1,0 +1,169 @@
+/* Names of logs, permission to read them, and links that carry the permission along. */
+
+#include "server/logs.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "access/access.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "codec/digest.h"
+#include "server/server_priv.h"
+#include "warehouse/importer.h"
+
+enum { MODELS_JSON_MAX = 4 << 20 };
+
+bool logs_is_log(Str key)
+{
+    Str name = str_slice(key, (size_t)(str_rfind(key, '/') + 1), key.n);
+    if (importer_is_log(key))
+        return true;
+    return str_ends(name, STR(".json")) && name.n > 20 && name.p[4] == '-' && name.p[10] == 'T';
+}
+
+/* --- permission --- */
+
+/* The model groups of an eval set: of its job, else of its .models.json, which imported sets have
+ * too. */
+static int read_groups(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource, Error *err)
+{
+    Job job = {0};
+    if (jobs_get(ctx->app->jobs, ctx->arena, eval_set_id, &job, err) == 0) {
+        resource->owner = job.created_by;
+        resource->groups = job.model_groups;
+        resource->n_groups = job.n_model_groups;
+        resource->groups_known = true;
+        return 0;
+    }
+    if (err->kind != ERR_NOT_FOUND)
+        return -1;
+    error_reset(err);
+    auto_buf Buf body = BUF_INIT(MODELS_JSON_MAX);
+    if (store_get(ctx->app->store, arena_printf(ctx->arena, "evals/%s/.models.json", eval_set_id),
+                  &body, err) < 0) {
+        if (err->kind != ERR_NOT_FOUND)
+            return -1;
+        error_reset(err);
+        return 0;
+    }
+    Json *root = NULL;
+    if (json_parse(ctx->arena, arena_str(ctx->arena, buf_str(&body)), &json_limits_config, &root,
+                   err) < 0)
+        return error_wrap(err, "evals/%s/.models.json", eval_set_id);
+    const Json *groups = json_get(root, "model_groups");
+    if (!groups || groups->type != JSON_ARRAY)
+        return 0;
+    Str *names = arena_array(ctx->arena, groups->n, sizeof(*names));
+    for (const Json *node = groups->first; node; node = node->next)
+        names[resource->n_groups++] =
+            node->type == JSON_STRING ? node->text : STR(ACCESS_GROUP_UNRESOLVED);
+    resource->groups = names;
+    resource->groups_known = true;
+    return 0;
+}
+
+static int check_access(RouteCtx *ctx, const char *eval_set_id, Error *err)
+{
+    AccessResource resource = {.name = eval_set_id};
+    if (read_groups(ctx, eval_set_id, &resource, err) < 0)
+        return -1;
+    return access_allows(ctx->caller, ACCESS_LOG_READ, &resource, err);
+}
+
+/* --- names --- */
+
+/* Cuts off "s3://.../evals/", "file:///.../evals/", "/.../evals/" and "evals/". */
+static Str relative(Str given)
+{
+    ptrdiff_t at = str_find_str(given, STR("/evals/"));
+    bool is_absolute = str_starts(given, STR("/")) || str_find_str(given, STR("://")) >= 0;
+    if (is_absolute && at >= 0)
+        return str_slice(given, (size_t)at + sizeof("/evals/") - 1, given.n);
+    if (str_starts(given, STR("evals/")))
+        return str_slice(given, sizeof("evals/") - 1, given.n);
+    return given;
+}
+
+static int refuse(Str given, Error *err)
+{
+    return error_set(err, ERR_DENIED, "'%.*s' is not the name of a log here",
+                     STR_ARG(str_slice(given, 0, 200)));
+}
+
+/* Checks the form only. */
+static int parse(Arena *arena, Str given, bool is_folder, LogsName *ret, Error *err)
+{
+    Str path = relative(given);
+    while (is_folder && str_ends(path, STR("/")))
+        path.n--;
+    auto_free char *key = mem_printf("evals/%.*s", STR_ARG(path));
+    if (path.n == 0 || strlen(key) != path.n + 6 || !store_key_is_valid(str_of(key)) ||
+        str_find(path, '?') >= 0 || str_find(path, '#') >= 0)
+        return refuse(given, err);
+    ptrdiff_t slash = str_find(path, '/');
+    if ((slash < 0) != is_folder || (slash >= 0 && str_rfind(path, '/') != slash))
+        return refuse(given, err);
+    ret->key = arena_strdup(arena, key);
+    ret->eval_set_id = slash < 0 ? ret->key + 6 : arena_strndup(arena, path.p, (size_t)slash);
+    ret->file = slash < 0 ? NULL : ret->key + 6 + slash + 1;
+    return 0;
+}
+
+int logs_name(RouteCtx *ctx, Str given, LogsName *ret, Error *err)
+{
+    if (parse(ctx->arena, given, false, ret, err) < 0)
+        return -1;
+    if (!logs_is_log(str_of(ret->key)))
+        return refuse(given, err);
+    return check_access(ctx, ret->eval_set_id, err);
+}
+
+int logs_dir(RouteCtx *ctx, Str given, LogsName *ret, Error *err)
+{
+    if (parse(ctx->arena, given, true, ret, err) < 0)
+        return -1;
+    return check_access(ctx, ret->eval_set_id, err);
+}
+
+const char *logs_disposition(Arena *arena, const char *file)
+{
+    const char *encoded = route_encode(arena, str_of(file), "");
+    if (strcmp(encoded, file) == 0)
+        return arena_printf(arena, "attachment; filename=\"%s\"", file);
+    return arena_printf(arena, "attachment; filename*=utf-8''%s", encoded);
+}
+
+/* --- links --- */
+
+/* HMAC-SHA-256 over "<expires>\n<key>", in hex. */
+static const char *sign(const App *app, Arena *arena, const char *key, int64_t expires)
+{
+    const char *text = arena_printf(arena, "%" PRId64 "\n%s", expires, key);
+    unsigned char mac[DIGEST_SIZE];
+    auto_buf Buf hex = BUF_INIT(DIGEST_HEX_MAX);
+    digest_hmac_sha256(secret_reveal(app->link_key), str_of(text), mac);
+    digest_add_hex(&hex, (Str){(const char *)mac, sizeof(mac)});
+    return arena_strndup(arena, hex.data, hex.len);
+}
+
+const char *logs_link(const App *app, Arena *arena, const LogsName *name, int64_t expires)
+{
+    const char *path = route_encode(arena, str_of(name->key + sizeof("evals/") - 1), "/");
+    return arena_printf(arena, "%s/download/%s?expires=%" PRId64 "&signature=%s", app->url, path,
+                        expires, sign(app, arena, name->key, expires));
+}
+
+int logs_check_link(RouteCtx *ctx, Str path, int64_t expires, Str signature, LogsName *ret,
+                    Error *err)
+{
+    if (parse(ctx->arena, path, false, ret, err) < 0)
+        return -1;
+    Str expected = str_of(sign(ctx->app, ctx->arena, ret->key, expires));
+    if (!signature.p || !digest_equal(expected, signature))
+        return error_set(err, ERR_DENIED, "this link is not one of ours; ask for a new one");
+    if (expires < clock_now_us() / CLOCK_SECOND)
+        return error_set(err, ERR_DENIED, "this link has expired; ask for a new one");
+    return 0;
+}

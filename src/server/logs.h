@@ -1,0 +1,38 @@
+/* Logs: names that clients give to eval logs, whether the caller may read them, and what is read
+ * out of them. */
+#ifndef HAWK_SERVER_LOGS_H
+#define HAWK_SERVER_LOGS_H
+
+#include "server/route.h"
+
+/* A log or the folder of an eval set; strings in the arena of the request. */
+typedef struct LogsName {
+    const char *eval_set_id;
+    const char *key;  /* in the store: "evals/<id>/<file>" or "evals/<id>" */
+    const char *file; /* "<file>"; NULL for a folder */
+} LogsName;
+
+/* Whether a key of the store is an eval log: ".eval" or ".json" with a dated name. */
+bool logs_is_log(Str key);
+
+/* The log or folder that a client means, once the caller has been allowed to read it. ERR_DENIED
+   for names that are not well-formed too, so that a probe learns nothing. */
+int logs_name(RouteCtx *ctx, Str given, LogsName *ret, Error *err) HAWK_MUST_USE;
+int logs_dir(RouteCtx *ctx, Str given, LogsName *ret, Error *err) HAWK_MUST_USE;
+
+/* The value of a Content-Disposition header (RFC 6266). */
+const char *logs_disposition(Arena *arena, const char *file);
+
+/* A link to a log that works until an instant (seconds) for whoever has it, and the check of one.
+   The key of the signature is made at each start of the server. */
+const char *logs_link(const App *app, Arena *arena, const LogsName *name, int64_t expires);
+int logs_check_link(RouteCtx *ctx, Str path, int64_t expires, Str signature, LogsName *ret,
+                    Error *err) HAWK_MUST_USE;
+
+/* Handlers that read into the logs themselves. */
+int logs_view_header(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
+int logs_view_headers(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
+int logs_view_pending(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
+int logs_view_pending_data(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
+
+#endif

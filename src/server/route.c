@@ -1,0 +1,250 @@
+/* Finding the row of a request, and what every request goes through before and after its handler.
+ */
+
+#include "server/route.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "codec/percent.h"
+#include "http/problem.h"
+#include "server/page.h"
+#include "server/server_priv.h"
+
+enum { SEGMENT_MAX = 1024, BODY_JSON_MAX = 8 << 20, REQUEST_ID_MAX = 64 };
+
+/* --- matching --- */
+
+/* Compares one segment of a pattern with one of a path; fills the parameter when the pattern has
+ * one. */
+static bool segment_matches(Str pattern, Str raw, Arena *arena, Str params[ROUTE_PARAMS_MAX],
+                            size_t *n_params)
+{
+    if (pattern.n < 2 || pattern.p[0] != '{')
+        return str_eq(pattern, raw);
+    auto_error Error ignored = ERROR_INIT;
+    auto_buf Buf value = BUF_INIT(SEGMENT_MAX);
+    if (raw.n == 0 || raw.n > SEGMENT_MAX || percent_decode(raw, false, &value, &ignored) < 0)
+        return false;
+    assert(*n_params < ROUTE_PARAMS_MAX);
+    params[(*n_params)++] = arena_str(arena, buf_str(&value));
+    return true;
+}
+
+static bool is_rest(Str pattern)
+{
+    return pattern.n > 3 && pattern.p[0] == '{' && pattern.p[pattern.n - 2] == '*';
+}
+
+static bool path_matches(const char *pattern, Str path, Arena *arena, Str params[ROUTE_PARAMS_MAX])
+{
+    Str pattern_rest = str_of(pattern);
+    Str path_rest = path;
+    Str want = STR_NONE;
+    Str have = STR_NONE;
+    size_t n_params = 0;
+    while (str_split(&pattern_rest, '/', &want)) {
+        if (is_rest(want))
+            return path_rest.p &&
+                   segment_matches(STR("{rest}"), path_rest, arena, params, &n_params);
+        if (!str_split(&path_rest, '/', &have) ||
+            !segment_matches(want, have, arena, params, &n_params))
+            return false;
+    }
+    return !path_rest.p;
+}
+
+static bool method_matches(const Route *route, Str method)
+{
+    return str_eqz(method, route->method) ||
+           (str_eqz(method, "HEAD") && strcmp(route->method, "GET") == 0);
+}
+
+int route_find(const RouteTable *const *tables, size_t n_tables, Str method, Str path, Arena *arena,
+               const Route **ret, Str params[ROUTE_PARAMS_MAX], Error *err)
+{
+    bool other_method = false;
+    for (size_t t = 0; t < n_tables; t++) {
+        for (size_t i = 0; i < tables[t]->n; i++) {
+            const Route *route = &tables[t]->rows[i];
+            if (!path_matches(route->pattern, path, arena, params))
+                continue;
+            if (method_matches(route, method)) {
+                *ret = route;
+                return 0;
+            }
+            other_method = true;
+        }
+    }
+    if (other_method) {
+        (void)error_set(err, ERR_USAGE, "%.*s is not a method of this address", STR_ARG(method));
+        return error_code(err, "method_not_allowed");
+    }
+    return error_set(err, ERR_NOT_FOUND, "there is nothing at this address");
+}
+
+/* --- who and whether --- */
+
+/* Whether a browser's request comes from a page of ours (RFC 6454): its Origin, else its Referer,
+ * names our address. */
+static bool origin_is_ours(const RouteCtx *ctx)
+{
+    Str host = http_request_header(ctx->request, "Host");
+    Str origin = http_request_header(ctx->request, "Origin");
+    if (!origin.p)
+        origin = http_request_header(ctx->request, "Referer");
+    if (!origin.p || !host.p)
+        return false;
+    if (!str_starts(origin, STR("http://")) && !str_starts(origin, STR("https://")))
+        return false;
+    Str rest = str_slice(origin, (size_t)str_find_str(origin, STR("//")) + 2, origin.n);
+    Str authority = STR_NONE;
+    (void)str_split(&rest, '/', &authority);
+    return str_eq_nocase(authority, host);
+}
+
+static int authenticate(RouteCtx *ctx, Error *err)
+{
+    const IdentityProof proof = {
+        .authorization = http_request_header(ctx->request, "Authorization"),
+        .cookie = http_request_cookie(ctx->request, IDENTITY_COOKIE),
+    };
+    Caller *caller = arena_alloc(ctx->arena, sizeof(*caller));
+    if (identity_check(ctx->app->identity, ctx->arena, &proof, caller, err) < 0)
+        return -1;
+    ctx->caller = caller;
+    if (ctx->route->permission != ROUTE_CHANGE)
+        return 0;
+    if (caller->by_cookie && !origin_is_ours(ctx))
+        return error_set(err, ERR_DENIED, "CSRF: request origin not allowed");
+    if (caller->is_read_only)
+        return error_set(err, ERR_DENIED, "This credential has read-only access");
+    return 0;
+}
+
+/* --- answers --- */
+
+const char *route_encode(Arena *arena, Str s, const char *safe)
+{
+    auto_buf Buf text = BUF_INIT(3 * s.n);
+    percent_encode(&text, s, safe);
+    return arena_strndup(arena, text.data, text.len);
+}
+
+void route_send_json(RouteCtx *ctx, Buf *take_body)
+{
+    http_response_buf(ctx->response, "application/json", take_body);
+}
+
+int route_param_int(RouteCtx *ctx, const char *name, int64_t otherwise, int64_t min, int64_t max,
+                    int64_t *ret, Error *err)
+{
+    Str text = http_request_param(ctx->request, name, 0);
+    if (!text.p) {
+        *ret = otherwise;
+        return 0;
+    }
+    if (str_to_i64(text, min, max, ret) < 0)
+        return error_set(err, ERR_BAD_DATA, "%s must be a whole number from %lld to %lld", name,
+                         (long long)min, (long long)max);
+    return 0;
+}
+
+int route_body_json(RouteCtx *ctx, Json **ret, Error *err)
+{
+    Str body = STR_NONE;
+    if (http_request_body(ctx->request, BODY_JSON_MAX, &body, err) < 0)
+        return -1;
+    Json *root = NULL;
+    if (json_parse(ctx->arena, body, &json_limits_config, &root, err) < 0)
+        return error_wrap(err, "request body");
+    if (root->type != JSON_OBJECT)
+        return error_set(err, ERR_BAD_DATA, "request body: expected an object, found %s",
+                         json_type_name(root->type));
+    *ret = root;
+    return 0;
+}
+
+/* Echoes a well-formed request id, or makes one. */
+static void add_request_id(RouteCtx *ctx)
+{
+    Str given = http_request_header(ctx->request, "X-Request-Id");
+    char id[REQUEST_ID_MAX + 1];
+    bool usable = given.p && given.n > 0 && given.n <= REQUEST_ID_MAX;
+    for (size_t i = 0; usable && i < given.n; i++)
+        usable = given.p[i] > 0x20 && given.p[i] < 0x7f;
+    if (usable) {
+        http_response_header(ctx->response, "x-request-id", given);
+    } else {
+        random_id(id, 32);
+        http_response_header(ctx->response, "x-request-id", str_of(id));
+    }
+    http_response_header(ctx->response, "X-Hawk-Server-Version", STR(HAWK_VERSION));
+}
+
+/* The address with everything behind the path left out; a query may hold what nobody should log. */
+static void log_failure(const RouteCtx *ctx, const Error *err)
+{
+    if (error_kind_http(err->kind) < 500)
+        return;
+    char *path = arena_strndup(ctx->arena, http_request_path(ctx->request).p,
+                               http_request_path(ctx->request).n);
+    log_error("request.failed", KV("path", path), KV("kind", error_kind_name(err->kind)),
+              KV("error", error_text(err)));
+}
+
+/* Login failures are plain text for API clients, and a page that says what to do for browsers. */
+static bool answer_login_failure(RouteCtx *ctx, const Error *err)
+{
+    if (err->kind != ERR_LOGIN)
+        return false;
+    http_response_status(ctx->response, 401);
+    http_response_header(ctx->response, "WWW-Authenticate", STR("Bearer"));
+    Str accept = http_request_header(ctx->request, "Accept");
+    if (accept.p && str_find_str(accept, STR("text/html")) >= 0) {
+        page_login_needed(ctx);
+        return true;
+    }
+    http_response_bytes(ctx->response, "text/plain; charset=utf-8", str_of(error_text(err)));
+    return true;
+}
+
+static void answer_error(RouteCtx *ctx, const Error *err)
+{
+    log_failure(ctx, err);
+    if (answer_login_failure(ctx, err))
+        return;
+    const JobsProblem *known = err->code ? jobs_problem(err->code) : NULL;
+    int status = known ? known->status : error_kind_http(err->kind);
+    if (err->code && strcmp(err->code, "method_not_allowed") == 0)
+        status = 405;
+    problem_respond_as(ctx->request, ctx->response, status, known ? known->title : NULL, err);
+}
+
+static int handle(RouteCtx *ctx, Error *err)
+{
+    if (!server_host_is_ours(ctx->app, http_request_header(ctx->request, "Host")))
+        return error_set(err, ERR_DENIED, "this server does not answer to that host name");
+    if (route_find(server_route_tables, server_n_route_tables, http_request_method(ctx->request),
+                   http_request_path(ctx->request), ctx->arena, &ctx->route, ctx->params, err) < 0)
+        return -1;
+    if (ctx->route->permission != ROUTE_OPEN && authenticate(ctx, err) < 0)
+        return -1;
+    return ctx->route->handler(ctx, err);
+}
+
+void route_dispatch(void *context, HttpRequest *request, HttpResponse *response)
+{
+    RouteCtx ctx = {.app = context,
+                    .request = request,
+                    .response = response,
+                    .arena = http_request_arena(request)};
+    auto_error Error err = ERROR_INIT;
+    add_request_id(&ctx);
+    http_response_header(response, "X-Content-Type-Options", STR("nosniff"));
+    if (handle(&ctx, &err) < 0)
+        answer_error(&ctx, &err);
+}

@@ -1,0 +1,76 @@
+/* Routes: a row per method and path with its permission; one dispatcher authenticates, decides,
+ * calls and encodes. */
+#ifndef HAWK_SERVER_ROUTE_H
+#define HAWK_SERVER_ROUTE_H
+
+#include "access/caller.h"
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "codec/json_out.h"
+#include "http/server.h"
+
+typedef struct App App;
+typedef struct Route Route;
+
+enum { ROUTE_PARAMS_MAX = 6 };
+
+/* What one request knows. Everything in it ends with the request. */
+typedef struct RouteCtx {
+    App *app;
+    HttpRequest *request;
+    HttpResponse *response;
+    Arena *arena;
+    const Caller *caller; /* NULL on routes that are open */
+    const Route *route;
+    Str params[ROUTE_PARAMS_MAX]; /* decoded, in the order of the pattern */
+} RouteCtx;
+
+/* Answers through ctx->response, or fails with an error that becomes a problem document. */
+typedef int RouteHandler(RouteCtx *ctx, Error *err);
+
+typedef enum RoutePermission {
+    ROUTE_OPEN,   /* anybody, not even logged in */
+    ROUTE_READ,   /* logged in; the handler asks access for each thing it shows */
+    ROUTE_CHANGE, /* as ROUTE_READ, and not with a read-only credential; cookies need an allowed
+                     Origin */
+} RoutePermission;
+
+/* A pattern is "/a/{id}/b": {name} takes one segment and {name*} the rest; both are percent-decoded
+   after the path has been split, so that %2F stays inside a segment. */
+struct Route {
+    const char *method;
+    const char *pattern;
+    RoutePermission permission;
+    RouteHandler *handler;
+    const char *summary;
+};
+
+typedef struct RouteTable {
+    const Route *rows;
+    size_t n;
+} RouteTable;
+
+/* Finds the row for a method and raw path and fills params. ERR_NOT_FOUND when no row has the path,
+   ERR_USAGE with code "method_not_allowed" when only other methods have it. HEAD finds GET. */
+int route_find(const RouteTable *const *tables, size_t n_tables, Str method, Str path, Arena *arena,
+               const Route **ret, Str params[ROUTE_PARAMS_MAX], Error *err) HAWK_MUST_USE;
+
+/* The HttpHandler of the server; context is the App. */
+void route_dispatch(void *context, HttpRequest *request, HttpResponse *response);
+
+/* Percent-encoded text in the arena, for links; the characters in safe stay. */
+const char *route_encode(Arena *arena, Str s, const char *safe);
+
+/* Sends the JSON that was written into body. */
+void route_send_json(RouteCtx *ctx, Buf *take_body);
+
+/* A query parameter as a whole number within bounds; the default when it is missing. ERR_USAGE
+ * otherwise. */
+int route_param_int(RouteCtx *ctx, const char *name, int64_t otherwise, int64_t min, int64_t max,
+                    int64_t *ret, Error *err) HAWK_MUST_USE;
+
+/* The request's body as a JSON object in the arena. ERR_BAD_DATA when it is none. */
+int route_body_json(RouteCtx *ctx, Json **ret, Error *err) HAWK_MUST_USE;
+
+#endif

@@ -1,0 +1,11 @@
+/* All route tables. A new resource is a file and a row here. */
+
+#include "server/routes.h"
+
+#include "server/server_priv.h"
+
+const RouteTable *const server_route_tables[] = {
+    &routes_root, &routes_auth, &routes_eval_sets, &routes_monitoring,
+    &routes_meta, &routes_view, &routes_pages,
+};
+const size_t server_n_route_tables = ARRAY_LEN(server_route_tables);

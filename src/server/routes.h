@@ -1,0 +1,15 @@
+/* The route tables, one per resource; routes.c lists them. */
+#ifndef HAWK_SERVER_ROUTES_H
+#define HAWK_SERVER_ROUTES_H
+
+#include "server/route.h"
+
+extern const RouteTable routes_root;
+extern const RouteTable routes_auth;
+extern const RouteTable routes_eval_sets;
+extern const RouteTable routes_monitoring;
+extern const RouteTable routes_meta;
+extern const RouteTable routes_view;
+extern const RouteTable routes_pages;
+
+#endif

@@ -1,0 +1,134 @@
+/* /auth and /login: what a client needs to know to log in, who it is, and sessions of browsers. */
+
+#include "server/routes.h"
+
+#include <string.h>
+
+#include "access/access.h"
+#include "server/page.h"
+#include "server/server_priv.h"
+
+/* ClientConfig. Without an identity provider its addresses are empty: the token is in a file. */
+static int auth_config(RouteCtx *ctx, Error *err)
+{
+    static const char *const empty[] = {"scopes",
+                                        "authorization_endpoint",
+                                        "device_authorization_endpoint",
+                                        "jwks_uri",
+                                        "token_endpoint",
+                                        "datadog_eval_set_dashboard_url",
+                                        "datadog_scan_dashboard_url",
+                                        "middleman_url",
+                                        "relay_url"};
+    (void)err;
+    auto_buf Buf body = BUF_INIT(8192);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "audience", "hawk");
+    json_out_kvz(&out, "client_id", "hawk");
+    json_out_kvz(&out, "issuer", ctx->app->url);
+    json_out_kv_array(&out, "scopes_supported");
+    json_out_end_array(&out);
+    for (size_t i = 0; i < ARRAY_LEN(empty); i++)
+        json_out_kvz(&out, empty[i], "");
+    json_out_kv_int(&out, "refresh_token_lifetime_days", 90);
+    json_out_kv_null(&out, "expected_longest_run_days");
+    json_out_kvz(&out, "log_viewer_url", ctx->app->url);
+    json_out_kv_null(&out, "code_access_git_hosts");
+    json_out_kv_bool(&out, "supports_import_code_sources", false);
+    json_out_kv_array(&out, "viewers");
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int auth_me(RouteCtx *ctx, Error *err)
+{
+    (void)err;
+    auto_buf Buf body = BUF_INIT(8192);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "sub", ctx->caller->sub);
+    json_out_kvz(&out, "email", ctx->caller->email);
+    if (ctx->caller->expires_us)
+        json_out_kv_int(&out, "exp", ctx->caller->expires_us / 1000000);
+    else
+        json_out_kv_null(&out, "exp");
+    json_out_end_object(&out);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+/* A one-time link for the caller's browser. */
+static int auth_login_code(RouteCtx *ctx, Error *err)
+{
+    char code[IDENTITY_CODE_MAX] = "";
+    if (access_allows(ctx->caller, ACCESS_LOGIN_MINT, NULL, err) < 0 ||
+        identity_mint(ctx->app->identity, ctx->caller, code, err) < 0)
+        return -1;
+    auto_buf Buf body = BUF_INIT(4096);
+    buf_printf(&body, "{\"code\":\"%s\",\"url\":\"%s/login?code=%s\",\"expires_in\":%d}", code,
+               ctx->app->url, code, IDENTITY_CODE_SECONDS);
+    http_response_header(ctx->response, "Cache-Control", STR("no-store"));
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int auth_logout(RouteCtx *ctx, Error *err)
+{
+    Str cookie = http_request_cookie(ctx->request, IDENTITY_COOKIE);
+    if (cookie.p && identity_forget(ctx->app->identity, cookie, err) < 0)
+        return -1;
+    auto_buf Buf header = BUF_INIT(1024);
+    identity_set_cookie(&header, NULL);
+    http_response_header(ctx->response, "Set-Cookie", buf_str(&header));
+    http_response_bytes(ctx->response, "application/json", STR("{\"status\":\"ok\"}"));
+    return 0;
+}
+
+/* A path of ours, so that a login link cannot send anyone elsewhere. */
+static bool is_local_path(Str path)
+{
+    if (path.n == 0 || path.p[0] != '/' || (path.n > 1 && (path.p[1] == '/' || path.p[1] == '\\')))
+        return false;
+    for (size_t i = 0; i < path.n; i++)
+        if ((unsigned char)path.p[i] < 0x20 || path.p[i] == '\\')
+            return false;
+    return true;
+}
+
+/* Ends in a page that goes on by itself instead of a redirect: the next request is then made by a
+   page of ours, so that the browser sends the SameSite=Strict cookie wherever the link was opened
+   from. */
+static int login(RouteCtx *ctx, Error *err)
+{
+    char cookie[IDENTITY_COOKIE_MAX] = "";
+    Str code = http_request_param(ctx->request, "code", 0);
+    Str next = http_request_param(ctx->request, "next", 0);
+    http_response_header(ctx->response, "Cache-Control", STR("no-store"));
+    http_response_header(ctx->response, "Referrer-Policy", STR("no-referrer"));
+    if (!code.p)
+        return error_set(err, ERR_LOGIN, "a login link has a code");
+    if (identity_redeem(ctx->app->identity, code, cookie, err) < 0)
+        return -1;
+    auto_buf Buf header = BUF_INIT(1024);
+    identity_set_cookie(&header, cookie);
+    http_response_header(ctx->response, "Set-Cookie", buf_str(&header));
+    page_forward(ctx, next.p && is_local_path(next) ? next : STR("/"));
+    return 0;
+}
+
+/* clang-format off */
+static const Route rows[] = {
+    { "GET",  "/auth/config",     ROUTE_OPEN,   auth_config,     "what a client needs to log in" },
+    { "GET",  "/auth/me",         ROUTE_READ,   auth_me,         "who the credential belongs to" },
+    { "POST", "/auth/login-code", ROUTE_CHANGE, auth_login_code, "a one-time link for a browser" },
+    { "POST", "/auth/logout",     ROUTE_OPEN,   auth_logout,     "end a browser's session" },
+    { "GET",  "/login",           ROUTE_OPEN,   login,           "begin a browser's session with a one-time code" },
+};
+/* clang-format on */
+
+const RouteTable routes_auth = {rows, ARRAY_LEN(rows)};

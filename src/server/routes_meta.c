@@ -1,0 +1,195 @@
+/* /meta: lists over the warehouse and the jobs. */
+
+#include "server/routes.h"
+
+#include "base/clock.h"
+#include "jobs/status.h"
+#include "server/server_priv.h"
+#include "warehouse/queries.h"
+
+enum { LIST_MAX_BYTES = 64 << 20, LIMIT_MAX = 500, PAGE_MAX = 1000000000, STATUSES_MAX = 32 };
+
+typedef struct Answer {
+    Buf body;
+    JsonOut out;
+} Answer;
+
+static void answer_init(Answer *answer)
+{
+    answer->body = BUF_INIT(LIST_MAX_BYTES);
+    json_out_init(&answer->out, &answer->body, 0);
+}
+
+static void answer_release(Answer *answer)
+{
+    buf_release(&answer->body);
+}
+
+#define auto_answer HAWK_CLEANUP(answer_release)
+
+static int answer_send(RouteCtx *ctx, Answer *answer, Error *err)
+{
+    if (buf_check(&answer->body, "the answer", err) < 0)
+        return error_fix(err, "ask for fewer items with limit");
+    route_send_json(ctx, &answer->body);
+    return 0;
+}
+
+QueriesAccess server_queries_access(const Caller *caller)
+{
+    return (QueriesAccess){
+        .sees_all = caller->sees_all, .groups = caller->groups, .n_groups = caller->n_groups};
+}
+
+static int param_page(RouteCtx *ctx, int64_t limit, QueriesPage *ret, Error *err)
+{
+    if (route_param_int(ctx, "page", 1, 1, PAGE_MAX, &ret->page, err) < 0)
+        return -1;
+    return route_param_int(ctx, "limit", limit, 1, LIMIT_MAX, &ret->limit, err);
+}
+
+static Str param(RouteCtx *ctx, const char *name)
+{
+    return http_request_param(ctx->request, name, 0);
+}
+
+static int meta_eval_sets(RouteCtx *ctx, Error *err)
+{
+    auto_answer Answer answer;
+    QueriesPage page = {0};
+    answer_init(&answer);
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    if (param_page(ctx, 100, &page, err) < 0 ||
+        queries_eval_sets(ctx->app->sql, &access, page, param(ctx, "search"), &answer.out, err) < 0)
+        return -1;
+    return answer_send(ctx, &answer, err);
+}
+
+static int meta_evals(RouteCtx *ctx, Error *err)
+{
+    auto_answer Answer answer;
+    QueriesPage page = {0};
+    answer_init(&answer);
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    Str id = param(ctx, "eval_set_id");
+    if (!id.p)
+        return error_set(err, ERR_BAD_DATA, "eval_set_id: this parameter is needed");
+    if (param_page(ctx, 100, &page, err) < 0 ||
+        queries_evals(ctx->app->sql, &access, page, id, &answer.out, err) < 0)
+        return -1;
+    return answer_send(ctx, &answer, err);
+}
+
+static int param_real(RouteCtx *ctx, const char *name, bool *ret_has, double *ret, Error *err)
+{
+    Str text = param(ctx, name);
+    *ret_has = text.p != NULL;
+    if (text.p && str_to_double(text, ret) < 0)
+        return error_set(err, ERR_USAGE, "%s: expected a finite number", name);
+    return 0;
+}
+
+static int param_time(RouteCtx *ctx, const char *name, bool *ret_has, int64_t *ret, Error *err)
+{
+    Str text = param(ctx, name);
+    *ret_has = text.p != NULL;
+    if (text.p && clock_parse(text, ret) < 0)
+        return error_set(err, ERR_BAD_DATA, "%s: expected a time such as 2026-01-31T10:00:00Z",
+                         name);
+    return 0;
+}
+
+static int param_statuses(RouteCtx *ctx, QueriesSamples *filter, Error *err)
+{
+    Str *statuses = arena_array(ctx->arena, STATUSES_MAX, sizeof(*statuses));
+    for (;;) {
+        Str text = http_request_param(ctx->request, "status", filter->n_statuses);
+        if (!text.p)
+            break;
+        if (filter->n_statuses == STATUSES_MAX)
+            return error_set(err, ERR_USAGE, "status: at most %d values", STATUSES_MAX);
+        statuses[filter->n_statuses++] = text;
+    }
+    filter->statuses = statuses;
+    return 0;
+}
+
+static int meta_samples(RouteCtx *ctx, Error *err)
+{
+    auto_answer Answer answer;
+    answer_init(&answer);
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    QueriesSamples filter = {
+        .eval_set_id = param(ctx, "eval_set_id"),
+        .search = param(ctx, "search"),
+        .scorer = param(ctx, "scorer"),
+        .sort_by = param(ctx, "sort_by"),
+        .sort_order = param(ctx, "sort_order"),
+        .model = param(ctx, "filter_model"),
+        .created_by = param(ctx, "filter_created_by"),
+        .task_name = param(ctx, "filter_task_name"),
+        .task_version = param(ctx, "filter_task_version"),
+    };
+    if (param_page(ctx, 50, &filter.page, err) < 0 || param_statuses(ctx, &filter, err) < 0 ||
+        param_real(ctx, "score_min", &filter.has_score_min, &filter.score_min, err) < 0 ||
+        param_real(ctx, "score_max", &filter.has_score_max, &filter.score_max, err) < 0 ||
+        param_time(ctx, "completed_after", &filter.has_completed_after, &filter.completed_after_us,
+                   err) < 0 ||
+        param_time(ctx, "completed_before", &filter.has_completed_before,
+                   &filter.completed_before_us, err) < 0 ||
+        queries_samples(ctx->app->sql, &access, &filter, &answer.out, err) < 0)
+        return -1;
+    return answer_send(ctx, &answer, err);
+}
+
+static int meta_sample(RouteCtx *ctx, Error *err)
+{
+    auto_answer Answer answer;
+    answer_init(&answer);
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    if (queries_sample(ctx->app->sql, &access, ctx->params[0], &answer.out, err) < 0)
+        return -1;
+    return answer_send(ctx, &answer, err);
+}
+
+static int meta_sample_scores(RouteCtx *ctx, Error *err)
+{
+    auto_answer Answer answer;
+    answer_init(&answer);
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    if (queries_sample_scores(ctx->app->sql, &access, ctx->params[0], &answer.out, err) < 0)
+        return -1;
+    return answer_send(ctx, &answer, err);
+}
+
+static int meta_jobs(RouteCtx *ctx, Error *err)
+{
+    auto_answer Answer answer;
+    answer_init(&answer);
+    QueriesPage page = {0};
+    if (param_page(ctx, 50, &page, err) < 0)
+        return -1;
+    const JobsQuery query = {
+        .search = param(ctx, "search"),
+        .created_by = param(ctx, "created_by"),
+        .status = param(ctx, "status"),
+        .page = page.page,
+        .limit = page.limit,
+    };
+    if (status_write_list(ctx->app->jobs, ctx->caller, &query, &answer.out, err) < 0)
+        return -1;
+    return answer_send(ctx, &answer, err);
+}
+
+/* clang-format off */
+static const Route rows[] = {
+    { "GET", "/meta/eval-sets",             ROUTE_READ, meta_eval_sets,     "eval sets, newest first" },
+    { "GET", "/meta/evals",                 ROUTE_READ, meta_evals,         "evals of an eval set" },
+    { "GET", "/meta/samples",               ROUTE_READ, meta_samples,       "samples, filtered and sorted" },
+    { "GET", "/meta/samples/{uuid}",        ROUTE_READ, meta_sample,        "where a sample is" },
+    { "GET", "/meta/samples/{uuid}/scores", ROUTE_READ, meta_sample_scores, "scores of a sample" },
+    { "GET", "/meta/jobs",                  ROUTE_READ, meta_jobs,          "jobs, newest first" },
+};
+/* clang-format on */
+
+const RouteTable routes_meta = {rows, ARRAY_LEN(rows)};

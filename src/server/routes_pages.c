@@ -1,0 +1,316 @@
+/* What a browser sees: the list of eval sets, Inspect's viewer, and addresses that lead into it. */
+
+#include "server/routes.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "jobs/status.h"
+#include "server/page.h"
+#include "server/server_priv.h"
+#include "warehouse/queries.h"
+
+enum { PAGE_ITEMS = 50, PAGE_BYTES_MAX = 8 << 20, CSP_MAX = 64 * 1024, ANSWER_MAX = 8 << 20 };
+
+/* --- the list --- */
+
+static void add_cell(Buf *html, Str text)
+{
+    buf_addz(html, "<td>");
+    page_text(html, text);
+    buf_addz(html, "</td>");
+}
+
+static void add_viewer_link(RouteCtx *ctx, Buf *html, Str id)
+{
+    const char *encoded = route_encode(ctx->arena, id, "");
+    buf_printf(html, "<td><a href=\"/viewer/?inspect_server=true&amp;log_dir=%s\"><code>", encoded);
+    page_text(html, id);
+    buf_addz(html, "</code></a></td>");
+}
+
+static const char *status_class(Str status)
+{
+    if (str_eqz(status, "complete"))
+        return "good";
+    return str_eqz(status, "failed") || str_eqz(status, "stuck") ? "bad" : "dim";
+}
+
+/* Status and reason of the job behind an eval set; imported sets have none. */
+static void add_status(RouteCtx *ctx, Buf *html, Str id)
+{
+    Job job = {0};
+    auto_error Error err = ERROR_INIT;
+    const char *key = arena_strndup(ctx->arena, id.p, id.n);
+    if (jobs_get_for(ctx->app->jobs, ctx->caller, ctx->arena, key, &job, &err) < 0) {
+        buf_addz(html, "<td class=\"dim\">imported</td>");
+        return;
+    }
+    const char *status = job_status_name(job_status_of(&job, NULL));
+    buf_printf(html, "<td class=\"%s\">%s<br><span class=\"dim\">", status_class(str_of(status)),
+               status);
+    page_text(html, str_of(job.reason));
+    buf_addz(html, "</span></td>");
+}
+
+static void add_set(RouteCtx *ctx, Buf *html, const Json *set)
+{
+    Str id = json_text(set, "eval_set_id", STR(""));
+    buf_addz(html, "<tr>");
+    add_viewer_link(ctx, html, id);
+    add_status(ctx, html, id);
+    buf_addz(html, "<td>");
+    const Json *tasks = json_get(set, "task_names");
+    for (const Json *task = tasks ? tasks->first : NULL; task; task = task->next) {
+        page_text(html, task->text);
+        buf_addz(html, task->next ? ", " : "");
+    }
+    buf_addz(html, "</td>");
+    add_cell(html, json_text(set, "created_by", STR("")));
+    add_cell(html, json_text(set, "latest_eval_created_at", STR("")));
+    buf_addz(html, "</tr>\n");
+}
+
+/* Jobs that have no log yet are not in the warehouse; they are shown above. */
+static int add_young_jobs(RouteCtx *ctx, Buf *html, Error *err)
+{
+    const JobsQuery query = {.page = 1, .limit = PAGE_ITEMS};
+    JobsList list = {0};
+    if (jobs_list(ctx->app->jobs, ctx->caller, &query, ctx->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.n; i++) {
+        const Job *job = &list.items[i].job;
+        QueriesImports imports = {0};
+        if (queries_imports(ctx->app->sql, ctx->app->store, str_of(job->job_id), ctx->arena,
+                            &imports, err) < 0)
+            return -1;
+        if (imports.n_logs > 0 || job->deleted_us)
+            continue;
+        buf_addz(html, "<tr><td><code>");
+        page_text(html, str_of(job->job_id));
+        buf_addz(html, "</code></td>");
+        add_status(ctx, html, str_of(job->job_id));
+        buf_addz(html, "<td></td>");
+        add_cell(html, str_of(job->created_by));
+        char text[CLOCK_TEXT_MAX];
+        add_cell(html, str_of(clock_format(job->created_us / CLOCK_SECOND * CLOCK_SECOND, text)));
+        buf_addz(html, "</tr>\n");
+    }
+    return 0;
+}
+
+static int read_sets(RouteCtx *ctx, QueriesPage page, Str search, Json **ret, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(ANSWER_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    if (queries_eval_sets(ctx->app->sql, &access, page, search, &out, err) < 0 ||
+        buf_check(&body, "the list", err) < 0)
+        return -1;
+    return json_parse(ctx->arena, arena_str(ctx->arena, buf_str(&body)), &json_limits_config, ret,
+                      err);
+}
+
+static void add_pager(RouteCtx *ctx, Buf *html, QueriesPage page, int64_t total, Str search)
+{
+    const char *encoded = route_encode(ctx->arena, search, "");
+    if (page.page > 1)
+        buf_printf(html, "<a href=\"/?page=%lld&amp;search=%s\">newer</a> ",
+                   (long long)page.page - 1, encoded);
+    if (page.page * page.limit < total)
+        buf_printf(html, "<a href=\"/?page=%lld&amp;search=%s\">older</a>",
+                   (long long)page.page + 1, encoded);
+}
+
+static int index_page(RouteCtx *ctx, Error *err)
+{
+    QueriesPage page = {.limit = PAGE_ITEMS};
+    Json *sets = NULL;
+    Str search = http_request_param(ctx->request, "search", 0);
+    if (route_param_int(ctx, "page", 1, 1, INT32_MAX, &page.page, err) < 0 ||
+        read_sets(ctx, page, search, &sets, err) < 0)
+        return -1;
+    auto_buf Buf html = BUF_INIT(PAGE_BYTES_MAX);
+    page_begin(&html, "hawk: eval sets");
+    buf_addz(&html,
+             "<h1>Eval sets</h1><nav><form method=\"get\" action=\"/\"><input name=\"search\" "
+             "placeholder=\"id, task or creator\" value=\"");
+    page_text(&html, search);
+    buf_addz(&html, "\"> <input type=\"submit\" "
+                    "value=\"Search\"></form></nav>\n<table><thead><tr><th>Eval set</th>"
+                    "<th>Status</th><th>Tasks</th><th>Created by</th><th>Latest "
+                    "log</th></tr></thead><tbody>\n");
+    if (page.page == 1 && search.n == 0 && add_young_jobs(ctx, &html, err) < 0)
+        return -1;
+    const Json *items = json_get(sets, "items");
+    for (const Json *set = items ? items->first : NULL; set; set = set->next)
+        add_set(ctx, &html, set);
+    buf_addz(&html, "</tbody></table><p>");
+    add_pager(ctx, &html, page, json_int(sets, "total", 0), search);
+    buf_addz(&html, "</p>");
+    page_send(ctx, &html);
+    return 0;
+}
+
+/* --- addresses that lead into the viewer --- */
+
+static int redirect(RouteCtx *ctx, const char *to)
+{
+    http_response_status(ctx->response, 302);
+    http_response_header(ctx->response, "Location", str_of(to));
+    return 0;
+}
+
+static int eval_set_page(RouteCtx *ctx, Error *err)
+{
+    (void)err;
+    const char *id = route_encode(ctx->arena, ctx->params[0], ",");
+    return redirect(ctx, arena_printf(ctx->arena, "/viewer/?inspect_server=true&log_dir=%s", id));
+}
+
+/* Opens the one log only, so that an eval set of thousands of logs costs nothing. */
+static int sample_permalink(RouteCtx *ctx, Error *err)
+{
+    QueriesPlace place = {0};
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    if (queries_place(ctx->app->sql, &access, ctx->params[0], ctx->arena, &place, err) < 0)
+        return -1;
+    Str log = str_of(place.log_key);
+    if (str_starts(log, STR("evals/")))
+        log = str_slice(log, 6, log.n);
+    return redirect(
+        ctx,
+        arena_printf(ctx->arena,
+                     "/viewer/?inspect_server=true&log_file=%s#/logs/%s/samples/sample/%s/%lld/",
+                     route_encode(ctx->arena, log, ""), route_encode(ctx->arena, log, ""),
+                     route_encode(ctx->arena, str_of(place.id), ""), (long long)place.epoch));
+}
+
+/* --- the viewer's files --- */
+
+typedef struct MimeRow {
+    const char *suffix;
+    const char *type;
+} MimeRow;
+
+/* clang-format off */
+static const MimeRow mime_types[] = {
+    { ".html",  "text/html; charset=utf-8" },
+    { ".js",    "text/javascript; charset=utf-8" },
+    { ".css",   "text/css; charset=utf-8" },
+    { ".json",  "application/json" },
+    { ".svg",   "image/svg+xml" },
+    { ".png",   "image/png" },
+    { ".woff",  "font/woff" },
+    { ".woff2", "font/woff2" },
+    { ".ttf",   "font/ttf" },
+    { ".wasm",  "application/wasm" },
+    { ".map",   "application/json" },
+};
+/* clang-format on */
+
+static const char *mime_type(Str path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(mime_types); i++)
+        if (str_ends(path, str_of(mime_types[i].suffix)))
+            return mime_types[i].type;
+    return "application/octet-stream";
+}
+
+/* The viewer's own content security policy, which it brings along as directives and their values.
+ */
+static int add_policy(RouteCtx *ctx, const char *dir, Error *err)
+{
+    auto_free char *path = fs_join(dir, "content-security-policy.json");
+    auto_buf Buf text = BUF_INIT(CSP_MAX);
+    auto_buf Buf policy = BUF_INIT(CSP_MAX);
+    Json *root = NULL;
+    if (!fs_exists(path))
+        return 0;
+    if (fs_read_file(path, &text, err) < 0 ||
+        json_parse(ctx->arena, arena_str(ctx->arena, buf_str(&text)), &json_limits_config, &root,
+                   err) < 0)
+        return -1;
+    const Json *directives = json_get(root, "directives");
+    for (const Json *row = directives ? directives->first : NULL; row; row = row->next) {
+        buf_printf(&policy, "%s%.*s", policy.len ? "; " : "", STR_ARG(row->key));
+        for (const Json *value = row->first; value; value = value->next)
+            buf_printf(&policy, " %.*s", STR_ARG(value->text));
+    }
+    if (policy.len)
+        http_response_header(ctx->response, "Content-Security-Policy", buf_str(&policy));
+    return 0;
+}
+
+/* A path below the viewer's folder: parts of ordinary characters only, so nothing can climb out. */
+static bool is_plain_path(Str path)
+{
+    Str part = STR_NONE;
+    while (str_split(&path, '/', &part)) {
+        if (part.n == 0 || part.p[0] == '.')
+            return false;
+        for (size_t i = 0; i < part.n; i++)
+            if ((unsigned char)part.p[i] <= 0x20 || part.p[i] == '\\' ||
+                (unsigned char)part.p[i] >= 0x7f)
+                return false;
+    }
+    return true;
+}
+
+static int send_viewer_file(RouteCtx *ctx, const ViewerPlace *place, const char *name, Error *err)
+{
+    auto_free char *path = fs_join(place->dir, name);
+    auto_fd int fd = fs_open(path, O_RDONLY | O_NOFOLLOW, 0, err);
+    if (fd < 0)
+        return -1;
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return error_set(err, ERR_NOT_FOUND, "the viewer has no such file");
+    const char *etag = arena_printf(ctx->arena, "\"%s-%lld-%lld\"", place->version,
+                                    (long long)st.st_size, (long long)st.st_mtim.tv_sec);
+    http_response_header(ctx->response, "ETag", str_of(etag));
+    http_response_header(ctx->response, "Cache-Control", STR("no-cache"));
+    if (str_eqz(http_request_header(ctx->request, "If-None-Match"), etag)) {
+        http_response_status(ctx->response, 304);
+        return 0;
+    }
+    http_response_file(ctx->response, mime_type(str_of(name)), TAKE_FD(fd), 0,
+                       (uint64_t)st.st_size);
+    return 0;
+}
+
+static int viewer_index(RouteCtx *ctx, Error *err)
+{
+    ViewerPlace place = {0};
+    if (viewer_find(ctx->app->viewer, ctx->arena, &place, err) < 0 ||
+        add_policy(ctx, place.dir, err) < 0)
+        return -1;
+    return send_viewer_file(ctx, &place, "index.html", err);
+}
+
+static int viewer_file(RouteCtx *ctx, Error *err)
+{
+    ViewerPlace place = {0};
+    if (viewer_find(ctx->app->viewer, ctx->arena, &place, err) < 0)
+        return -1;
+    if (!is_plain_path(ctx->params[0]))
+        return error_set(err, ERR_NOT_FOUND, "the viewer has no such file");
+    return send_viewer_file(ctx, &place,
+                            arena_strndup(ctx->arena, ctx->params[0].p, ctx->params[0].n), err);
+}
+
+/* clang-format off */
+static const Route rows[] = {
+    { "GET", "/",                        ROUTE_READ, index_page,       "list of eval sets" },
+    { "GET", "/eval-set/{id}",           ROUTE_READ, eval_set_page,    "an eval set in the viewer" },
+    { "GET", "/permalink/sample/{uuid}", ROUTE_READ, sample_permalink, "a sample in the viewer" },
+    { "GET", "/viewer/",                 ROUTE_READ, viewer_index,     "Inspect's log viewer" },
+    { "GET", "/viewer/{path*}",          ROUTE_READ, viewer_file,      "files of the viewer" },
+};
+/* clang-format on */
+
+const RouteTable routes_pages = {rows, ARRAY_LEN(rows)};

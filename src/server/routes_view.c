@@ -1,0 +1,506 @@
+/* /view/logs and /api: what Inspect's log viewer asks for (inspect_ai, _view/inspect-openapi.json).
+   Names of logs are
+   "<eval set>/<file>" as one encoded segment or several; "evals/..." and absolute addresses of the
+   store are cut off. */
+
+#include "server/routes.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "access/access.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "server/logs.h"
+#include "server/server_priv.h"
+
+enum {
+    LISTING_MAX = 64 << 20,
+    LINKS_MAX = 1000,
+    LINK_SECONDS = 900,
+    DIRS_MAX = 100,
+    EVAL_SET_JSON_MAX = 64 << 20,
+};
+
+/* --- listings --- */
+
+typedef struct Listing {
+    JsonOut *out;
+    double newer_than_ms; /* only logs changed after this */
+    double newest_ms;
+    int64_t n;
+} Listing;
+
+/* The task and its id as Inspect writes them into file names: {timestamp}_{task}_{id}.eval. */
+static void add_task_of_name(JsonOut *out, Str name)
+{
+    Str parts[4] = {STR_NONE, STR_NONE, STR_NONE, STR_NONE};
+    size_t n = 0;
+    Str part = STR_NONE;
+    Str rest = str_slice(name, 0, (size_t)str_rfind(name, '.'));
+    while (n < 4 && str_split(&rest, '_', &part))
+        parts[n++] = part;
+    bool is_dated = n >= 2 && parts[0].n >= 16 && parts[0].p[4] == '-' && parts[0].p[10] == 'T';
+    Str id = n > 3 ? parts[3] : parts[2];
+    ptrdiff_t dash = id.p ? str_find(id, '-') : -1;
+    if (dash >= 0)
+        id = str_slice(id, 0, (size_t)dash);
+    json_out_kv_str(out, "task", is_dated ? parts[1] : STR(""));
+    json_out_kv_str(out, "task_id", is_dated && id.p ? id : STR(""));
+}
+
+static int list_one(void *context, const char *key, const StoreStat *stat, Error *err)
+{
+    Listing *listing = context;
+    (void)err;
+    Str name = str_of(key);
+    if (!logs_is_log(name))
+        return 0;
+    double ms = (double)stat->modified_us / 1000.0;
+    listing->n++;
+    if (ms > listing->newest_ms)
+        listing->newest_ms = ms;
+    if (ms <= listing->newer_than_ms)
+        return 0;
+    JsonOut *out = listing->out;
+    json_out_object(out);
+    json_out_kv_str(out, "name", str_slice(name, sizeof("evals/") - 1, name.n));
+    json_out_kv_real(out, "mtime", ms);
+    add_task_of_name(out, str_slice(name, (size_t)(str_rfind(name, '/') + 1), name.n));
+    json_out_end_object(out);
+    return 0;
+}
+
+/* The logs of one eval set, or of several with commas between, when the caller may read all of
+ * them. */
+static int list_dirs(RouteCtx *ctx, Listing *listing, Error *err)
+{
+    Str dirs = http_request_param(ctx->request, "log_dir", 0);
+    Str dir = STR_NONE;
+    if (!dirs.p || dirs.n == 0)
+        return error_set(err, ERR_DENIED,
+                         "the list of all eval sets is not a folder; name one with log_dir");
+    for (size_t i = 0; str_split(&dirs, ',', &dir); i++) {
+        LogsName name = {0};
+        if (i == DIRS_MAX)
+            return error_set(err, ERR_USAGE, "log_dir: at most %d eval sets at once", DIRS_MAX);
+        if (logs_dir(ctx, dir, &name, err) < 0 ||
+            store_list(ctx->app->store, arena_printf(ctx->arena, "%s/", name.key), false, list_one,
+                       listing, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int view_logs(RouteCtx *ctx, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(LISTING_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    Listing listing = {.out = &out, .newer_than_ms = -1};
+    json_out_object(&out);
+    json_out_kv_str(&out, "log_dir", http_request_param(ctx->request, "log_dir", 0));
+    json_out_kv_str(&out, "log_dir_uri", http_request_param(ctx->request, "log_dir", 0));
+    json_out_kv_array(&out, "files");
+    if (list_dirs(ctx, &listing, err) < 0)
+        return -1;
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+    if (buf_check(&body, "the list of logs", err) < 0)
+        return -1;
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+/* The client's token W/"<newest mtime>-<count>": the files it has. */
+static void read_token(const RouteCtx *ctx, double *ret_ms, int64_t *ret_n)
+{
+    Str token = http_request_header(ctx->request, "If-None-Match");
+    *ret_ms = 0;
+    *ret_n = -1;
+    if (str_starts(token, STR("W/\"")) && str_ends(token, STR("\"")))
+        token = str_slice(token, 3, token.n - 1);
+    ptrdiff_t dash = str_rfind(token, '-');
+    if (dash <= 0)
+        return;
+    double ms = 0;
+    int64_t n = 0;
+    if (str_to_double(str_slice(token, 0, (size_t)dash), &ms) == 0 &&
+        str_to_i64(str_slice(token, (size_t)dash + 1, token.n), 0, INT32_MAX, &n) == 0) {
+        *ret_ms = ms;
+        *ret_n = n;
+    }
+}
+
+static int view_log_files(RouteCtx *ctx, Error *err)
+{
+    double known_ms = 0;
+    int64_t known_n = 0;
+    read_token(ctx, &known_ms, &known_n);
+    auto_buf Buf changed = BUF_INIT(LISTING_MAX);
+    auto_buf Buf all = BUF_INIT(LISTING_MAX);
+    JsonOut changed_out;
+    JsonOut all_out;
+    json_out_init(&changed_out, &changed, 0);
+    json_out_init(&all_out, &all, 0);
+    json_out_array(&changed_out);
+    json_out_array(&all_out);
+    Listing newer = {.out = &changed_out, .newer_than_ms = known_ms};
+    Listing whole = {.out = &all_out, .newer_than_ms = -1};
+    if (list_dirs(ctx, &newer, err) < 0)
+        return -1;
+    bool is_full = newer.n != known_n;
+    if (is_full && list_dirs(ctx, &whole, err) < 0)
+        return -1;
+    json_out_end_array(&changed_out);
+    json_out_end_array(&all_out);
+    auto_buf Buf body = BUF_INIT(LISTING_MAX + 1024);
+    buf_printf(&body, "{\"response_type\":\"%s\",\"files\":", is_full ? "full" : "incremental");
+    buf_add_str(&body, buf_str(is_full ? &all : &changed));
+    buf_addc(&body, '}');
+    if (buf_check(&body, "the list of logs", err) < 0)
+        return -1;
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+/* --- one log --- */
+
+static int view_log_size(RouteCtx *ctx, Error *err)
+{
+    LogsName name = {0};
+    StoreStat stat = {0};
+    if (logs_name(ctx, ctx->params[0], &name, err) < 0 ||
+        store_stat(ctx->app->store, name.key, &stat, err) < 0)
+        return -1;
+    auto_buf Buf body = BUF_INIT(64);
+    buf_printf(&body, "%" PRIu64, stat.size);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int view_log_info(RouteCtx *ctx, Error *err)
+{
+    LogsName name = {0};
+    StoreStat stat = {0};
+    if (logs_name(ctx, ctx->params[0], &name, err) < 0 ||
+        store_stat(ctx->app->store, name.key, &stat, err) < 0)
+        return -1;
+    auto_buf Buf body = BUF_INIT(1024);
+    buf_printf(&body, "{\"size\":%" PRIu64 ",\"etag\":\"%s\"}", stat.size, stat.etag);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int send_range(RouteCtx *ctx, const LogsName *name, uint64_t from, uint64_t n, Error *err)
+{
+    auto_free char *path = store_local_path(ctx->app->store, name->key);
+    if (!path)
+        return error_set(err, ERR_UNSUPPORTED, "this store has no local files");
+    int fd = fs_open(path, O_RDONLY, 0, err);
+    if (fd < 0)
+        return -1;
+    http_response_file(ctx->response, "application/octet-stream", fd, from, n);
+    return 0;
+}
+
+static int view_log_bytes(RouteCtx *ctx, Error *err)
+{
+    LogsName name = {0};
+    StoreStat stat = {0};
+    int64_t start = 0;
+    int64_t end = 0;
+    if (route_param_int(ctx, "start", -1, 0, INT64_MAX - 1, &start, err) < 0 ||
+        route_param_int(ctx, "end", -1, 0, INT64_MAX - 1, &end, err) < 0)
+        return -1;
+    if (start < 0 || end < start)
+        return error_set(err, ERR_BAD_DATA,
+                         "start and end: two offsets are needed, the second not before the first");
+    if (logs_name(ctx, ctx->params[0], &name, err) < 0 ||
+        store_stat(ctx->app->store, name.key, &stat, err) < 0)
+        return -1;
+    if ((uint64_t)start >= stat.size) {
+        http_response_status(ctx->response, 416);
+        http_response_header(ctx->response, "Content-Range",
+                             str_of(arena_printf(ctx->arena, "bytes */%" PRIu64, stat.size)));
+        return 0;
+    }
+    uint64_t last = (uint64_t)end < stat.size ? (uint64_t)end : stat.size - 1;
+    return send_range(ctx, &name, (uint64_t)start, last - (uint64_t)start + 1, err);
+}
+
+/* Reads "bytes=A-B", "bytes=A-" or "bytes=-N" (RFC 9110, section 14.1.2); one range only. */
+static bool read_range(Str header, uint64_t size, uint64_t *ret_from, uint64_t *ret_n)
+{
+    int64_t a = 0;
+    int64_t b = 0;
+    if (!str_starts(header, STR("bytes=")) || size == 0)
+        return false;
+    Str spec = str_slice(header, 6, header.n);
+    ptrdiff_t dash = str_find(spec, '-');
+    if (dash < 0)
+        return false;
+    Str first = str_slice(spec, 0, (size_t)dash);
+    Str last = str_slice(spec, (size_t)dash + 1, spec.n);
+    if (first.n == 0) {
+        if (str_to_i64(last, 1, INT64_MAX, &b) < 0)
+            return false;
+        *ret_n = (uint64_t)b < size ? (uint64_t)b : size;
+        *ret_from = size - *ret_n;
+        return true;
+    }
+    if (str_to_i64(first, 0, INT64_MAX, &a) < 0 || (uint64_t)a >= size)
+        return false;
+    b = (int64_t)size - 1;
+    if (last.n && (str_to_i64(last, a, INT64_MAX, &b) < 0))
+        return false;
+    if ((uint64_t)b >= size)
+        b = (int64_t)size - 1;
+    *ret_from = (uint64_t)a;
+    *ret_n = (uint64_t)(b - a) + 1;
+    return true;
+}
+
+static int send_download(RouteCtx *ctx, const LogsName *name, Error *err)
+{
+    StoreStat stat = {0};
+    if (store_stat(ctx->app->store, name->key, &stat, err) < 0)
+        return -1;
+    const char *etag = arena_printf(ctx->arena, "\"%s\"", stat.etag);
+    http_response_header(ctx->response, "ETag", str_of(etag));
+    http_response_header(ctx->response, "Accept-Ranges", STR("bytes"));
+    http_response_header(ctx->response, "Content-Disposition",
+                         str_of(logs_disposition(ctx->arena, name->file)));
+    Str range = http_request_header(ctx->request, "Range");
+    uint64_t from = 0;
+    uint64_t n = stat.size;
+    if (range.p) {
+        if (!read_range(range, stat.size, &from, &n)) {
+            http_response_status(ctx->response, 416);
+            http_response_header(ctx->response, "Content-Range",
+                                 str_of(arena_printf(ctx->arena, "bytes */%" PRIu64, stat.size)));
+            return 0;
+        }
+        http_response_status(ctx->response, 206);
+        http_response_header(
+            ctx->response, "Content-Range",
+            str_of(arena_printf(ctx->arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, from,
+                                from + n - 1, stat.size)));
+    }
+    return send_range(ctx, name, from, n, err);
+}
+
+static int view_log_download(RouteCtx *ctx, Error *err)
+{
+    LogsName name = {0};
+    if (logs_name(ctx, ctx->params[0], &name, err) < 0)
+        return -1;
+    return send_download(ctx, &name, err);
+}
+
+/* --- links that work without credentials for a while --- */
+
+static void add_link(RouteCtx *ctx, JsonOut *out, const LogsName *name)
+{
+    json_out_object(out);
+    json_out_kvz(
+        out, "url",
+        logs_link(ctx->app, ctx->arena, name, clock_now_us() / CLOCK_SECOND + LINK_SECONDS));
+    json_out_kvz(out, "filename", name->file);
+    json_out_end_object(out);
+}
+
+static int view_log_download_url(RouteCtx *ctx, Error *err)
+{
+    LogsName name = {0};
+    StoreStat stat = {0};
+    if (logs_name(ctx, ctx->params[0], &name, err) < 0 ||
+        store_stat(ctx->app->store, name.key, &stat, err) < 0)
+        return -1;
+    auto_buf Buf body = BUF_INIT(16384);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    add_link(ctx, &out, &name);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int view_log_download_urls(RouteCtx *ctx, Error *err)
+{
+    Json *request = NULL;
+    if (route_body_json(ctx, &request, err) < 0)
+        return -1;
+    const Json *logs = json_get(request, "logs");
+    if (!logs || logs->type != JSON_ARRAY || logs->n > LINKS_MAX)
+        return error_set(err, ERR_BAD_DATA, "logs: expected an array of at most %d names",
+                         LINKS_MAX);
+    auto_buf Buf body = BUF_INIT(LISTING_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kv_array(&out, "urls");
+    for (const Json *log = logs->first; log; log = log->next) {
+        LogsName name = {0};
+        if (log->type != JSON_STRING)
+            return error_set(err, ERR_BAD_DATA, "logs: expected names, found %s",
+                             json_type_name(log->type));
+        if (logs_name(ctx, log->text, &name, err) < 0)
+            return -1;
+        add_link(ctx, &out, &name);
+    }
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int download_signed(RouteCtx *ctx, Error *err)
+{
+    LogsName name = {0};
+    int64_t expires = 0;
+    if (route_param_int(ctx, "expires", 0, 0, INT64_MAX, &expires, err) < 0 ||
+        logs_check_link(ctx, ctx->params[0], expires,
+                        http_request_param(ctx->request, "signature", 0), &name, err) < 0)
+        return -1;
+    return send_download(ctx, &name, err);
+}
+
+/* --- the viewer's start --- */
+
+static int view_log_dir(RouteCtx *ctx, Error *err)
+{
+    (void)err;
+    auto_buf Buf body = BUF_INIT(16384);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    Str dir = http_request_param(ctx->request, "log_dir", 0);
+    json_out_object(&out);
+    json_out_kv_str(&out, "log_dir", dir.p ? dir : STR(""));
+    json_out_end_object(&out);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int view_eval_set(RouteCtx *ctx, Error *err)
+{
+    LogsName name = {0};
+    Str dir = http_request_param(ctx->request, "log_dir", 0);
+    auto_buf Buf body = BUF_INIT(EVAL_SET_JSON_MAX);
+    if (!dir.p || dir.n == 0 || str_find(dir, ',') >= 0) {
+        http_response_bytes(ctx->response, "application/json", STR("null"));
+        return 0;
+    }
+    if (logs_dir(ctx, dir, &name, err) < 0)
+        return -1;
+    if (store_get(ctx->app->store, arena_printf(ctx->arena, "%s/eval-set.json", name.key), &body,
+                  err) < 0) {
+        if (err->kind != ERR_NOT_FOUND)
+            return -1;
+        error_reset(err);
+        http_response_bytes(ctx->response, "application/json", STR("null"));
+        return 0;
+    }
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int view_flow(RouteCtx *ctx, Error *err)
+{
+    (void)ctx;
+    return error_set(err, ERR_NOT_FOUND, "eval sets have no flow here");
+}
+
+/* The viewer asks each second whether logs have changed since a time (milliseconds) that it was
+ * told before. */
+static int view_events(RouteCtx *ctx, Error *err)
+{
+    int64_t since = 0;
+    if (route_param_int(ctx, "last_eval_time", INT64_MAX, 0, INT64_MAX, &since, err) < 0)
+        return -1;
+    int64_t changed = __atomic_load_n(&ctx->app->logs_changed_ms, __ATOMIC_RELAXED);
+    http_response_bytes(ctx->response, "application/json",
+                        changed > since ? STR("[\"refresh-evals\"]") : STR("[]"));
+    return 0;
+}
+
+static int view_user_info(RouteCtx *ctx, Error *err)
+{
+    (void)err;
+    auto_buf Buf body = BUF_INIT(4096);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "name", ctx->caller->sub);
+    if (ctx->caller->email)
+        json_out_kvz(&out, "email", ctx->caller->email);
+    json_out_end_object(&out);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int view_app_config(RouteCtx *ctx, Error *err)
+{
+    ViewerPlace place = {.version = ""};
+    if (viewer_find(ctx->app->viewer, ctx->arena, &place, err) < 0)
+        error_reset(err);
+    auto_buf Buf body = BUF_INIT(4096);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "inspect_version", place.version);
+    json_out_kv_null(&out, "scout_version");
+    json_out_kv_null(&out, "trust_content");
+    json_out_end_object(&out);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int view_log_message(RouteCtx *ctx, Error *err)
+{
+    if (!str_eqz(http_request_header(ctx->request, "X-Inspect-View-Request"), "true"))
+        return error_set(err, ERR_DENIED, "only the viewer may send messages");
+    http_response_status(ctx->response, 204);
+    return 0;
+}
+
+static int view_never(RouteCtx *ctx, Error *err)
+{
+    (void)ctx;
+    return error_set(err, ERR_DENIED, "logs cannot be changed through the viewer");
+}
+
+/* clang-format off */
+#define VIEW_ROUTES(base) \
+    { "GET",    base "/logs",                     ROUTE_READ,   view_logs,              "logs of an eval set" }, \
+    { "GET",    base "/logs/{log*}",              ROUTE_READ,   logs_view_header,       "header of a log" }, \
+    { "GET",    base "/log-files",                ROUTE_READ,   view_log_files,         "logs that have changed" }, \
+    { "GET",    base "/log-headers",              ROUTE_READ,   logs_view_headers,      "headers of several logs" }, \
+    { "GET",    base "/log-size/{log*}",          ROUTE_READ,   view_log_size,          "size of a log" }, \
+    { "GET",    base "/log-info/{log*}",          ROUTE_READ,   view_log_info,          "size and tag of a log" }, \
+    { "GET",    base "/log-bytes/{log*}",         ROUTE_READ,   view_log_bytes,         "bytes of a log, end inclusive" }, \
+    { "GET",    base "/log-download/{log*}",      ROUTE_READ,   view_log_download,      "a log as a file" }, \
+    { "GET",    base "/log-download-url/{log*}",  ROUTE_READ,   view_log_download_url,  "a link to a log that needs no credentials" }, \
+    { "POST",   base "/log-download-urls",        ROUTE_READ,   view_log_download_urls, "links to several logs" }, \
+    { "GET",    base "/log-dir",                  ROUTE_READ,   view_log_dir,           "the folder that is looked at" }, \
+    { "GET",    base "/eval-set",                 ROUTE_READ,   view_eval_set,          "eval-set.json" }, \
+    { "GET",    base "/flow",                     ROUTE_READ,   view_flow,              "never there" }, \
+    { "GET",    base "/events",                   ROUTE_READ,   view_events,            "whether logs have changed" }, \
+    { "GET",    base "/user-info",                ROUTE_READ,   view_user_info,         "who is looking" }, \
+    { "GET",    base "/app-config",               ROUTE_READ,   view_app_config,        "versions" }, \
+    { "GET",    base "/pending-samples",          ROUTE_READ,   logs_view_pending,      "samples of a running log" }, \
+    { "GET",    base "/pending-sample-data",      ROUTE_READ,   logs_view_pending_data, "events of a running sample" }, \
+    { "GET",    base "/pending-sample-data-urls", ROUTE_READ,   view_flow,              "never there: clients then read pending-sample-data" }, \
+    { "POST",   base "/log-message",              ROUTE_CHANGE, view_log_message,       "a message of the viewer" }, \
+    { "POST",   base "/log-edit/{log*}",          ROUTE_CHANGE, view_never,             "refused" }, \
+    { "DELETE", base "/log-delete/{log*}",        ROUTE_CHANGE, view_never,             "refused" }
+
+static const Route rows[] = {
+    VIEW_ROUTES("/view/logs"),
+    VIEW_ROUTES("/api"),
+    { "GET", "/download/{log*}", ROUTE_OPEN, download_signed, "a log by a signed link" },
+};
+/* clang-format on */
+
+const RouteTable routes_view = {rows, ARRAY_LEN(rows)};

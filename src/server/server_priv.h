@@ -1,0 +1,50 @@
+/* What the files of the server share: the App and the table of route tables. */
+#ifndef HAWK_SERVER_SERVER_PRIV_H
+#define HAWK_SERVER_SERVER_PRIV_H
+
+#include <pthread.h>
+
+#include "access/identity.h"
+#include "base/secret.h"
+#include "events/watcher.h"
+#include "http/server.h"
+#include "jobs/jobs.h"
+#include "server/route.h"
+#include "server/server.h"
+#include "server/viewer.h"
+#include "sql/sql.h"
+#include "store/store.h"
+#include "warehouse/queries.h"
+
+/* Everything a handler can reach. Set up before the first request, torn down after the last; its
+   parts are safe to use from several threads. */
+struct App {
+    const ServerOptions *options;
+    char *data_dir;
+    char *cache_dir;
+    char *url;   /* "http://127.0.0.1:8137" */
+    char *hosts; /* names this server answers to, each as ",name," */
+    int lock_fd;
+    int64_t started_us;
+    Sql *sql;
+    Store *store;
+    Identity *identity;
+    Executor *executor;
+    Jobs *jobs;
+    Watcher *watcher;
+    int64_t logs_changed_ms; /* wall clock; read and written atomically */
+    Viewer *viewer;
+    HttpServer *http;
+    Secret *link_key; /* signs download links; made at each start */
+};
+
+extern const RouteTable *const server_route_tables[];
+extern const size_t server_n_route_tables;
+
+/* Whether a Host header names this server: guards a server on loopback against DNS rebinding. */
+bool server_host_is_ours(const App *app, Str host);
+
+/* What a caller may see of the warehouse. */
+QueriesAccess server_queries_access(const Caller *caller);
+
+#endif

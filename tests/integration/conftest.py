@@ -1,0 +1,216 @@
+"""Fixtures of the integration tests: the real program on folders of its own.
+
+HAWK_BIN names the program (default: the newest build). Every server listens on a free port of the loopback interface
+and has its own data folder; the cache of virtualenvs is shared by the whole run, because making them is slow.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def find_program() -> pathlib.Path:
+    """Return the program under test."""
+    if named := os.environ.get("HAWK_BIN"):
+        return pathlib.Path(named).resolve()
+    built = [p for p in (ROOT / "build/dev/hawk", ROOT / "build/release/hawk") if p.exists()]
+    return max(built, key=lambda p: p.stat().st_mtime)
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return an environment that holds nothing of the caller's own hawk or provider settings."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "HOME", "LANG", "TMPDIR", "HAWK_UV", "PYTHONDONTWRITEBYTECODE"}
+        or name.startswith(("UV_", "PIP_", "SSL_", "ASAN_", "UBSAN_", "LSAN_"))
+        or name.lower().endswith("_proxy")
+    }
+    kept.setdefault("LANG", "C.UTF-8")
+    return {**kept, **more}
+
+
+class Hawk:
+    """The program with a home of its own: a data folder, a cache and an empty configuration."""
+
+    def __init__(self, home: pathlib.Path, cache: pathlib.Path):
+        self.program = find_program()
+        self.home = home
+        self.data = home / "data"
+        self.env = clean_environment(
+            HOME=str(home), HAWK_DATA=str(self.data), HAWK_CACHE=str(cache), XDG_CONFIG_HOME=str(home / "config")
+        )
+        self.server: subprocess.Popen | None = None
+
+    def run(self, *args: str, check: bool = True, timeout: float = 300, env: dict[str, str] | None = None, **kwargs):
+        """Run a command to its end; return the CompletedProcess with text output. Fails the test on another status than
+        0 unless check is off."""
+        kwargs.setdefault("cwd", ROOT)
+        done = subprocess.run(
+            [str(self.program), *args], env={**self.env, **(env or {})}, capture_output=True, text=True,
+            timeout=timeout, check=False, **kwargs,
+        )
+        if check and done.returncode != 0:
+            pytest.fail(f"hawk {' '.join(args)} ended with {done.returncode}\nstdout: {done.stdout}\nstderr: {done.stderr}")
+        return done
+
+    def json(self, *args: str, **kwargs):
+        """Run a command with --json and return what it printed, read."""
+        return json.loads(self.run(*args, "--json", **kwargs).stdout)
+
+    def start(self, *args: str) -> "Hawk":
+        """Start a server in the foreground of a child process and wait until it answers."""
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.data / "server.json").unlink(missing_ok=True)
+        self.log = open(self.home / "server.out", "ab")
+        self.server = subprocess.Popen(
+            [str(self.program), "serve", "--port", "0", *args], env=self.env, stdout=self.log, stderr=self.log,
+            stdin=subprocess.DEVNULL, cwd=self.home,
+        )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.server.poll() is not None:
+                pytest.fail(f"the server ended with {self.server.returncode}: {self.server_output()}")
+            try:
+                if self.get("/health/live")[0] == 200:
+                    return self
+            except (OSError, KeyError, ValueError):
+                time.sleep(0.02)
+        pytest.fail(f"the server does not answer: {self.server_output()}")
+
+    def server_output(self) -> str:
+        """Return what the server has printed."""
+        return (self.home / "server.out").read_text(errors="replace")[-20000:]
+
+    @property
+    def url(self) -> str:
+        """The address of the running server."""
+        return json.loads((self.data / "server.json").read_text())["url"]
+
+    @property
+    def token(self) -> str:
+        """The bearer token of the single user."""
+        return (self.data / "token").read_text().strip()
+
+    def request(self, method: str, path: str, body=None, headers: dict[str, str] | None = None, token: str | None = None,
+                timeout: float = 60):
+        """Send one request; return (status, headers, bytes). token="" sends none."""
+        head = dict(headers or {})
+        token = self.token if token is None else token
+        if token:
+            head.setdefault("Authorization", f"Bearer {token}")
+        data = None
+        if body is not None:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            head.setdefault("Content-Type", "application/json")
+        request = urllib.request.Request(self.url + path, data=data, headers=head, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+
+    def get(self, path: str, **kwargs):
+        """GET a path; return (status, JSON or None)."""
+        status, headers, body = self.request("GET", path, **kwargs)
+        return status, json.loads(body) if "json" in (headers.get("Content-Type") or "") and body else None
+
+    def kill(self) -> None:
+        """kill -9 the server."""
+        assert self.server is not None
+        self.server.send_signal(signal.SIGKILL)
+        self.server.wait()
+        self.server = None
+
+    def stop(self) -> None:
+        """End the server in order, and every job with it."""
+        if self.server is not None and self.server.poll() is None:
+            self.server.send_signal(signal.SIGTERM)
+            try:
+                self.server.wait(60)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+                self.server.wait()
+        self.server = None
+        self.end_runners()
+
+    def runners(self) -> list[int]:
+        """Return the pids of this home's runners and workers that are alive."""
+        pids = []
+        for proc in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                command = (proc / "cmdline").read_bytes()
+                state = (proc / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            except OSError:
+                continue
+            if str(self.data).encode() in command and state != "Z" and re.search(rb"runner|hawk_worker", command):
+                pids.append(int(proc.name))
+        return pids
+
+    def end_runners(self) -> None:
+        """Kill what a test left running."""
+        for pid in self.runners():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def wait_for(self, what, timeout: float = 120, every: float = 0.1):
+        """Call what() until it returns something true; return that. Fails the test when time is up."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if result := what():
+                return result
+            time.sleep(every)
+        pytest.fail(f"waited {timeout} s for {getattr(what, '__name__', what)}\nserver: {self.server_output()[-4000:]}")
+
+    def wait_job(self, job_id: str, timeout: float = 240) -> dict:
+        """Wait until a job is over; return its job-status answer."""
+
+        def over():
+            status, answer = self.get(f"/monitoring/jobs/{job_id}/job-status")
+            return answer if status == 200 and answer["status"] in {"complete", "failed", "deleted"} else None
+
+        return self.wait_for(over, timeout)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> pathlib.Path:
+    """The cache folder of the whole run."""
+    named = os.environ.get("HAWK_TEST_CACHE")
+    folder = pathlib.Path(named) if named else pathlib.Path.home() / ".cache/hawk-test"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path, cache):
+    """A Hawk that has not started a server."""
+    it = Hawk(tmp_path, cache)
+    yield it
+    it.stop()
+
+
+@pytest.fixture
+def hawk(home):
+    """A Hawk whose server runs."""
+    return home.start()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, cache):
+    """A Hawk whose server runs for all tests of a file."""
+    it = Hawk(tmp_path_factory.mktemp("shared"), cache).start()
+    yield it
+    it.stop()

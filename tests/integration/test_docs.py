@@ -1,0 +1,47 @@
+"""Every command that the documentation shows is run, in the order of the page, as someone following it would."""
+
+import pathlib
+import re
+import shlex
+
+import pytest
+from conftest import ROOT
+
+PAGES = ["README.md", "docs/guide.md"]
+COMMAND = re.compile(r"^    (hawk [^#\n]+)", re.MULTILINE)
+
+
+def commands(page: str) -> list[str]:
+    """Return the indented command lines of a page."""
+    return [match.group(1).strip() for match in COMMAND.finditer((ROOT / page).read_text())]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_a_page_work(home, page):
+    """Each ends with status 0 (help and reading commands print something)."""
+    shown = commands(page)
+    assert len(shown) > 4
+    home.start()
+    for command in shown:
+        words = shlex.split(command)[1:]
+        if "UUID" in words:
+            items = home.wait_for(lambda: home.get("/meta/samples")[1]["items"])
+            words[words.index("UUID")] = items[0]["uuid"]
+        home.run(*words, timeout=600)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "docs/architecture.md", "docs/decisions.md"])
+def test_links_lead_to_files(page):
+    """Relative links point at something that is there."""
+    folder = (ROOT / page).parent
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text()):
+        assert (folder / target).exists(), f"{page}: {target}"
+
+
+def test_options_of_dev_are_listed():
+    """`./dev help` names every command that the script has."""
+    text = (ROOT / "dev").read_text()
+    listed = re.findall(r"^  (\w+) ", text[text.index("usage: ./dev") :], re.MULTILINE)
+    assert set(listed) == set(re.findall(r"^cmd_(\w+)\(\)", text, re.MULTILINE)) - {"help"}
+    assert pathlib.Path(ROOT / ".ci/run").read_text().count("./dev test") == 1
