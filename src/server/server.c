@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,6 +14,7 @@
 #include "base/mem.h"
 #include "codec/json_out.h"
 #include "jobs/executor.h"
+#include "server/notify.h"
 #include "server/server_priv.h"
 #include "warehouse/importer.h"
 #include "warehouse/warehouse.h"
@@ -201,11 +201,10 @@ static int open_jobs(App *app, Error *err)
 
 static int listen_at(App *app, int port, Error *err)
 {
-    const int inherited = sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : -1;
     const HttpServerOptions options = {
         .address = app->options->address,
         .port = port,
-        .listen_fd = inherited,
+        .listen_fd = app->listen_fd,
         .n_workers = N_WORKERS,
         .n_queued_max = N_QUEUED_MAX,
         .n_connections_max = N_CONNECTIONS_MAX,
@@ -310,13 +309,17 @@ int server_run(const ServerOptions *options, Error *err)
     (void)sigaddset(&ends, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    App app = {.options = options, .lock_fd = -1, .started_us = clock_now_us()};
+    App app = {.options = options,
+               .lock_fd = -1,
+               .listen_fd = notify_listen_fd(),
+               .started_us = clock_now_us()};
     int rc = app_open(&app, err);
     if (rc == 0) {
         log_info("server.ready", KV("url", app.url), KV("data", app.data_dir));
-        (void)sd_notifyf(0, "READY=1\nSTATUS=%s", app.url);
+        auto_free char *ready = mem_printf("READY=1\nSTATUS=%s", app.url);
+        notify_send(ready);
         wait_for_end(&ends);
-        (void)sd_notify(0, "STOPPING=1");
+        notify_send("STOPPING=1");
     }
     app_close(&app);
     return rc;

@@ -25,6 +25,7 @@ struct App {
     char *url;   /* "http://127.0.0.1:8137" */
     char *hosts; /* names this server answers to, each as ",name," */
     int lock_fd;
+    int listen_fd; /* from the service manager, or -1 */
     int64_t started_us;
     Sql *sql;
     Store *store;
