@@ -22,47 +22,6 @@ enum {
     REASON_MAX = 2000,
 };
 
-static const char *const outcome_names[] = {
-    [IMPORTER_DONE] = "done",
-    [IMPORTER_RUNNING] = "running",
-    [IMPORTER_UNCHANGED] = "unchanged",
-    [IMPORTER_GONE] = "gone",
-};
-
-const char *importer_outcome_name(ImporterOutcome outcome)
-{
-    return outcome_names[outcome];
-}
-
-/* Cuts "evals/<id>/<name>" into its parts. */
-static bool split_key(Str key, Str *ret_eval_set_id, Str *ret_name)
-{
-    Str prefix = STR("evals/");
-    if (!str_starts(key, prefix))
-        return false;
-    Str rest = str_slice(key, prefix.n, key.n);
-    ptrdiff_t slash = str_find(rest, '/');
-    if (slash <= 0)
-        return false;
-    *ret_eval_set_id = str_slice(rest, 0, (size_t)slash);
-    *ret_name = str_slice(rest, (size_t)slash + 1, rest.n);
-    return true;
-}
-
-bool importer_is_log(Str key)
-{
-    Str eval_set_id = STR_NONE;
-    Str name = STR_NONE;
-    return store_key_is_valid(key) && split_key(key, &eval_set_id, &name) &&
-           str_find(name, '/') < 0 && name.n > 5 && name.p[0] != '.' &&
-           str_ends(name, STR(".eval")) && !str_ends(name, STR(".fast.eval"));
-}
-
-void importer_file_hash(const StoreStat *stat, char ret[IMPORTER_HASH_MAX])
-{
-    (void)snprintf(ret, IMPORTER_HASH_MAX, "etag:%s", stat->etag);
-}
-
 /* Samples that have been read and are to be written together. */
 typedef struct Batch {
     Arena *arena;
@@ -347,7 +306,8 @@ int importer_import(Sql *sql, Store *store, const char *key, bool force, Importe
     Str name = STR_NONE;
     HAWK_CLEANUP(import_release)
     Import import = {.sql = sql, .store = store, .key = key, .started_us = clock_now_us()};
-    if (!importer_is_log(str_of(key)) || !split_key(str_of(key), &import.eval_set_id, &name))
+    if (!importer_is_log(str_of(key)) ||
+        !importer_split_key(str_of(key), &import.eval_set_id, &name))
         return error_set(err, ERR_USAGE, "this is not the name of an eval log");
     auto_error Error problem = ERROR_INIT;
     ImporterReport report = {.outcome = IMPORTER_UNCHANGED};

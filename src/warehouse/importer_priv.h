@@ -16,6 +16,9 @@ enum { IMPORTER_HASH_MAX = STORE_ETAG_MAX + 8 };
 /* What eval.file_hash holds for the bytes of a log. */
 void importer_file_hash(const StoreStat *stat, char ret[IMPORTER_HASH_MAX]);
 
+/* Cuts "evals/<id>/<name>" into its parts; false when the key is of another form. */
+bool importer_split_key(Str key, Str *ret_eval_set_id, Str *ret_name);
+
 /* One column of a row to be written. */
 typedef struct ImportField {
     const char *column;
