@@ -142,7 +142,7 @@ static End end_of(Jobs *jobs, Arena *arena, const JobsLive *live, const Executor
 
 /* Ends what is left of the runner before the end is recorded: once it is, a resume may start the
  * next one. */
-static void finish(Jobs *jobs, const JobsLive *live)
+static void finish(Jobs *jobs, JobsLive *live)
 {
     auto_arena Arena *arena = arena_new();
     auto_error Error err = ERROR_INIT;
@@ -150,8 +150,10 @@ static void finish(Jobs *jobs, const JobsLive *live)
     ExecutorState state;
     bool changed = false;
     executor->probe(executor, arena, live->job_id, live->attempt, &state);
-    if (state.life == EXECUTOR_ALIVE)
+    JobsLive now;
+    if (state.life == EXECUTOR_ALIVE || !jobs_priv_find_live(jobs, live->job_id, &now))
         return;
+    live->state = now.state; /* it may have been told to end a moment ago */
     HAWK_CLEANUP(end_release) End end = end_of(jobs, arena, live, &state);
     if (!job_state_may(live->state, end.state)) /* a good end without ever having had a turn */
         end.state = JOB_FAILED;

@@ -48,6 +48,7 @@ struct Jobs {
     atomic_bool is_closing;
 };
 
+/* Lets go of a lock, for JOBS_HOLD. */
 void jobs_priv_unlock(pthread_mutex_t **lock);
 
 /* Holds a lock until the end of the scope. */

@@ -40,12 +40,14 @@ int status_write_job(Jobs *jobs, const Job *job, JsonOut *out, Error *err) HAWK_
 typedef struct StatusTag {
     char etag[STATUS_ETAG_MAX]; /* quoted, changes when the document does */
     bool is_terminal;
+    bool is_unchanged; /* the etag is the known one: nothing was appended */
 } StatusTag;
 
 /* Appends an EvalSetStatus (the `data` of eval-set-status and of the events of its stream) as one
- * line of JSON. */
-int status_write_eval_set(Jobs *jobs, const Job *job, const Caller *caller, Buf *data,
-                          StatusTag *ret, Error *err) HAWK_MUST_USE;
+   line of JSON, unless its etag would be known_etag (STR_NONE: none), which is cheap to find out.
+ */
+int status_write_eval_set(Jobs *jobs, const Job *job, const Caller *caller, Str known_etag,
+                          Buf *data, StatusTag *ret, Error *err) HAWK_MUST_USE;
 
 /* Which log lines. */
 typedef struct StatusLogQuery {

@@ -97,12 +97,14 @@ static int monitoring_job_status(RouteCtx *ctx, Error *err)
 }
 
 /* {"data": <EvalSetStatus>, "etag": "..."} */
-static int write_eval_set_status(App *app, const Caller *caller, const Job *job, Buf *body,
-                                 StatusTag *tag, Error *err)
+static int write_eval_set_status(App *app, const Caller *caller, const Job *job, Str known_etag,
+                                 Buf *body, StatusTag *tag, Error *err)
 {
     buf_addz(body, "{\"data\":");
-    if (status_write_eval_set(app->jobs, job, caller, body, tag, err) < 0)
+    if (status_write_eval_set(app->jobs, job, caller, known_etag, body, tag, err) < 0)
         return -1;
+    if (tag->is_unchanged)
+        return 0;
     buf_addz(body, ",\"etag\":");
     JsonOut out;
     json_out_init(&out, body, 0);
@@ -117,11 +119,13 @@ static int monitoring_eval_set_status(RouteCtx *ctx, Error *err)
     StatusTag tag = {0};
     auto_buf Buf body = BUF_INIT(ANSWER_MAX);
     if (read_job(ctx, &job, err) < 0 ||
-        write_eval_set_status(ctx->app, ctx->caller, &job, &body, &tag, err) < 0)
+        write_eval_set_status(ctx->app, ctx->caller, &job,
+                              http_request_header(ctx->request, "If-None-Match"), &body, &tag,
+                              err) < 0)
         return -1;
     http_response_header(ctx->response, "ETag", str_of(tag.etag));
     http_response_header(ctx->response, "Cache-Control", STR("no-cache"));
-    if (str_eqz(http_request_header(ctx->request, "If-None-Match"), tag.etag)) {
+    if (tag.is_unchanged) {
         http_response_status(ctx->response, 304);
         return 0;
     }
@@ -160,10 +164,11 @@ static int append_status(StatusStream *state, Buf *out, bool *ret_is_last, Error
     StatusTag tag = {0};
     auto_buf Buf body = BUF_INIT(ANSWER_MAX);
     if (jobs_get_for(state->app->jobs, &state->caller, arena, state->job_id, &job, err) < 0 ||
-        write_eval_set_status(state->app, &state->caller, &job, &body, &tag, err) < 0)
+        write_eval_set_status(state->app, &state->caller, &job, str_of(state->etag), &body, &tag,
+                              err) < 0)
         return -1;
     *ret_is_last = tag.is_terminal;
-    if (strcmp(tag.etag, state->etag) == 0)
+    if (tag.is_unchanged)
         return 0;
     memcpy(state->etag, tag.etag, sizeof(state->etag));
     sse_add_event(out, STR_NONE, STR("status"), buf_str(&body));
