@@ -1,0 +1,168 @@
+"""The worker's command line and its exit statuses.
+
+0: every task succeeded. 1: something failed. 78: the config cannot work, trying again is useless. 130: cancelled.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from hawk_worker.report import logger, outcome, phase, set_up
+
+FAILED = 1
+CANNOT_WORK = 78
+CANCELLED = 130
+
+Json = dict[str, Any]
+
+
+was_cancelled = False
+"""Whether SIGTERM came; Inspect may return from eval_set after it as if all had ended well."""
+
+
+def _cancel(signal_number: int, frame: FrameType | None) -> None:
+    global was_cancelled
+    was_cancelled = True
+    # As Ctrl-C, which Inspect knows how to end a run with.
+    signal.raise_signal(signal.SIGINT)
+
+
+def _plain(error: BaseException) -> str:
+    """The text of an exception, without the markup that Inspect puts into some."""
+    if isinstance(error, KeyError):
+        return f"KeyError: {error}"
+    text = str(error) or type(error).__name__
+    try:
+        from rich.text import Text
+
+        return Text.from_markup(text).plain
+    except Exception:
+        return text
+
+
+def _is_final(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
+    group = getattr(error, "exceptions", None)
+    if isinstance(group, tuple):
+        return all(_is_final(inner, kinds) for inner in group)
+    return isinstance(error, kinds)
+
+
+def _first_sample_error(location: str) -> str | None:
+    from inspect_ai.log import read_eval_log_sample_summaries
+
+    try:
+        errors = [summary.error for summary in read_eval_log_sample_summaries(location) if summary.error]
+    except Exception:
+        return None
+    return errors[0] if errors else None
+
+
+def _judge(success: bool, logs: list[Any]) -> int:
+    """Tells how it went and returns the exit status."""
+    if was_cancelled or any(log.status == "cancelled" for log in logs):
+        outcome(logging.ERROR, "cancelled")
+        return CANCELLED
+    failed = [log for log in logs if log.status != "success"]
+    if failed:
+        error = failed[0].error
+        reason = error.message if error else _first_sample_error(failed[0].location) or failed[0].status
+        outcome(logging.ERROR, f"{len(failed)} of {len(logs)} tasks failed; {failed[0].eval.task}: {reason}")
+        return FAILED
+    results = [log.results for log in logs if log.results]
+    total = sum(result.total_samples for result in results)
+    scored = sum(result.completed_samples for result in results)
+    # Inspect calls a task a success although its samples ended with errors when fail_on_error allows them.
+    if total and not scored:
+        reason = _first_sample_error(logs[0].location)
+        outcome(logging.ERROR, f"all {total} samples ended with an error" + (f"; the first: {reason}" if reason else ""))
+        return FAILED
+    if not success:
+        outcome(logging.ERROR, "not all tasks were completed")
+        return FAILED
+    errors = f", {total - scored} of {total} samples ended with an error" if scored < total else ""
+    outcome(logging.INFO, f"{len(logs)} {'task' if len(logs) == 1 else 'tasks'} done{errors}")
+    return 0
+
+
+def _refuse_unsupported(user: Json) -> None:
+    from hawk_worker.build import LoadError
+
+    isolation = user.get("isolation") or "standard"
+    level = isolation if isinstance(isolation, str) else isolation.get("level", "standard")
+    if level != "standard":
+        raise LoadError(f"isolation {level!r} needs a cluster")
+    if user.get("human_eval"):
+        raise LoadError("human_eval needs a cluster")
+    if user.get("scan"):
+        logger.warning("scan is not run with the eval set; it has no effect")
+
+
+def _run(user: Json, infra: Json) -> int:
+    """Builds everything and calls eval_set; returns the exit status."""
+    import inspect_ai
+    from inspect_ai._util.error import PrerequisiteError
+
+    from hawk_worker import build, options, stop
+
+    log_dir = infra["log_dir"]
+    try:
+        _refuse_unsupported(user)
+        roles = build.model_roles(user)
+        models = build.models(user)
+        tasks = build.tasks(user, build.solvers(user), models)
+        arguments = options.eval_set_arguments(user, infra, [*models, *roles.values()])
+    except Exception as error:
+        if _is_final(error, (build.LoadError, LookupError, ImportError, TypeError, PrerequisiteError)):
+            logger.info("the config could not be loaded", exc_info=error)
+            outcome(logging.ERROR, _plain(error))
+            return CANNOT_WORK
+        raise
+    stop_watch = stop.watch(log_dir)
+    phase("running")
+    try:
+        success, logs = inspect_ai.eval_set(tasks=tasks, model_roles=roles or None, **arguments)
+    except PrerequisiteError as error:
+        outcome(logging.ERROR, _plain(error))
+        return CANNOT_WORK
+    except KeyboardInterrupt:
+        if was_cancelled or not stop_watch.stop_all:
+            raise
+        outcome(logging.ERROR, "stopped: all samples ended with an error, as asked")
+        return FAILED
+    finally:
+        phase("finishing")
+        stop_watch.end()
+    return _judge(success, logs)
+
+
+def main(argv: list[str]) -> int:
+    """Runs the job of the two files; returns the exit status of the process."""
+    if len(argv) != 3 or argv[0] != "eval-set":
+        print("usage: python -m hawk_worker eval-set USER_CONFIG INFRA_CONFIG", file=sys.stderr)
+        return 2
+    # Set in so many words, for a worker may have been started with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _cancel)
+    try:
+        user, infra = (json.loads(Path(path).read_text(encoding="utf-8")) for path in argv[1:])
+        set_up(infra.get("log_level"))
+        os.environ.setdefault("INSPECT_DISPLAY", "log")
+        return _run(user, infra)
+    except KeyboardInterrupt:
+        outcome(logging.ERROR, "cancelled")
+        return CANCELLED
+    except Exception as error:
+        logger.error("the run failed", exc_info=error)
+        outcome(logging.ERROR, f"{type(error).__name__}: {_plain(error)}")
+        return FAILED
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    logging.shutdown()
+    sys.exit(status)

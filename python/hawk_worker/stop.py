@@ -1,0 +1,119 @@
+"""Stop files: `.commands/stop.json` ends every sample, `.commands/stop-sample-<uuid>.json` one of them, both keep the run.
+
+A file holds `{"type": "stop", "action": "score" | "error"}`: whether the sample is scored with what it has so far.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+
+import fsspec
+from inspect_ai.hooks import Hooks, SampleStart, hooks
+from inspect_ai.log._samples import active_samples
+
+from hawk_worker.report import logger
+
+POLL_SECONDS = 1.0
+IDLE_POLLS = 5
+"""After a stop with `error` and so many looks without a running sample, the run is ended: else Inspect would wait and try
+the tasks again that failed by being stopped."""
+PREFIX = "stop-sample-"
+
+
+def _action(text: bytes) -> str:
+    try:
+        action = json.loads(text).get("action")
+    except (ValueError, AttributeError):
+        action = None
+    return "error" if action == "error" else "score"
+
+
+class StopWatch:
+    """Looks for stop files from a thread of its own and interrupts samples in the event loop they run in.
+
+    Args:
+        log_dir: The eval set's folder, a path or a URL.
+    """
+
+    def __init__(self, log_dir: str) -> None:
+        self.fs, path = fsspec.url_to_fs(log_dir)
+        self.folder = f"{path.rstrip('/')}/.commands"
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.stop_all: str | None = None
+        self.stop_one: dict[str, str] = {}
+        self.done: set[str] = set()
+        self.idle = 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._watch, name="hawk-stop", daemon=True)
+
+    def start(self) -> None:
+        """Forgets the files of an earlier attempt and begins to look."""
+        for path in self._files():
+            self.fs.rm_file(path)
+        self.thread.start()
+
+    def end(self) -> None:
+        """Stops looking."""
+        self.ended.set()
+        self.thread.join(10 * POLL_SECONDS)
+
+    def sample_starts(self) -> None:
+        """To be called in the event loop of the samples."""
+        self.loop = asyncio.get_running_loop()
+        if self.stop_all or self.stop_one:
+            self.loop.call_later(0.1, self._interrupt)
+
+    def _files(self) -> list[str]:
+        self.fs.invalidate_cache()
+        try:
+            return [str(path) for path in self.fs.ls(self.folder, detail=False) if str(path).endswith(".json")]
+        except FileNotFoundError:
+            return []
+
+    def _look(self) -> None:
+        for path in self._files():
+            name = path.rsplit("/", 1)[-1].removesuffix(".json")
+            if name == "stop" and not self.stop_all:
+                self.stop_all = _action(self.fs.cat_file(path))
+                logger.info(f"asked to stop all samples ({self.stop_all})")
+            elif name.startswith(PREFIX) and name.removeprefix(PREFIX) not in self.stop_one:
+                uuid = name.removeprefix(PREFIX)
+                self.stop_one[uuid] = _action(self.fs.cat_file(path))
+                logger.info(f"asked to stop sample {uuid} ({self.stop_one[uuid]})")
+
+    def _watch(self) -> None:
+        while not self.ended.wait(POLL_SECONDS):
+            try:
+                self._look()
+            except Exception as error:
+                logger.warning(f"cannot read the stop files: {error}")
+            loop = self.loop
+            if loop and (self.stop_all or self.stop_one) and not loop.is_closed():
+                loop.call_soon_threadsafe(self._interrupt)
+            self.idle = self.idle + 1 if self.stop_all == "error" and not active_samples() else 0
+            if self.idle == IDLE_POLLS:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def _interrupt(self) -> None:
+        for sample in list(active_samples()):
+            action = self.stop_all or self.stop_one.get(sample.id)
+            # A sample without a task group has not begun; it is looked at again a moment later.
+            if not action or sample.id in self.done or sample.tg is None:
+                continue
+            self.done.add(sample.id)
+            sample.interrupt(action)  # type: ignore[arg-type]
+
+
+def watch(log_dir: str) -> StopWatch:
+    """Starts to look for stop files; Inspect tells us of samples through a hook."""
+    stop_watch = StopWatch(log_dir)
+
+    @hooks(name="hawk_stop", description="stops samples when asked to")
+    class StopHooks(Hooks):
+        async def on_sample_start(self, data: SampleStart) -> None:
+            stop_watch.sample_starts()
+
+    stop_watch.start()
+    return stop_watch
