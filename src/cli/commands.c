@@ -18,6 +18,8 @@ const Command *const command_rows[] = {
     &commands_logs,
     &commands_web,
     &commands_view_sample,
+    &commands_transcript,
+    &commands_transcripts,
     &commands_download,
     &commands_validate,
     &commands_plan,

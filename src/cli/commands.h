@@ -23,6 +23,8 @@ extern const Command commands_schema;
 extern const Command commands_serve;
 extern const Command commands_status;
 extern const Command commands_stop;
+extern const Command commands_transcript;
+extern const Command commands_transcripts;
 extern const Command commands_validate;
 extern const Command commands_version;
 extern const Command commands_view_sample;
