@@ -327,20 +327,41 @@ const ZipEntry *zip_entry(const Zip *zip, size_t i)
     return &zip->entries[i];
 }
 
-const ZipEntry *zip_find(const Zip *zip, Str name)
+/* The first place in the sorted order whose name is not below `name`. */
+static size_t lower_bound(const Zip *zip, Str name)
 {
     size_t low = 0;
     size_t high = zip->n_entries;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const ZipEntry *entry = &zip->entries[zip->by_name[middle]];
-        int order = str_cmp(entry->name, name);
-        if (order == 0)
-            return entry;
-        if (order < 0)
+        if (str_cmp(zip->entries[zip->by_name[middle]].name, name) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return NULL;
+    return low;
+}
+
+const ZipEntry *zip_find(const Zip *zip, Str name)
+{
+    size_t i = lower_bound(zip, name);
+    if (i == zip->n_entries || !str_eq(zip_entry_sorted(zip, i)->name, name))
+        return NULL;
+    return zip_entry_sorted(zip, i);
+}
+
+size_t zip_find_prefix(const Zip *zip, Str prefix, size_t *ret_first)
+{
+    size_t first = lower_bound(zip, prefix);
+    size_t n = 0;
+    while (first + n < zip->n_entries && str_starts(zip_entry_sorted(zip, first + n)->name, prefix))
+        n++;
+    *ret_first = first;
+    return n;
+}
+
+const ZipEntry *zip_entry_sorted(const Zip *zip, size_t i)
+{
+    assert(i < zip->n_entries);
+    return &zip->entries[zip->by_name[i]];
 }

@@ -51,6 +51,11 @@ const ZipEntry *zip_entry(const Zip *zip, size_t i);
 /* The member of that name, or NULL. */
 const ZipEntry *zip_find(const Zip *zip, Str name);
 
+/* The members whose names begin with prefix, sorted by name: returns their count and gives the
+   place of the first, for zip_entry_sorted. */
+size_t zip_find_prefix(const Zip *zip, Str prefix, size_t *ret_first);
+const ZipEntry *zip_entry_sorted(const Zip *zip, size_t i);
+
 /* Appends the decompressed member to ret, with its checksum checked. ERR_BAD_DATA (naming member
    and place) when it is broken or does not fit in ret; ERR_UNSUPPORTED for other methods and
    encryption. */

@@ -133,7 +133,8 @@ typedef struct EvalLogSamples {
     size_t n;
 } EvalLogSamples;
 
-/* Opens a log; what it is, its first bytes tell. ERR_BAD_DATA when it is neither form. */
+/* Opens a log. What form it has is told by the end of the source's name, ".eval" or ".json", and
+   failing that by its first bytes. ERR_BAD_DATA when it has neither form. */
 int evallog_open(Source *take_source, EvalLog **ret, Error *err) HAWK_MUST_USE;
 void evallog_close(EvalLog *log);
 

@@ -1,0 +1,192 @@
+/* An open log: which form it has, and what of it was read already. */
+
+#include "evallog/evallog.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "evallog/evallog_priv.h"
+
+typedef enum Form { FORM_ZIP, FORM_JSON } Form;
+
+static int detect(Source *source, Form *ret, Error *err)
+{
+    Str name = str_of(source->name);
+    char first[2] = "";
+    if (str_ends(name, STR(".eval"))) {
+        *ret = FORM_ZIP;
+        return 0;
+    }
+    if (str_ends(name, STR(".json"))) {
+        *ret = FORM_JSON;
+        return 0;
+    }
+    if (source->size < sizeof(first))
+        return error_set(err, ERR_BAD_DATA, "%s: too short for a log", source->name);
+    if (source_read_at(source, 0, first, sizeof(first), err) < 0)
+        return -1;
+    *ret = first[0] == 'P' && first[1] == 'K' ? FORM_ZIP : FORM_JSON;
+    return 0;
+}
+
+int evallog_open(Source *take_source, EvalLog **ret, Error *err)
+{
+    Form form = FORM_ZIP;
+    if (detect(take_source, &form, err) < 0)
+        return -1;
+    auto_zip Zip *zip = NULL;
+    if (form == FORM_ZIP && zip_open(take_source, &zip, err) < 0)
+        return -1;
+    EvalLog *log = mem_alloc(sizeof(*log));
+    *log = (EvalLog){
+        .source = take_source,
+        .zip = TAKE(zip),
+        .arena = arena_new(),
+        .header_text = BUF_INIT(EVALLOG_HEADER_MAX),
+        .summaries_text = BUF_INIT(EVALLOG_SUMMARIES_MAX),
+        .reductions_text = BUF_INIT(EVALLOG_SUMMARIES_MAX),
+        .json = BUF_INIT(EVALLOG_JSON_MAX),
+    };
+    *ret = log;
+    return 0;
+}
+
+void evallog_close(EvalLog *log)
+{
+    if (!log)
+        return;
+    zip_close(log->zip);
+    source_close(log->source);
+    arena_free(log->arena);
+    buf_release(&log->header_text);
+    buf_release(&log->summaries_text);
+    buf_release(&log->reductions_text);
+    buf_release(&log->json);
+    free(log->summary_items);
+    free(log->sample_items);
+    free(log->sample_of_member);
+    free(log->json_samples);
+    free(log);
+}
+
+int evallog_header(EvalLog *log, const EvalLogHeader **ret, Error *err)
+{
+    if (!log->has_header) {
+        buf_reset(&log->header_text);
+        int result = log->zip ? evallog_zip_header(log, err) : evallog_json_header(log, err);
+        if (result < 0)
+            return -1;
+        log->has_header = true;
+    }
+    *ret = &log->header;
+    return 0;
+}
+
+int evallog_summaries(EvalLog *log, const EvalLogSummaries **ret, Error *err)
+{
+    if (!log->has_summaries) {
+        buf_reset(&log->summaries_text);
+        log->n_summaries = 0;
+        int result = log->zip ? evallog_zip_summaries(log, err) : evallog_json_summaries(log, err);
+        if (result < 0)
+            return -1;
+        log->has_summaries = true;
+    }
+    *ret = &log->summaries;
+    return 0;
+}
+
+int evallog_samples(EvalLog *log, const EvalLogSamples **ret, Error *err)
+{
+    if (!log->has_samples) {
+        free(log->sample_items);
+        log->sample_items = NULL;
+        log->n_samples = 0;
+        if (log->zip)
+            evallog_zip_samples(log);
+        else if (evallog_json_samples(log, err) < 0)
+            return -1;
+        log->samples = (EvalLogSamples){log->sample_items, log->n_samples};
+        log->has_samples = true;
+    }
+    *ret = &log->samples;
+    return 0;
+}
+
+int evallog_reductions(EvalLog *log, Str *ret, Error *err)
+{
+    if (!log->has_reductions) {
+        buf_reset(&log->reductions_text);
+        int result =
+            log->zip ? evallog_zip_reductions(log, err) : evallog_json_reductions(log, err);
+        if (result < 0)
+            return -1;
+        log->has_reductions = true;
+    }
+    *ret = log->reductions;
+    return 0;
+}
+
+/* The sample whose member is samples/<id>_epoch_<n><suffix>, or NULL. */
+static const EvalLogSample *find_member(const EvalLog *log, Str id, int64_t epoch,
+                                        const char *suffix)
+{
+    auto_buf Buf name = BUF_INIT(ZIP_NAME_MAX);
+    buf_addz(&name, "samples/");
+    buf_add_str(&name, id);
+    buf_printf(&name, "_epoch_%" PRId64 "%s", epoch, suffix);
+    const ZipEntry *entry = name.overflowed ? NULL : zip_find(log->zip, buf_str(&name));
+    if (!entry)
+        return NULL;
+    uint32_t place = log->sample_of_member[entry - zip_entry(log->zip, 0)];
+    return place ? &log->sample_items[place - 1] : NULL;
+}
+
+int evallog_find_sample(EvalLog *log, Str id, int64_t epoch, const EvalLogSample **ret, Error *err)
+{
+    const EvalLogSamples *samples = NULL;
+    if (evallog_samples(log, &samples, err) < 0)
+        return -1;
+    const EvalLogSample *found = NULL;
+    if (log->zip) {
+        found = find_member(log, id, epoch, ".json");
+        if (!found)
+            found = find_member(log, id, epoch, "/sample.json");
+    }
+    for (size_t i = samples->n; !log->zip && !found && i > 0; i--) {
+        if (str_eq(samples->items[i - 1].id, id) && samples->items[i - 1].epoch == epoch)
+            found = &samples->items[i - 1];
+    }
+    if (!found)
+        return error_set(err, ERR_NOT_FOUND, "%s has no such sample in epoch %" PRId64,
+                         log->source->name, epoch);
+    *ret = found;
+    return 0;
+}
+
+int evallog_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret, Error *err)
+{
+    const EvalLogSummaries *summaries = NULL;
+    if (evallog_summaries(log, &summaries, err) < 0)
+        return -1;
+    for (size_t i = 0; i < summaries->n; i++) {
+        const EvalLogSummary *summary = &summaries->items[i];
+        if (summary->uuid.p && str_eq(summary->uuid, uuid))
+            return evallog_find_sample(log, summary->id, summary->epoch, ret, err);
+    }
+    return error_set(err, ERR_NOT_FOUND, "%s has no sample of that uuid", log->source->name);
+}
+
+int evallog_read_sample(const EvalLog *log, const EvalLogSample *sample, Buf *ret, Error *err)
+{
+    if (log->zip) {
+        const ZipEntry *entry = zip_entry(log->zip, sample->index);
+        return sample->is_chunked ? evallog_chunks_read(log, entry, ret, err)
+                                  : zip_read(log->zip, entry, ret, err);
+    }
+    assert(sample->index < log->n_json_samples);
+    buf_add_str(ret, log->json_samples[sample->index]);
+    return buf_check(ret, "the sample", err);
+}
