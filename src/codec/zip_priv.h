@@ -22,17 +22,20 @@ int zip_bytes(const Zip *zip, uint64_t offset, void *data, size_t n, Error *err)
 /* ERR_BAD_DATA (or kind) "<source>: member <name> at byte N: <text>". */
 int zip_fail(const Zip *zip, const ZipEntry *entry, ErrorKind kind, const char *text, Error *err);
 
+/* Numbers as archives have them, least byte first. */
 static inline uint16_t zip_u16(const char *p)
 {
     const unsigned char *b = (const unsigned char *)p;
     return (uint16_t)(b[0] | b[1] << 8);
 }
 
+/* As zip_u16, of four bytes. */
 static inline uint32_t zip_u32(const char *p)
 {
     return zip_u16(p) | (uint32_t)zip_u16(p + 2) << 16;
 }
 
+/* As zip_u16, of eight bytes. */
 static inline uint64_t zip_u64(const char *p)
 {
     return zip_u32(p) | (uint64_t)zip_u32(p + 4) << 32;

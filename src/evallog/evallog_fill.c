@@ -30,7 +30,7 @@ static int64_t to_int(Str raw)
     double real = 0;
     if (json_scan_i64(raw, &value))
         return value;
-    if (json_scan_double(raw, &real) && fabs(real) < 9e15 && real == floor(real))
+    if (json_scan_double(raw, &real) && real > -9e15 && real < 9e15 && real == (double)(int64_t)real)
         return (int64_t)real;
     return EVALLOG_NONE;
 }
