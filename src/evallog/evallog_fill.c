@@ -30,7 +30,8 @@ static int64_t to_int(Str raw)
     double real = 0;
     if (json_scan_i64(raw, &value))
         return value;
-    if (json_scan_double(raw, &real) && real > -9e15 && real < 9e15 && real == (double)(int64_t)real)
+    if (json_scan_double(raw, &real) && real > -9e15 && real < 9e15 &&
+        real == (double)(int64_t)real)
         return (int64_t)real;
     return EVALLOG_NONE;
 }
@@ -58,7 +59,7 @@ static void store(const EvalLogField *field, Str raw, Arena *arena, void *record
             *(Str *)to = raw;
             break;
         }
-        /* fall through */
+        __attribute__((fallthrough));
     case EVALLOG_TEXT: (void)json_scan_str(raw, arena, to); break;
     case EVALLOG_INT: *(int64_t *)to = to_int(raw); break;
     case EVALLOG_TIME: *(int64_t *)to = to_time(raw, arena); break;

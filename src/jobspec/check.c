@@ -126,7 +126,7 @@ void check_report(Check *check, DiagnosticSeverity severity, const Json *node, b
     diagnostics_add(check->list, &item);
 }
 
-static char *format(Arena *arena, const char *fmt, va_list args)
+HAWK_PRINTF(2, 0) static char *format(Arena *arena, const char *fmt, va_list args)
 {
     auto_buf Buf buf = BUF_INIT(8192);
     buf_vprintf(&buf, fmt, args);
