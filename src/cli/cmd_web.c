@@ -65,12 +65,10 @@ static int add_login(Cli *cli, const Api *api, const Buf *page, Buf *ret, Error 
     Json *answer = NULL;
     if (api_post(cli, "/auth/login-code", STR("{}"), &answer, err) < 0)
         return -1;
-    Str code = json_text(answer, "code", STR_NONE);
-    if (code.n == 0)
-        return error_set(err, ERR_BAD_DATA, "the server's answer has no code");
-    buf_addz(ret, api_url(api));
-    buf_addz(ret, "/auth/login");
-    api_add_query(ret, "code", arena_strndup(cli->arena, code.p, code.n));
+    Str url = json_text(answer, "url", STR_NONE);
+    if (!str_starts(url, str_of(api_url(api))))
+        return error_set(err, ERR_BAD_DATA, "the server's answer has no address of its own");
+    buf_add_str(ret, url);
     Str path = str_slice(buf_str(page), strlen(api_url(api)), page->len);
     api_add_query(ret, "next", path.n ? path.p : "/");
     return 0;

@@ -95,12 +95,29 @@ static int check_declared(Cli *cli, const Jobspec *spec, const SubmitSecrets *se
                      "give each with --secret NAME (from the environment) or --secrets-file FILE");
 }
 
-/* The value of a variable that Inspect would find: in the environment, else in ./.env. */
-static const char *model_value(const Dotenv *dotenv, const char *name)
+/* The .env files that count: that of this folder, then the one beside the config. */
+enum { DOTENVS = 2 };
+
+static int read_dotenvs(Cli *cli, const Jobspec *spec, Dotenv *dotenvs, Error *err)
+{
+    const char *slash = strrchr(spec->file, '/');
+    const char *beside =
+        slash ? arena_printf(cli->arena, "%.*s.env", (int)(slash - spec->file) + 1, spec->file)
+              : NULL;
+    const char *const paths[DOTENVS] = {".env", beside};
+    for (size_t i = 0; i < DOTENVS; i++)
+        if (paths[i] && fs_exists(paths[i]) &&
+            settings_read_dotenv(cli, paths[i], &dotenvs[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+/* The value of a variable: the environment's, else that of the first .env that has it. */
+static const char *model_value(const Dotenv *dotenvs, const char *name)
 {
     const char *value = getenv(name);
-    if (!value || !*value)
-        value = dotenv_get(dotenv, name).p;
+    for (size_t i = 0; i < DOTENVS && !(value && *value); i++)
+        value = dotenv_get(&dotenvs[i], name).p;
     return value && *value ? value : NULL;
 }
 
@@ -121,13 +138,13 @@ static bool lacks_key(const JobspecEnvNames *names, size_t i, const SubmitSecret
 static int add_model_keys(Cli *cli, const Jobspec *spec, SubmitSecrets *secrets, Error *err)
 {
     JobspecEnvNames names = jobspec_env_names(cli->arena, spec);
-    Dotenv dotenv = {0};
-    if (names.n && fs_exists(".env") && settings_read_dotenv(cli, ".env", &dotenv, err) < 0)
+    Dotenv dotenvs[DOTENVS] = {0};
+    if (names.n && read_dotenvs(cli, spec, dotenvs, err) < 0)
         return -1;
     auto_buf Buf taken = BUF_INIT(NAMES_TEXT_MAX);
     for (size_t i = 0; i < names.n; i++) {
         const char *name = names.items[i].name;
-        const char *value = find(secrets, name) ? NULL : model_value(&dotenv, name);
+        const char *value = find(secrets, name) ? NULL : model_value(dotenvs, name);
         if (!value)
             continue;
         put(cli->arena, secrets, name, value);
