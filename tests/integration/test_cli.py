@@ -1,0 +1,335 @@
+"""The command line by itself: help, mistakes, completion, documentation, JSON; and what it does with a server."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+COMMANDS = [
+    line.removeprefix("### hawk ")
+    for line in (ROOT / "docs/cli.md").read_text().splitlines()
+    if line.startswith("### hawk ")
+]
+READING = [
+    ["list", "eval-sets"], ["list", "jobs"], ["list", "evals", "none"], ["list", "samples", "none"], ["config"], ["version"],
+    ["serve", "--status"],
+]
+
+
+# ---- without a server ----
+
+
+def test_no_words_print_help_in_one_screen(home):
+    """Status 0, every command named, no line wider than 80 columns."""
+    for args in ([], ["--help"], ["help"]):
+        done = home.run(*args)
+        lines = done.stdout.splitlines()
+        assert len(lines) <= 60 and max(map(len, lines)) <= 90
+        for command in COMMANDS:
+            assert re.search(rf"^  {re.escape(command)} ", done.stdout, re.MULTILINE), command
+    assert not home.data.exists(), "help does no work"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(home, command):
+    """--help and -h print usage, what it does and every option."""
+    done = home.run(*command.split(), "--help")
+    assert done.stdout.startswith(f"usage: hawk {command} ") or done.stdout.startswith(f"usage: hawk {command}\n")
+    assert "--help" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 90
+    assert home.run("help", *command.split()).stdout == done.stdout
+
+
+def test_help_of_a_group_lists_its_commands(home):
+    """`hawk list --help` is fine; `hawk list` alone is a usage error that shows the same."""
+    shown = home.run("list", "--help")
+    assert "eval-sets" in shown.stdout and "samples" in shown.stdout
+    bare = home.run("list", check=False)
+    assert bare.returncode == 2 and bare.stdout == shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["nonsense"], "no such command: hawk nonsense"),
+        (["sttaus"], "did you mean hawk status?"),
+        (["list", "sampels"], "did you mean hawk list samples?"),
+        (["eval-set", "rnu", "x.yaml"], "did you mean hawk eval-set run?"),
+        (["list", "samples", "--limt", "3"], "did you mean --limit?"),
+        (["list", "samples", "--limit"], "--limit needs a value"),
+        (["list", "samples", "--limit", "many"], "--limit wants a whole number"),
+        (["list", "samples", "a", "b"], "one argument too many"),
+        (["transcript"], "missing argument SAMPLE_UUID"),
+        (["--nonsense"], "no such option: --nonsense"),
+        (["completion", "tcsh"], "bash|zsh|fish"),
+        (["delete", "-y"], "--yes needs an id"),
+        (["stop"], "no eval set id given"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(home, args, says):
+    """And says on standard error what is wrong; nothing goes to standard output."""
+    done = home.run(*args, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ") and says in done.stderr
+
+
+def test_with_json_errors_are_json(home):
+    """One object with code, message and fix."""
+    done = home.run("--no-start", "list", "jobs", "--json", check=False)
+    error = json.loads(done.stderr)["error"]
+    assert done.returncode == 75 and done.stdout == ""
+    assert error["code"] == "unreachable" and "no server runs" in error["message"] and "hawk serve" in error["fix"]
+
+
+def test_no_start_starts_nothing(home):
+    """The data folder is not even made."""
+    assert home.run("--no-start", "list", "jobs", check=False).returncode == 75
+    assert not home.data.exists()
+
+
+def test_a_server_that_cannot_be_reached_is_75_and_named(home):
+    """HAWK_API_URL is taken from the environment, ./.env and the user's file, in this order."""
+    folder = home.home / "work"
+    folder.mkdir()
+    (home.home / ".config/hawk-cli").mkdir(parents=True)
+    (home.home / ".config/hawk-cli/env").write_text("HAWK_API_URL=http://127.0.0.1:3\n")
+    for port, prepare in (
+        (3, lambda: None),
+        (2, lambda: (folder / ".env").write_text('HAWK_API_URL="http://127.0.0.1:2"\n')),
+        (1, lambda: home.env.update(HAWK_API_URL="http://127.0.0.1:1")),
+    ):
+        prepare()
+        done = home.run("list", "jobs", "--all", check=False, cwd=folder)
+        assert done.returncode == 75 and f"127.0.0.1:{port}" in done.stderr
+        shown = home.json("config", cwd=folder)["HAWK_API_URL"]
+        assert shown["value"] == f"http://127.0.0.1:{port}"
+        assert shown["origin"] == ["environment", "./.env", "~/.config/hawk-cli/env"][port - 1]
+
+
+def test_a_broken_config_is_shown_with_its_places_and_sends_nothing(home):
+    """Every mistake with file, line and column; status 2; no server is started."""
+    config = home.home / "broken.yaml"
+    config.write_text("tasks: []\nlimit: many\nmodel: x\n")
+    done = home.run("eval-set", "run", str(config), check=False)
+    assert done.returncode == 2 and not home.data.exists()
+    assert f"{config}:2:" in done.stderr and f"{config}:3:" in done.stderr
+    done = home.run("run", str(config), "--json", check=False)
+    error = json.loads(done.stderr)["error"]
+    assert {item["line"] for item in error["diagnostics"]} >= {2, 3}
+    assert home.run("run", str(home.home / "nowhere.yaml"), check=False).returncode == 5
+
+
+def test_docs_are_made_from_the_tables(home):
+    """docs/cli.md is what the program prints now: hawk docs-cli > docs/cli.md"""
+    assert home.run("docs-cli").stdout == (ROOT / "docs/cli.md").read_text()
+
+
+def test_the_manual_page_renders_without_warnings(home):
+    """And names every command."""
+    text = home.run("man").stdout
+    done = subprocess.run(["man", "--warnings", "-l", "-"], input=text, capture_output=True, text=True, check=True,
+                          env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
+    assert done.stderr == ""
+    plain = re.sub(r".\x08", "", done.stdout)
+    for command in COMMANDS:
+        assert f"hawk {command}" in plain
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_read_by_their_shells(home, shell):
+    """`bash -n` and the like find nothing wrong."""
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    script = home.home / f"hawk.{shell}"
+    script.write_text(home.run("completion", shell).stdout)
+    subprocess.run([shell, "-n", str(script)], check=True)
+
+
+def test_bash_completes_commands_options_and_choices(home):
+    """As a shell would: the function is called with the words of a line."""
+    script = home.home / "hawk.bash"
+    script.write_text(home.run("completion", "bash").stdout)
+
+    def complete(*words: str) -> list[str]:
+        line = " ".join(f"'{word}'" for word in words)
+        done = subprocess.run(
+            ["bash", "-c", f"source {script}; COMP_WORDS=({home.program} {line}); COMP_CWORD={len(words)}; _hawk; "
+             "printf '%s\\n' \"${COMPREPLY[@]}\""],
+            env=home.env, capture_output=True, text=True, check=True, cwd=ROOT,
+        )
+        return done.stdout.split()
+
+    assert {"list", "logs", "local"} >= set(complete("l")) >= {"list", "logs"}
+    assert complete("list", "ev") == ["eval-sets", "evals"]
+    assert "--limit" in complete("list", "samples", "--l")
+    assert complete("eval-set", "run", "--priority", "") == ["low", "medium", "high"]
+    assert complete("completion", "f") == ["fish"]
+    assert "examples" in complete("eval-set", "run", "exam")
+
+
+def test_version_needs_nothing(home):
+    """`hawk --version` is one line; `hawk version` says that no server runs, and starts none."""
+    assert re.fullmatch(r"hawk \d+\.\d+\.\d+\n", home.run("--version").stdout)
+    assert "no server runs" in home.run("version").stdout
+    assert not home.data.exists()
+
+
+def test_output_that_nobody_reads_is_no_noise(home):
+    """A reader that leaves ends the command quietly."""
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", f"{home.program} man | head -1"], env=home.env,
+                          capture_output=True, text=True, check=False)
+    assert done.stderr == "" and done.returncode in (0, 141)
+    full = subprocess.run(["bash", "-c", f"{home.program} man > /dev/full"], env=home.env, capture_output=True, text=True,
+                          check=False)
+    assert full.returncode == 1 and "cannot write the output" in full.stderr
+
+
+# ---- with a server ----
+
+
+def test_a_command_starts_the_server_and_two_at_once_start_one(home):
+    """Both get their answer, from the same process; --stop ends it."""
+    try:
+        both = [
+            subprocess.Popen([str(home.program), "list", "eval-sets", "--json"], env=home.env, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, cwd=home.home)
+            for _ in range(2)
+        ]
+        for one in both:
+            out, err = one.communicate(timeout=120)
+            assert one.returncode == 0, err
+            assert json.loads(out)["items"] == []
+        first = home.json("serve", "--status")
+        assert home.json("serve", "--background")["pid"] == first["pid"]
+        assert pathlib.Path(f"/proc/{first['pid']}").exists()
+    finally:
+        home.run("serve", "--stop")
+    assert home.run("serve", "--status", check=False).returncode == 5
+    assert not pathlib.Path(f"/proc/{first['pid']}/cwd").exists()
+
+
+def test_the_server_gets_no_keys_from_the_command_that_starts_it(home):
+    """What outlives the command has none of its environment but what a server needs."""
+    try:
+        home.run("list", "jobs", env={"OPENAI_API_KEY": "sk-not-for-you", "HAWK_ACCESS_TOKEN": "nor-this"})
+        pid = home.json("serve", "--status")["pid"]
+        environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"sk-not-for-you" not in environ and b"nor-this" not in environ
+        assert b"PATH=" in environ
+    finally:
+        home.run("serve", "--stop")
+
+
+@pytest.mark.parametrize("args", READING, ids=" ".join)
+def test_reading_commands_print_one_json_document(hawk, args):
+    """Nothing else goes to standard output."""
+    done = hawk.run(*args, "--json", check=False)
+    assert done.returncode in (0, 5), done.stderr
+    if done.returncode == 0:
+        json.loads(done.stdout)
+    else:
+        assert json.loads(done.stderr)["error"]["kind"] == "not_found"
+
+
+def test_what_is_not_there_is_5(hawk):
+    """Each command says so and remembers no id."""
+    for args in (["status", "nope"], ["logs", "nope"], ["stop", "nope"], ["delete", "nope", "-y"], ["transcript", "nope"],
+                 ["watch", "nope"], ["eval-set", "resume", "nope"]):
+        done = hawk.run(*args, check=False)
+        assert done.returncode == 5, (args, done.returncode, done.stderr)
+        assert done.stderr.startswith("Error: ")
+    assert not (hawk.home / ".config/hawk-cli/last-job-id").exists()
+
+
+def test_a_wrong_token_is_3(hawk):
+    """Through HAWK_API_URL the token is HAWK_ACCESS_TOKEN."""
+    url = {"HAWK_API_URL": hawk.url}
+    assert hawk.run("list", "jobs", check=False, env=url).returncode == 3
+    assert hawk.run("list", "jobs", check=False, env={**url, "HAWK_ACCESS_TOKEN": "wrong"}).returncode == 3
+    assert hawk.run("list", "jobs", env={**url, "HAWK_ACCESS_TOKEN": hawk.token}).returncode == 0
+
+
+def test_delete_does_not_ask_without_a_terminal(hawk):
+    """It refuses and says how."""
+    done = hawk.run("delete", "something", check=False)
+    assert done.returncode == 2 and "hawk delete something --yes" in done.stderr
+
+
+def test_missing_secrets_are_named_and_nothing_is_sent(hawk):
+    """Those that the config declares, and those that --secret names."""
+    config = str(ROOT / "examples/secrets.eval-set.yaml")
+    done = hawk.run("run", config, check=False)
+    assert done.returncode == 2 and "missing secrets" in done.stderr
+    done = hawk.run("run", config, "--secret", "NOT_SET_ANYWHERE", check=False)
+    assert done.returncode == 2 and "NOT_SET_ANYWHERE" in done.stderr
+    assert hawk.json("list", "jobs", "--all")["items"] == []
+
+
+@pytest.mark.timeout(900)
+def test_a_run_from_submit_to_delete(hawk, tmp_path):
+    """As a new user would, with nothing but --help."""
+    done = hawk.run("eval-set", "run", "examples/hello.eval-set.yaml", "--watch", timeout=600)
+    job = re.search(r"^Eval set ID: (\S+)$", done.stdout, re.MULTILINE).group(1)
+    assert f"See your eval set log: {hawk.url}/eval-set/{job}" in done.stdout
+    assert re.search(r"^Task +Model +Status +Samples +Scorer", done.stdout, re.MULTILINE)
+    assert re.search(r"^hello .* success +3/3 ", done.stdout, re.MULTILINE)
+    assert "complete, 3/3 samples" in done.stderr and "\x1b" not in done.stderr
+
+    assert hawk.json("list", "eval-sets")["items"][0]["eval_set_id"] == job
+    assert job in hawk.run("list", "eval-sets").stdout and job in hawk.run("list", "jobs").stdout
+    assert hawk.run("list", "evals").stdout.startswith(f"Eval Set: {job}\n")
+    samples = hawk.wait_for(lambda: hawk.json("list", "samples", job)["items"])
+    assert len(samples) == 3
+    uuid = samples[0]["uuid"]
+    assert hawk.json("status")["job_id"] == job
+    assert hawk.json("watch", "--no-follow")["status"] == "complete"
+    assert hawk.run("watch", "--exit-status").returncode == 0
+    assert isinstance(hawk.json("logs"), list)
+    assert hawk.run("logs", "-f", "--poll-interval", "0.1").stdout
+
+    page = hawk.run("transcript", uuid).stdout
+    assert page.startswith("# Sample ") and "## Messages" in page and "### assistant" in page
+    assert json.loads(hawk.run("transcript", uuid, "--raw").stdout)["uuid"] == uuid
+    lines = hawk.run("transcripts", job, "--json").stdout.splitlines()
+    assert {json.loads(line)["uuid"] for line in lines} == {sample["uuid"] for sample in samples}
+    hawk.run("transcripts", "--output-dir", str(tmp_path / "t"))
+    assert len(list((tmp_path / "t").glob("*.md"))) == 3
+
+    names = hawk.json("download", "--list")
+    assert len(names) == 1 and names[0].endswith(".eval")
+    first = hawk.run("download", job, "-o", str(tmp_path / "logs"))
+    assert "Downloaded 1 files" in first.stdout
+    again = hawk.json("download", job, "-o", str(tmp_path / "logs"))
+    assert again["downloaded"] == 0 and again["skipped"] == 1
+    assert [p.suffix for p in (tmp_path / "logs").iterdir()] == [".eval"]
+
+    assert hawk.json("web")["url"].startswith(f"{hawk.url}/login?code=")
+    assert uuid in hawk.json("view-sample", uuid)["url"]
+    assert hawk.run("delete", job, "-y").stdout == f"Eval set {job} deleted.\n"
+
+
+@pytest.mark.timeout(900)
+def test_a_run_that_fails_ends_with_1_and_says_why(hawk):
+    """The reason and where to look are on standard error."""
+    done = hawk.run("run", "examples/failing.eval-set.yaml", "--watch", check=False, timeout=600)
+    assert done.returncode == 1
+    assert "Error: eval set " in done.stderr and "hawk logs" in done.stderr
+
+
+@pytest.mark.timeout(900)
+def test_a_config_may_come_from_standard_input(hawk):
+    """Paths of packages are then relative to the folder one is in; the answer of --json has the id."""
+    config = (ROOT / "examples/hello.eval-set.yaml").read_text()
+    done = hawk.run("run", "-", "--json", input=config, cwd=ROOT / "examples")
+    job = json.loads(done.stdout)["eval_set_id"]
+    saved = hawk.get(f"/eval_sets/{job}/config")[1]
+    assert saved["tasks"][0]["package"] == str(ROOT / "examples/hawk_examples")
+    assert hawk.wait_job(job)["status"] == "complete"
+
+
