@@ -81,8 +81,11 @@ static bool is_at_samples(Jobs *jobs, const Job *job)
     Executor *executor = jobs->options.executor;
     ExecutorState state;
     executor->probe(executor, arena, job->job_id, job->attempt, &state);
-    return state.phase &&
-           (strcmp(state.phase, "running") == 0 || strcmp(state.phase, "stopping") == 0);
+    static const char *const phases[] = {"running", "stopping", "finishing"};
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
+        if (state.phase && strcmp(state.phase, phases[i]) == 0)
+            return true;
+    return false;
 }
 
 int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const char *sample_uuid,
