@@ -312,6 +312,7 @@ int jobs_start(Jobs *jobs, Error *err)
     if (failed)
         return error_errno(err, failed, "cannot start the thread that controls jobs");
     jobs->has_thread = true;
+    atomic_store(&jobs->is_started, true);
     return 0;
 }
 

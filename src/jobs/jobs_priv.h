@@ -45,6 +45,7 @@ struct Jobs {
     JobsWatch *watches;
     pthread_t thread;
     bool has_thread;
+    atomic_bool is_started; /* what an earlier server left has been taken over */
     atomic_bool is_closing;
 };
 

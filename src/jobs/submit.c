@@ -399,6 +399,8 @@ static int check(Submit *submit, Error *err)
 int jobs_submit(Jobs *jobs, const Caller *caller, const JobsRequest *request, Arena *arena,
                 JobsSubmitted *ret, Error *err)
 {
+    if (!atomic_load(&jobs->is_started))
+        return error_set(err, ERR_BUSY, "the server is still starting");
     Submit submit = {.jobs = jobs, .caller = caller, .request = request, .arena = arena};
     if (check(&submit, err) < 0)
         return -1;

@@ -259,7 +259,7 @@ static int app_open(App *app, Error *err)
     if (identity_token_open(app->data_dir, &app->identity, err) < 0 || open_jobs(app, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
-    if (open_http(app, err) < 0 || announce(app, err) < 0)
+    if (open_http(app, err) < 0)
         return -1;
     const WatcherHooks hooks = {
         .context = app, .import = import_log, .forget = forget_logs, .changed = logs_changed};
@@ -267,7 +267,9 @@ static int app_open(App *app, Error *err)
     if (jobs_start(app->jobs, err) < 0 || watcher_start(app->store, &hooks, &watcher, err) < 0)
         return -1;
     __atomic_store_n(&app->watcher, watcher, __ATOMIC_RELEASE);
-    return 0;
+    /* Only now may requests in: a job must not be submitted while those of an earlier server are
+     * being taken over. */
+    return announce(app, err);
 }
 
 static void app_close(App *app)
