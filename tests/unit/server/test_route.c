@@ -27,7 +27,7 @@ static const char *find(Arena *arena, const char *method, const char *path, Str 
     auto_error Error err = ERROR_INIT;
     const Route *route = NULL;
     if (route_find(tables, 1, str_of(method), str_of(path), arena, &route, params, &err) < 0)
-        return err.code ? err.code : error_kind_name(err.kind);
+        return err.code ? arena_strdup(arena, err.code) : error_kind_name(err.kind);
     return route->summary;
 }
 
