@@ -15,6 +15,9 @@ enum { PATTERN_TEXT_MAX = 4096 };
 /* Characters of a value that a message shows. */
 enum { SHOWN_MAX = 40 };
 
+/* Bytes of the longest path: a hundred levels of keys as long as are shown, and brackets. */
+enum { PATH_MAX_LEN = 20000 };
+
 bool check_matches(const char *pattern, Str text)
 {
     if (text.n > PATTERN_TEXT_MAX || (text.n > 0 && memchr(text.p, 0, text.n)))
@@ -34,6 +37,17 @@ size_t check_n_chars(Str s)
     for (size_t i = 0; i < s.n; i++)
         n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
     return n;
+}
+
+Str check_clip(Str s, size_t n_chars)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_chars && n < s.n; i++) {
+        n++;
+        while (n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+            n++;
+    }
+    return str_slice(s, 0, n);
 }
 
 static bool is_plain_key(Str key)
@@ -56,30 +70,23 @@ static void add_path(Buf *buf, const CheckPath *path)
     if (!path->key.p)
         buf_printf(buf, "[%zu]", path->index);
     else if (is_plain_key(path->key))
-        buf_printf(buf, "%s%.*s", buf->len > 0 ? "." : "", STR_ARG(path->key));
+        buf_printf(buf, "%s%.*s", buf->len > 0 ? "." : "",
+                   STR_ARG(check_clip(path->key, SHOWN_MAX)));
     else
-        buf_printf(buf, "[\"%.*s\"]", STR_ARG(str_slice(path->key, 0, SHOWN_MAX)));
+        buf_printf(buf, "[\"%.*s\"]", STR_ARG(check_clip(path->key, SHOWN_MAX)));
 }
 
 const char *check_path_text(Arena *arena, const CheckPath *path)
 {
-    auto_buf Buf buf = BUF_INIT(4096);
+    auto_buf Buf buf = BUF_INIT(PATH_MAX_LEN);
     add_path(&buf, path);
     return arena_strndup(arena, buf.data, buf.len);
 }
 
-/* The start of a text on one line, cut between characters. */
 static const char *shortened(const Check *check, Str s)
 {
-    size_t n = 0;
-    size_t n_chars = 0;
-    while (n < s.n && n_chars < SHOWN_MAX) {
-        n++;
-        while (n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-            n++;
-        n_chars++;
-    }
-    return arena_printf(check->arena, "%.*s%s", (int)n, s.p ? s.p : "", n < s.n ? "..." : "");
+    Str start = check_clip(s, SHOWN_MAX);
+    return arena_printf(check->arena, "%.*s%s", STR_ARG(start), start.n < s.n ? "..." : "");
 }
 
 const char *check_shown(const Check *check, const Json *node)

@@ -52,6 +52,9 @@ bool check_matches(const char *pattern, Str text);
 /* Characters (not bytes) of UTF-8. */
 size_t check_n_chars(Str s);
 
+/* The first characters (not bytes) of UTF-8. */
+Str check_clip(Str s, size_t n_chars);
+
 /* Reports the key of `key`, which no field of the object names. */
 void check_unknown(Check *check, const SchemaObject *object, const Json *key,
                    const CheckPath *path);

@@ -61,6 +61,10 @@ int jobspec_check(Arena *arena, const Json *document, const char *file, JobspecK
 /* "eval-set", "scan". */
 const char *jobspec_kind_name(JobspecKind kind);
 
+/* The value of a top-level field in the full document; NULL when this kind of config has no such
+   field, also when the document has an unknown key of that name. */
+const Json *jobspec_field(const Jobspec *spec, const char *name);
+
 /* The `name`, or what stands for it in a generated id: "eval-set", "scan". */
 Str jobspec_name(const Jobspec *spec);
 

@@ -98,19 +98,19 @@ static void make_distinct(SpecList *list)
  * more. */
 static SpecList all_specs(Arena *arena, const Jobspec *spec, size_t *ret_n_items)
 {
-    const Json *packages = json_get(spec->full, "packages");
+    const Json *packages = jobspec_field(spec, "packages");
     size_t n = 16 + packages->n;
     for (size_t i = 0; i < ARRAY_LEN(item_lists); i++) {
-        const Json *list = json_get(spec->full, item_lists[i]);
+        const Json *list = jobspec_field(spec, item_lists[i]);
         n += list ? list->n : 0;
     }
-    const Json *scan = json_get(spec->full, "scan");
+    const Json *scan = jobspec_field(spec, "scan");
     const Json *scan_scanners = json_get(scan, "scanners");
     n += scan_scanners ? scan_scanners->n : 0;
 
     SpecList ret = {.items = arena_array(arena, n, sizeof(*ret.items))};
     for (size_t i = 0; i < ARRAY_LEN(item_lists); i++) {
-        const Json *list = json_get(spec->full, item_lists[i]);
+        const Json *list = jobspec_field(spec, item_lists[i]);
         for (const Json *node = list ? list->first : NULL; node; node = node->next)
             add_spec(&ret, json_text(node, "package", STR_NONE));
     }
@@ -151,7 +151,7 @@ static JobspecStrings as_strings(Arena *arena, const SpecList *list)
 
 JobspecStrings jobspec_requirements(Arena *arena, const Jobspec *spec, const JobspecPins *pins)
 {
-    const Json *packages = json_get(spec->full, "packages");
+    const Json *packages = jobspec_field(spec, "packages");
     size_t n_items = 0;
     SpecList all = all_specs(arena, spec, &n_items);
     SpecList kept = {.items = arena_array(arena, all.n + 4, sizeof(*kept.items))};

@@ -4,10 +4,16 @@
 #include <stdlib.h>
 
 #include "jobspec/jobspec.h"
+#include "jobspec/schema.h"
 
 static const char *text_of(Arena *arena, Str s)
 {
     return s.p ? arena_strndup(arena, s.p, s.n) : NULL;
+}
+
+const Json *jobspec_field(const Jobspec *spec, const char *name)
+{
+    return schema_field(schema_of(spec->kind), str_of(name)) ? json_get(spec->full, name) : NULL;
 }
 
 Str jobspec_name(const Jobspec *spec)
@@ -17,7 +23,8 @@ Str jobspec_name(const Jobspec *spec)
 
 Str jobspec_pinned_id(const Jobspec *spec)
 {
-    return json_text(spec->full, "eval_set_id", STR_NONE);
+    const Json *id = jobspec_field(spec, "eval_set_id");
+    return id && id->type == JSON_STRING ? id->text : STR_NONE;
 }
 
 static void add_package(Arena *arena, JobspecItems *ret, const Json *package, const char *path,
@@ -51,18 +58,16 @@ static size_t count_items(const Json *packages)
     return n;
 }
 
-/* The packages of `list` below `owner`, a list or a map of roles. */
-static void add_list(Arena *arena, JobspecItems *ret, const Json *owner, const char *list,
-                     const char *prefix)
+/* The packages of a field, a list or a map of roles. */
+static void add_list(Arena *arena, JobspecItems *ret, const Jobspec *spec, const char *list)
 {
-    const Json *packages = json_get(owner, list);
+    const Json *packages = jobspec_field(spec, list);
     size_t i = 0;
     for (const Json *package = packages ? packages->first : NULL; package;
          package = package->next, i++) {
         bool is_map = packages->type == JSON_OBJECT;
-        const char *path =
-            is_map ? arena_printf(arena, "%s%s.%.*s", prefix, list, STR_ARG(package->key))
-                   : arena_printf(arena, "%s%s[%zu]", prefix, list, i);
+        const char *path = is_map ? arena_printf(arena, "%s.%.*s", list, STR_ARG(package->key))
+                                  : arena_printf(arena, "%s[%zu]", list, i);
         add_package(arena, ret, package, path, is_map ? package->key : STR_NONE);
     }
 }
@@ -70,21 +75,21 @@ static void add_list(Arena *arena, JobspecItems *ret, const Json *owner, const c
 JobspecItems jobspec_items(Arena *arena, const Jobspec *spec, const char *list)
 {
     JobspecItems ret = {0};
-    size_t n = count_items(json_get(spec->full, list));
+    size_t n = count_items(jobspec_field(spec, list));
     ret.items = arena_array(arena, n + 1, sizeof(*ret.items));
-    add_list(arena, &ret, spec->full, list, "");
+    add_list(arena, &ret, spec, list);
     return ret;
 }
 
 JobspecItems jobspec_models(Arena *arena, const Jobspec *spec)
 {
-    const Json *scan = json_get(spec->full, "scan");
+    const Json *scan = jobspec_field(spec, "scan");
     const Json *scan_model = json_get(scan, "model");
-    size_t n = count_items(json_get(spec->full, "models")) +
-               count_items(json_get(spec->full, "model_roles")) + 1;
+    size_t n = count_items(jobspec_field(spec, "models")) +
+               count_items(jobspec_field(spec, "model_roles")) + 1;
     JobspecItems ret = {.items = arena_array(arena, n + 1, sizeof(*ret.items))};
-    add_list(arena, &ret, spec->full, "models", "");
-    add_list(arena, &ret, spec->full, "model_roles", "");
+    add_list(arena, &ret, spec, "models");
+    add_list(arena, &ret, spec, "model_roles");
     if (scan_model && scan_model->type == JSON_OBJECT)
         add_package(arena, &ret, scan_model, "scan.model", STR_NONE);
     return ret;
@@ -95,9 +100,8 @@ bool jobspec_is_no_model(const char *name)
     return !name[0] || strcmp(name, "none") == 0 || strcmp(name, "none/none") == 0;
 }
 
-static void add_secrets(Arena *arena, JobspecSecrets *ret, size_t *cap, const Json *owner)
+static void add_secret_list(Arena *arena, JobspecSecrets *ret, size_t *cap, const Json *secrets)
 {
-    const Json *secrets = json_get(owner, "secrets");
     for (const Json *secret = secrets ? secrets->first : NULL; secret; secret = secret->next) {
         if (ret->n == *cap) {
             *cap = *cap ? 2 * *cap : 16;
@@ -116,6 +120,11 @@ static void add_secrets(Arena *arena, JobspecSecrets *ret, size_t *cap, const Js
     }
 }
 
+static void add_secrets(Arena *arena, JobspecSecrets *ret, size_t *cap, const Json *owner)
+{
+    add_secret_list(arena, ret, cap, json_get(owner, "secrets"));
+}
+
 static void add_item_secrets(Arena *arena, JobspecSecrets *ret, size_t *cap, const Json *packages)
 {
     for (const Json *package = packages ? packages->first : NULL; package; package = package->next)
@@ -128,18 +137,18 @@ JobspecSecrets jobspec_secrets(Arena *arena, const Jobspec *spec)
 {
     JobspecSecrets ret = {0};
     size_t cap = 0;
-    add_item_secrets(arena, &ret, &cap, json_get(spec->full, "tasks"));
-    add_item_secrets(arena, &ret, &cap, json_get(spec->full, "scanners"));
-    add_item_secrets(arena, &ret, &cap, json_get(json_get(spec->full, "scan"), "scanners"));
-    add_secrets(arena, &ret, &cap, spec->full);
-    add_secrets(arena, &ret, &cap, json_get(spec->full, "runner"));
+    add_item_secrets(arena, &ret, &cap, jobspec_field(spec, "tasks"));
+    add_item_secrets(arena, &ret, &cap, jobspec_field(spec, "scanners"));
+    add_item_secrets(arena, &ret, &cap, json_get(jobspec_field(spec, "scan"), "scanners"));
+    add_secret_list(arena, &ret, &cap, jobspec_field(spec, "secrets"));
+    add_secrets(arena, &ret, &cap, jobspec_field(spec, "runner"));
     return ret;
 }
 
 JobspecStrings jobspec_scanned_ids(Arena *arena, const Jobspec *spec)
 {
     JobspecStrings ret = {0};
-    const Json *sources = json_get(json_get(spec->full, "transcripts"), "sources");
+    const Json *sources = json_get(jobspec_field(spec, "transcripts"), "sources");
     ret.items = arena_array(arena, (sources ? sources->n : 0) + 1, sizeof(*ret.items));
     for (const Json *source = sources ? sources->first : NULL; source; source = source->next)
         ret.items[ret.n++] = text_of(arena, json_text(source, "eval_set_id", STR_NONE));

@@ -107,10 +107,10 @@ static void report_repeated(Check *check, NamedList *list, const char *what, con
         const CheckPath *path = path_of(named, chain);
         if (first->node->line > 0)
             check_error(check, named->node, path, fix, "%s '%.*s' is there already, in line %d",
-                        what, STR_ARG(str_slice(named->name, 0, 80)), first->node->line);
+                        what, STR_ARG(check_clip(named->name, 80)), first->node->line);
         else
             check_error(check, named->node, path, fix, "%s '%.*s' is there already", what,
-                        STR_ARG(str_slice(named->name, 0, 80)));
+                        STR_ARG(check_clip(named->name, 80)));
     }
 }
 
@@ -170,13 +170,17 @@ static void check_scanner_keys(Check *check, const Json *scanners, const char *n
     report_repeated(check, &keys, "a scanner with the key", "give each its own `key`");
 }
 
+/* A key of the other kind of config is an unknown key here, and not checked. */
 static void check_secrets(Check *check, const Json *root)
 {
     NamedList secrets = {.arena = check->arena};
-    add_items(&secrets, json_get(root, "tasks"), "tasks", add_secrets);
-    add_items(&secrets, json_get(root, "scanners"), "scanners", add_secrets);
-    add_items(&secrets, json_get(json_get(root, "scan"), "scanners"), "scan", add_secrets);
-    add_secrets(&secrets, root, (Named){.list = "secrets"});
+    if (check->kind == JOBSPEC_SCAN) {
+        add_items(&secrets, json_get(root, "scanners"), "scanners", add_secrets);
+    } else {
+        add_items(&secrets, json_get(root, "tasks"), "tasks", add_secrets);
+        add_items(&secrets, json_get(json_get(root, "scan"), "scanners"), "scan", add_secrets);
+        add_secrets(&secrets, root, (Named){.list = "secrets"});
+    }
     add_secrets(&secrets, json_get(root, "runner"), (Named){.list = "runner"});
     report_repeated(check, &secrets, "the secret", "declare it once, under `runner.secrets`");
 }

@@ -402,6 +402,28 @@ static void names_and_ids_come_from_the_config_or_its_kind(void **state)
     assert_null(jobspec_pinned_id(unnamed.spec).p);
 }
 
+static void keys_of_the_other_kind_are_unknown_keys(void **state)
+{
+    (void)state;
+    auto_loaded Loaded loaded =
+        load(TASKS "scanners: [5, {package: --evil, items: 7}]\ntranscripts: {sources: x}\n",
+             JOBSPEC_EVAL_SET);
+    assert_int_equal(loaded.done, 0);
+    assert_int_equal(jobspec_items(loaded.arena, loaded.spec, "scanners").n, 0);
+    assert_int_equal(jobspec_scanned_ids(loaded.arena, loaded.spec).n, 0);
+    static const char *const expected[] = {"git+https://github.com/x/y", "inspect-ai"};
+    JobspecStrings found = jobspec_requirements(loaded.arena, loaded.spec, NULL);
+    assert_strings(&found, expected, ARRAY_LEN(expected));
+    auto_loaded Loaded scan =
+        load("scanners: [{package: p, name: z, items: [{name: s}]}]\neval_set_id: [1]\n"
+             "transcripts: {sources: []}\nsecrets: 5\ntasks: {a: 1}\nscan: {scanners: 1}\n",
+             JOBSPEC_SCAN);
+    assert_int_equal(scan.done, 0);
+    assert_null(jobspec_pinned_id(scan.spec).p);
+    assert_int_equal(jobspec_secrets(scan.arena, scan.spec).n, 0);
+    assert_int_equal(jobspec_items(scan.arena, scan.spec, "tasks").n, 0);
+}
+
 static void characters_above_the_basic_plane_are_found_in_keys_and_values(void **state)
 {
     (void)state;
@@ -492,6 +514,7 @@ int main(void)
         cmocka_unit_test(a_hostile_lab_makes_a_harmless_variable),
         cmocka_unit_test(a_model_and_its_fallback_give_each_name_once),
         cmocka_unit_test(names_and_ids_come_from_the_config_or_its_kind),
+        cmocka_unit_test(keys_of_the_other_kind_are_unknown_keys),
         cmocka_unit_test(characters_above_the_basic_plane_are_found_in_keys_and_values),
         cmocka_unit_test(a_file_over_the_limit_is_refused_unread),
         cmocka_unit_test(a_missing_file_and_a_folder_are_errors_with_a_diagnostic),
