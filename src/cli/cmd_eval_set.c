@@ -8,6 +8,7 @@
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/scores.h"
 #include "cli/settings.h"
 #include "cli/submit.h"
 #include "cli/watch.h"
@@ -189,7 +190,7 @@ static int watch_to_the_end(Cli *cli, const char *id, const Options *options, Er
         json_set(outcome, STR("succeeded"), json_new_bool(cli->arena, result.succeeded));
         if (print_json(cli, outcome, err) < 0)
             return -1;
-    } else if (watch_print_scores(cli, id, &no_scores) < 0) {
+    } else if (scores_print_of(cli, id, &no_scores) < 0) {
         cli_warn(cli, "%s", error_text(&no_scores));
     }
     if (result.succeeded)

@@ -5,14 +5,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/term.h"
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/settings.h"
 #include "cli/watch.h"
 
-enum { PATH_MAX_BYTES = 4096, LINE_MAX_BYTES = 1 << 20, FOLLOW_LIMIT = 100, RETRIES_MAX = 100 };
+enum { PATH_MAX_BYTES = 4096, FOLLOW_LIMIT = 100, RETRIES_MAX = 100 };
 
 typedef struct Options {
     const char *id;
@@ -34,10 +33,6 @@ static const OptRow rows[] = {
 };
 static const OptArg args[] = {
     {"JOB_ID", OPT_TEXT, offsetof(Options, id), "The job; default: the last one", .is_optional = true, .completer = "jobs"},
-};
-static const struct { const char *level; TermColour colour; } colours[] = {
-    {"ERROR", TERM_RED}, {"CRITICAL", TERM_RED}, {"WARNING", TERM_YELLOW}, {"WARN", TERM_YELLOW},
-    {"INFO", TERM_GREEN}, {"DEBUG", TERM_DIM},
 };
 /* clang-format on */
 
@@ -61,35 +56,9 @@ static int fetch(Cli *cli, const char *id, const char *since, int64_t limit, boo
     return 0;
 }
 
-static TermColour colour_of(Str level)
+static int put_entry(Cli *cli, const Json *entry, bool json, Error *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(colours); i++)
-        if (str_eq_nocase(level, str_of(colours[i].level)))
-            return colours[i].colour;
-    return TERM_PLAIN;
-}
-
-/* "[2026-01-31 10:00:00Z] [INFO] message" */
-static int print_entry(Cli *cli, const Json *entry, bool json, Error *err)
-{
-    if (json)
-        return print_json_line(cli, entry, err);
-    auto_buf Buf line = BUF_INIT(LINE_MAX_BYTES);
-    auto_buf Buf level = BUF_INIT(PATH_MAX_BYTES);
-    Str name = json_text(entry, "level", STR("INFO"));
-    buf_addc(&level, '[');
-    term_add_line(&level, str_slice(name, 0, 32));
-    buf_addc(&level, ']');
-    buf_printf(&line, "[%s] ", print_time(cli->arena, json_text(entry, "timestamp", STR_NONE)));
-    term_add_colour(&line, cli->out_colours, colour_of(name), level.data);
-    buf_addc(&line, ' ');
-    Str message = json_text(entry, "message", STR_NONE);
-    if (cli->out_is_tty)
-        term_add_text(&line, message);
-    else
-        buf_add_str(&line, message);
-    buf_addc(&line, '\n');
-    return cli_put(cli, buf_str(&line), err);
+    return json ? print_json_line(cli, entry, err) : print_log_entry(cli, entry, err);
 }
 
 /* The entries of an answer that came newest first, oldest first. */
@@ -100,7 +69,7 @@ static int print_reversed(Cli *cli, const Json *entries, bool json, Error *err)
     for (const Json *entry = entries->first; entry; entry = entry->next)
         order[n++] = entry;
     while (n > 0)
-        if (print_entry(cli, order[--n], json, err) < 0)
+        if (put_entry(cli, order[--n], json, err) < 0)
             return -1;
     return 0;
 }
@@ -139,7 +108,7 @@ static int follow_once(Cli *cli, const char *id, Follow *follow, bool json, Erro
     if (fetch(cli, id, follow->since, FOLLOW_LIMIT, true, &entries, err) < 0)
         return -1;
     for (const Json *entry = entries->first; entry; entry = entry->next) {
-        if (print_entry(cli, entry, json, err) < 0)
+        if (put_entry(cli, entry, json, err) < 0)
             return -1;
         keep_since(follow, entry);
     }

@@ -5,19 +5,15 @@
 #include <string.h>
 
 const Command *const command_rows[] = {
-    &commands_eval_set_run,   &commands_eval_set_resume,
-    &commands_stop,           &commands_delete,
-    &commands_list_eval_sets, &commands_list_evals,
-    &commands_list_samples,   &commands_list_jobs,
-    &commands_status,         &commands_watch,
-    &commands_logs,           &commands_web,
-    &commands_view_sample,    &commands_transcript,
-    &commands_transcripts,    &commands_download,
-    &commands_validate,       &commands_plan,
-    &commands_schema,         &commands_serve,
-    &commands_version,        &commands_config,
-    &commands_completion,     &commands_man,
-    &commands_docs_cli,       &commands_complete,
+    &commands_eval_set_run, &commands_eval_set_resume, &commands_local_eval_set,
+    &commands_stop,         &commands_delete,          &commands_list_eval_sets,
+    &commands_list_evals,   &commands_list_samples,    &commands_list_jobs,
+    &commands_status,       &commands_watch,           &commands_logs,
+    &commands_web,          &commands_view_sample,     &commands_transcript,
+    &commands_transcripts,  &commands_download,        &commands_validate,
+    &commands_plan,         &commands_schema,          &commands_serve,
+    &commands_version,      &commands_config,          &commands_completion,
+    &commands_man,          &commands_docs_cli,        &commands_complete,
 };
 const size_t command_rows_n = ARRAY_LEN(command_rows);
 

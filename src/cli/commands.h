@@ -16,6 +16,7 @@ extern const Command commands_list_eval_sets;
 extern const Command commands_list_evals;
 extern const Command commands_list_jobs;
 extern const Command commands_list_samples;
+extern const Command commands_local_eval_set;
 extern const Command commands_logs;
 extern const Command commands_man;
 extern const Command commands_plan;

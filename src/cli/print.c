@@ -94,3 +94,38 @@ Str print_member(Arena *arena, const Json *object, const char *key)
 {
     return print_value(arena, json_get(object, key));
 }
+
+/* clang-format off */
+static const struct { const char *level; TermColour colour; } level_colours[] = {
+    {"ERROR", TERM_RED}, {"CRITICAL", TERM_RED}, {"WARNING", TERM_YELLOW}, {"WARN", TERM_YELLOW},
+    {"INFO", TERM_GREEN}, {"DEBUG", TERM_DIM},
+};
+/* clang-format on */
+
+static TermColour colour_of(Str level)
+{
+    for (size_t i = 0; i < ARRAY_LEN(level_colours); i++)
+        if (str_eq_nocase(level, str_of(level_colours[i].level)))
+            return level_colours[i].colour;
+    return TERM_PLAIN;
+}
+
+int print_log_entry(Cli *cli, const Json *entry, Error *err)
+{
+    auto_buf Buf line = BUF_INIT(VALUE_MAX);
+    auto_buf Buf level = BUF_INIT(64);
+    Str name = json_text(entry, "level", STR("INFO"));
+    buf_addc(&level, '[');
+    term_add_line(&level, str_slice(name, 0, 32));
+    buf_addc(&level, ']');
+    buf_printf(&line, "[%s] ", print_time(cli->arena, json_text(entry, "timestamp", STR_NONE)));
+    term_add_colour(&line, cli->out_colours, colour_of(name), level.data);
+    buf_addc(&line, ' ');
+    Str message = json_text(entry, "message", STR_NONE);
+    if (cli->out_is_tty)
+        term_add_text(&line, message);
+    else
+        buf_add_str(&line, message);
+    buf_addc(&line, '\n');
+    return cli_put(cli, buf_str(&line), err);
+}

@@ -17,6 +17,10 @@ int print_table(Cli *cli, const Table *table, Error *err) HAWK_MUST_USE;
 /* Text from elsewhere on standard output: made safe on a terminal, as it is in a pipe. */
 int print_text(Cli *cli, Str text, Error *err) HAWK_MUST_USE;
 
+/* A LogEntry on standard output: "[2026-01-31 10:00:00Z] [INFO] message", safe and coloured on a
+ * terminal. */
+int print_log_entry(Cli *cli, const Json *entry, Error *err) HAWK_MUST_USE;
+
 /* "2026-01-31 10:00:00Z" of a time as the API writes it, in the arena; "" of none, the text itself
  * when it is no time. */
 const char *print_time(Arena *arena, Str text);

@@ -1,9 +1,10 @@
 /* The scores of an eval set: the headers of its logs as one table. */
 
+#include "cli/scores.h"
+
 #include "base/table.h"
 #include "cli/api.h"
 #include "cli/print.h"
-#include "cli/watch.h"
 
 enum { PATH_MAX_BYTES = 64 << 10, METRICS_MAX = 8, FIXED_COLUMNS = 5, FILES_PER_CALL = 20 };
 
@@ -98,11 +99,8 @@ static int fetch_headers(Cli *cli, const char *id, Json **ret, Error *err)
     return 0;
 }
 
-int watch_print_scores(Cli *cli, const char *id, Error *err)
+int scores_print(Cli *cli, const Json *logs, Error *err)
 {
-    Json *logs = NULL;
-    if (fetch_headers(cli, id, &logs, err) < 0)
-        return error_wrap(err, "cannot read the scores");
     if (!logs->first)
         return 0;
     Metrics metrics = {0};
@@ -116,4 +114,12 @@ int watch_print_scores(Cli *cli, const char *id, Error *err)
     for (const Json *log = logs->first; log; log = log->next)
         add_log(cli->arena, table, &metrics, log);
     return print_table(cli, table, err);
+}
+
+int scores_print_of(Cli *cli, const char *id, Error *err)
+{
+    Json *logs = NULL;
+    if (fetch_headers(cli, id, &logs, err) < 0)
+        return error_wrap(err, "cannot read the scores");
+    return scores_print(cli, logs, err);
 }

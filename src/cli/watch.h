@@ -33,7 +33,4 @@ int watch_follow(Cli *cli, const char *id, const WatchOptions *options, WatchRes
 /* Whether the job has come to its end; false also when that cannot be found out. */
 bool watch_job_is_over(Cli *cli, const char *id);
 
-/* Prints the scores of all logs of an eval set as a table on standard output. */
-int watch_print_scores(Cli *cli, const char *id, Error *err) HAWK_MUST_USE;
-
 #endif
