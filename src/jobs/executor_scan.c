@@ -14,6 +14,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "jobspec/ids.h"
 
 enum { CMDLINE_MAX = 16 * 1024, ENVIRON_MAX = 512 * 1024 };
 
@@ -52,7 +53,7 @@ static bool job_of_path(const Scan *scan, Str path, Str tail, char id[EXECUTOR_I
         path.p[scan->jobs_dir.n] != '/' || !str_ends(path, tail))
         return false;
     Str name = str_slice(path, scan->jobs_dir.n + 1, path.n - tail.n);
-    if (!job_id_is_valid(name) || name.n >= EXECUTOR_ID_MAX)
+    if (!ids_is_job_id(name) || name.n >= EXECUTOR_ID_MAX)
         return false;
     memcpy(id, name.p, name.n);
     id[name.n] = '\0';

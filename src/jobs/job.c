@@ -92,15 +92,3 @@ int job_priority_of(Str name, JobPriority *ret)
     *ret = (JobPriority)i;
     return 0;
 }
-
-bool job_id_is_valid(Str text)
-{
-    if (text.n < 1 || text.n > 43 || text.p[0] == '-' || text.p[text.n - 1] == '-')
-        return false;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
-            return false;
-    }
-    return true;
-}

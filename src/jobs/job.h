@@ -63,7 +63,4 @@ int job_type_of(Str name, JobType *ret) HAWK_MUST_USE;
 const char *job_priority_name(JobPriority priority);
 int job_priority_of(Str name, JobPriority *ret) HAWK_MUST_USE;
 
-/* Whether text is a well-formed job id: 1 to 43 of [a-z0-9-], no '-' at the ends. */
-bool job_id_is_valid(Str text);
-
 #endif

@@ -5,40 +5,21 @@
    then one after the other in full. The etag is made of the etags of all files first, so that a
    reader who knows it costs one listing. */
 
-#include <math.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "access/access.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "evallog/evallog.h"
-#include "evallog/live.h"
 #include "jobs/status_priv.h"
+#include "jobs/status_samples.h"
 
 enum {
     LOGS_MAX = 2000,
     SAMPLES_SHOWN_MAX = 5000, /* in one document; all are counted */
-    SCORE_TEXT_MAX = 64,
-    ERROR_TEXT_MAX = 500,
-    KEY_MAX = 1024,
-    LIVE_TEXT_MAX = 64 * 1024 * 1024,
 };
-
-typedef enum Phase {
-    PHASE_WAITING,
-    PHASE_RUNNING,
-    PHASE_COMPLETED,
-    PHASE_ERRORED,
-    PHASE_LIMIT,
-    PHASE_CANCELED,
-    PHASES,
-} Phase;
-
-static const char *const phase_names[] = {"waiting", "running", "completed",
-                                          "errored", "limit",   "canceled"};
 
 typedef struct Progress {
     int64_t total;
@@ -86,18 +67,11 @@ static int each_log(void *context, const char *key, const StoreStat *stat, Error
     return 0;
 }
 
-static char *live_key(const char *key, const char *name)
-{
-    auto_buf Buf folder = BUF_INIT(KEY_MAX);
-    live_folder_key(str_of(key), &folder);
-    return mem_printf("%s/%s", folder.data, name);
-}
-
 /* Buffers matter only while somebody writes. */
 static void look_for_live(const Set *set, Log *log)
 {
     auto_error Error err = ERROR_INIT;
-    auto_free char *key = live_key(log->key, "manifest.json");
+    auto_free char *key = status_samples_live_key(log->key, "manifest.json");
     StoreStat stat;
     if (set->is_running && store_stat(set->jobs->options.store, key, &stat, &err) == 0)
         log->live_etag = arena_strdup(set->arena, stat.etag);
@@ -206,276 +180,7 @@ static void leave_out_replaced(Set *set)
         }
 }
 
-/* ---- samples ---- */
-
-/* One sample, from a summary of the log or of the buffer. */
-typedef struct Sample {
-    Str id;
-    int64_t epoch;
-    Str uuid;
-    Phase phase;
-    Str limit;
-    Str error;
-    int64_t retries;
-    int64_t started_us;
-    int64_t completed_us;
-    double total_time;
-    double working_time;
-    Str scores;      /* raw */
-    Str model_usage; /* raw */
-} Sample;
-
-typedef struct Samples {
-    Sample *items;
-    size_t n;
-    size_t room;
-    Arena *arena;
-} Samples;
-
-static void add_sample(Samples *samples, const Sample *sample)
-{
-    if (samples->n == samples->room) {
-        size_t room = samples->room ? samples->room * 2 : 64;
-        Sample *larger = arena_array(samples->arena, room, sizeof(*larger));
-        if (samples->n)
-            memcpy(larger, samples->items, samples->n * sizeof(*larger));
-        samples->items = larger;
-        samples->room = room;
-    }
-    samples->items[samples->n++] = *sample;
-}
-
-static int compare_samples(const void *a, const void *b)
-{
-    const Sample *x = a;
-    const Sample *y = b;
-    int order = str_cmp(x->id, y->id);
-    if (order != 0)
-        return order;
-    if (x->epoch != y->epoch)
-        return x->epoch < y->epoch ? -1 : 1;
-    /* The one that is further on comes first and stays. */
-    return (x->phase == PHASE_RUNNING || x->phase == PHASE_WAITING) -
-           (y->phase == PHASE_RUNNING || y->phase == PHASE_WAITING);
-}
-
-static Phase phase_of(bool is_completed, Str error, Str limit, bool is_live)
-{
-    if (error.p)
-        return PHASE_ERRORED;
-    if (limit.p)
-        return PHASE_LIMIT;
-    if (is_completed)
-        return PHASE_COMPLETED;
-    return is_live ? PHASE_RUNNING : PHASE_CANCELED;
-}
-
-static int add_summaries(Samples *samples, EvalLog *log, bool is_live, Error *err)
-{
-    const EvalLogSummaries *summaries = NULL;
-    if (evallog_summaries(log, &summaries, err) < 0)
-        return -1;
-    for (size_t i = 0; i < summaries->n; i++) {
-        const EvalLogSummary *from = &summaries->items[i];
-        const Sample sample = {
-            .id = from->id,
-            .epoch = from->epoch,
-            .uuid = from->uuid,
-            .phase = phase_of(from->completed, from->error, from->limit, is_live),
-            .limit = from->limit,
-            .error = from->error,
-            .retries = from->retries,
-            .started_us = from->started_us,
-            .completed_us = from->completed_us,
-            .total_time = from->total_time,
-            .working_time = from->working_time,
-            .scores = from->scores,
-            .model_usage = from->model_usage,
-        };
-        add_sample(samples, &sample);
-    }
-    return 0;
-}
-
-typedef struct LiveContext {
-    const Set *set;
-    const char *key;
-} LiveContext;
-
-static int open_live(void *context, const char *name, Source **ret, Error *err)
-{
-    const LiveContext *live = context;
-    auto_free char *key = live_key(live->key, name);
-    return store_source(live->set->jobs->options.store, key, ret, err);
-}
-
-static Str raw_of(Arena *arena, const Json *node)
-{
-    if (json_is_null(node))
-        return STR_NONE;
-    auto_buf Buf text = BUF_INIT(LIVE_TEXT_MAX);
-    JsonOut out;
-    json_out_init(&out, &text, 0);
-    json_out_node(&out, node);
-    return arena_str(arena, buf_str(&text));
-}
-
-static int64_t instant_of(const Json *node, const char *key)
-{
-    int64_t instant = 0;
-    return clock_parse(json_text(node, key, STR("")), &instant) == 0 ? instant : EVALLOG_NONE;
-}
-
-static double number_of(const Json *node, const char *key)
-{
-    double number = NAN;
-    return json_number(json_get(node, key), &number) ? number : (double)NAN;
-}
-
-static void add_live_sample(Samples *samples, const Json *node)
-{
-    const Json *id = json_get(node, "id");
-    Str error = json_text(node, "error", STR_NONE);
-    Str limit = json_text(node, "limit", STR_NONE);
-    const Sample sample = {
-        .id = id && (id->type == JSON_STRING || id->type == JSON_INT) ? id->text : STR(""),
-        .epoch = json_int(node, "epoch", 1),
-        .uuid = json_text(node, "uuid", STR_NONE),
-        .phase = phase_of(json_bool(node, "completed", false), error, limit, true),
-        .limit = limit,
-        .error = error,
-        .retries = json_int(node, "retries", EVALLOG_NONE),
-        .started_us = instant_of(node, "started_at"),
-        .completed_us = instant_of(node, "completed_at"),
-        .total_time = number_of(node, "total_time"),
-        .working_time = number_of(node, "working_time"),
-        .scores = raw_of(samples->arena, json_get(node, "scores")),
-        .model_usage = raw_of(samples->arena, json_get(node, "model_usage")),
-    };
-    add_sample(samples, &sample);
-}
-
-/* What the buffer says; a buffer that went away meanwhile says nothing. */
-static void add_live(Samples *samples, const Set *set, const Log *log)
-{
-    auto_error Error err = ERROR_INIT;
-    auto_buf Buf text = BUF_INIT(LIVE_TEXT_MAX);
-    LiveContext context = {set, log->key};
-    const LiveFolder folder = {open_live, &context};
-    JsonLimits limits = json_limits_config;
-    limits.bytes = LIVE_TEXT_MAX;
-    limits.nodes = 4 * 1000 * 1000;
-    limits.allow_nan = true;
-    limits.allow_duplicates = true;
-    Json *node = NULL;
-    if (!log->live_etag || live_samples(&folder, str_of(log->live_etag), &text, &err) < 0)
-        return;
-    Str kept = arena_str(samples->arena, buf_str(&text));
-    if (json_parse(samples->arena, kept, &limits, &node, &err) < 0)
-        return;
-    const Json *list = json_get(node, "samples");
-    for (const Json *item = list ? list->first : NULL; item; item = item->next)
-        add_live_sample(samples, item);
-}
-
-/* Of equal id and epoch only the one that is further on stays. */
-static void drop_doubles(Samples *samples)
-{
-    if (samples->n < 2)
-        return;
-    qsort(samples->items, samples->n, sizeof(*samples->items), compare_samples);
-    size_t n = 1;
-    for (size_t i = 1; i < samples->n; i++) {
-        const Sample *last = &samples->items[n - 1];
-        if (!str_eq(samples->items[i].id, last->id) || samples->items[i].epoch != last->epoch)
-            samples->items[n++] = samples->items[i];
-    }
-    samples->n = n;
-}
-
 /* ---- writing ---- */
-
-static Json *parse_raw(Arena *arena, Str raw)
-{
-    auto_error Error err = ERROR_INIT;
-    JsonLimits limits = json_limits_config;
-    limits.allow_nan = true;
-    limits.allow_duplicates = true;
-    Json *node = NULL;
-    return raw.p && json_parse(arena, raw, &limits, &node, &err) == 0 ? node : NULL;
-}
-
-static void write_instant(JsonOut *out, const char *key, int64_t instant)
-{
-    if (instant == EVALLOG_NONE || instant == 0)
-        json_out_kv_null(out, key);
-    else
-        json_out_kv_time(out, key, instant);
-}
-
-static void write_tokens(Arena *arena, Str usage, JsonOut *out)
-{
-    const Json *node = parse_raw(arena, usage);
-    int64_t total = 0;
-    bool is_known = false;
-    for (const Json *model = node ? node->first : NULL; model; model = model->next) {
-        int64_t tokens = json_int(model, "total_tokens", 0);
-        if (tokens > 0 && !__builtin_add_overflow(total, tokens, &total))
-            is_known = true;
-    }
-    if (is_known)
-        json_out_kv_int(out, "total_tokens", total);
-    else
-        json_out_kv_null(out, "total_tokens");
-}
-
-/* The value of the first scorer, as people read it. */
-static void write_score(Arena *arena, Str scores, JsonOut *out)
-{
-    const Json *node = parse_raw(arena, scores);
-    const Json *value = node && node->first ? json_get(node->first, "value") : NULL;
-    if (json_is_null(value)) {
-        json_out_kv_null(out, "latest_score");
-        return;
-    }
-    Str text = value->type == JSON_STRING ? value->text : raw_of(arena, value);
-    json_out_kv_str(out, "latest_score", str_slice(text, 0, SCORE_TEXT_MAX));
-}
-
-static void write_number(JsonOut *out, const char *key, double number)
-{
-    if (isnan(number))
-        json_out_kv_null(out, key);
-    else
-        json_out_kv_real(out, key, number);
-}
-
-static void write_sample(const Sample *sample, JsonOut *out)
-{
-    auto_arena Arena *arena = arena_new();
-    json_out_object(out);
-    json_out_kv_str(out, "id", sample->id);
-    json_out_kv_int(out, "epoch", sample->epoch);
-    json_out_kv_str(out, "uuid", sample->uuid);
-    json_out_kvz(out, "phase", phase_names[sample->phase]);
-    json_out_kv_bool(out, "completed",
-                     sample->phase == PHASE_COMPLETED || sample->phase == PHASE_LIMIT);
-    json_out_kv_str(out, "limit", sample->limit);
-    json_out_kv_str(out, "error", str_slice(sample->error, 0, ERROR_TEXT_MAX));
-    if (sample->retries == EVALLOG_NONE)
-        json_out_kv_null(out, "retries");
-    else
-        json_out_kv_int(out, "retries", sample->retries);
-    write_instant(out, "started_at", sample->started_us);
-    write_instant(out, "completed_at", sample->completed_us);
-    write_number(out, "total_time", sample->total_time);
-    write_number(out, "working_time", sample->working_time);
-    write_tokens(arena, sample->model_usage, out);
-    write_score(arena, sample->scores, out);
-    json_out_kv_array(out, "last_events");
-    json_out_end_array(out);
-    json_out_end_object(out);
-}
 
 static void write_progress(const Progress *progress, JsonOut *out)
 {
@@ -490,20 +195,20 @@ static void write_progress(const Progress *progress, JsonOut *out)
     json_out_end_object(out);
 }
 
-/* Samples times epochs: the results know, else the ids of the samples that were chosen, else the
- * dataset. */
+/* StatusSamples times epochs: the results know, else the ids of the samples that were chosen, else
+ * the dataset. */
 static int64_t count_total(Arena *arena, const EvalLogHeader *header)
 {
     if (header->total_samples > 0)
         return header->total_samples;
-    const Json *dataset = json_get(parse_raw(arena, header->eval_raw), "dataset");
+    const Json *dataset = json_get(status_samples_parse(arena, header->eval_raw), "dataset");
     const Json *ids = json_get(dataset, "sample_ids");
     int64_t n = ids && ids->type == JSON_ARRAY ? (int64_t)ids->n : header->dataset_samples;
     int64_t epochs = header->epochs > 0 ? header->epochs : 1;
     return n > 0 && n < INT32_MAX && epochs < INT32_MAX ? n * epochs : 0;
 }
 
-static void count_phases(const Samples *samples, int64_t total, bool is_live, Progress *ret)
+static void count_phases(const StatusSamples *samples, int64_t total, bool is_live, Progress *ret)
 {
     *ret = (Progress){.total = total};
     for (size_t i = 0; i < samples->n; i++)
@@ -514,7 +219,7 @@ static void count_phases(const Samples *samples, int64_t total, bool is_live, Pr
 }
 
 /* Those that are not done first, for they are what one looks for. */
-static void write_samples(Set *set, const Samples *samples, JsonOut *out)
+static void write_samples(Set *set, const StatusSamples *samples, JsonOut *out)
 {
     json_out_kv_array(out, "samples");
     for (int pass = 0; pass < 2; pass++)
@@ -522,7 +227,7 @@ static void write_samples(Set *set, const Samples *samples, JsonOut *out)
             bool is_done = samples->items[i].phase == PHASE_COMPLETED;
             if (is_done != (pass == 1))
                 continue;
-            write_sample(&samples->items[i], out);
+            status_samples_write(&samples->items[i], out);
             set->n_shown++;
         }
     json_out_end_array(out);
@@ -533,16 +238,17 @@ static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
     auto_arena Arena *arena = arena_new();
     auto_evallog EvalLog *opened = NULL;
     const EvalLogHeader *header = NULL;
-    Samples samples = {.arena = arena};
+    StatusSamples samples = {0};
     Progress progress;
     if (open_log(set, log->key, &opened, err) < 0 || evallog_header(opened, &header, err) < 0)
         return -1;
     bool is_live = set->is_running && header->status == EVALLOG_STARTED;
-    if (add_summaries(&samples, opened, is_live, err) < 0)
+    const StatusSource source = {.store = set->jobs->options.store,
+                                 .key = log->key,
+                                 .live_etag = log->live_etag,
+                                 .is_live = is_live};
+    if (status_samples_read(&source, opened, arena, &samples, err) < 0)
         return -1;
-    if (is_live)
-        add_live(&samples, set, log);
-    drop_doubles(&samples);
     count_phases(&samples, count_total(arena, header), is_live, &progress);
     set->progress.total += progress.total;
     for (int i = 0; i < PHASES; i++)

@@ -84,7 +84,7 @@ static int take_config(Submit *submit, Error *err)
 
 static int check_id(Str id, Error *err)
 {
-    if (!job_id_is_valid(id)) {
+    if (!ids_is_job_id(id)) {
         (void)error_set(err, ERR_USAGE,
                         "an id has 1 to 43 of the characters a-z, 0-9 and '-', and no '-' at its "
                         "ends");

@@ -7,6 +7,7 @@
 #include "http/sse.h"
 #include "jobs/jobs.h"
 #include "jobs/status.h"
+#include "jobspec/ids.h"
 #include "server/server_priv.h"
 
 enum {
@@ -18,7 +19,7 @@ enum {
 
 static int read_job(RouteCtx *ctx, Job *ret, Error *err)
 {
-    if (!job_id_is_valid(ctx->params[0]))
+    if (!ids_is_job_id(ctx->params[0]))
         return error_set(err, ERR_USAGE, "'%.*s' is not a job id", STR_ARG(ctx->params[0]));
     const char *id = arena_strndup(ctx->arena, ctx->params[0].p, ctx->params[0].n);
     return jobs_get_for(ctx->app->jobs, ctx->caller, ctx->arena, id, ret, err);

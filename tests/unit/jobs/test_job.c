@@ -45,19 +45,6 @@ static void names_read_back(void **state)
     assert_int_equal(type, JOB_EVAL_SET);
 }
 
-static void ids_are_short_lower_case_labels(void **state)
-{
-    (void)state;
-    assert_true(job_id_is_valid(STR("a")));
-    assert_true(job_id_is_valid(STR("eval-set-0123456789abcdef")));
-    assert_false(job_id_is_valid(STR("")));
-    assert_false(job_id_is_valid(STR("-a")));
-    assert_false(job_id_is_valid(STR("a-")));
-    assert_false(job_id_is_valid(STR("A")));
-    assert_false(job_id_is_valid(STR("a/../b")));
-    assert_false(job_id_is_valid(STR("a23456789012345678901234567890123456789012345")));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -65,7 +52,6 @@ int main(void)
         cmocka_unit_test(nothing_is_complete_without_having_run),
         cmocka_unit_test(what_is_ending_does_not_run_again),
         cmocka_unit_test(names_read_back),
-        cmocka_unit_test(ids_are_short_lower_case_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,73 @@
+/* Samples of one log, as its summaries and, while it runs, its live buffer have them; for
+ * EvalSetStatus. */
+#ifndef HAWK_JOBS_STATUS_SAMPLES_H
+#define HAWK_JOBS_STATUS_SAMPLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "codec/json.h"
+#include "codec/json_out.h"
+#include "evallog/evallog.h"
+#include "store/store.h"
+
+typedef enum StatusPhase {
+    PHASE_WAITING,
+    PHASE_RUNNING,
+    PHASE_COMPLETED,
+    PHASE_ERRORED,
+    PHASE_LIMIT,
+    PHASE_CANCELED,
+    PHASES,
+} StatusPhase;
+
+/* One sample; missing numbers are EVALLOG_NONE and NAN, missing texts STR_NONE. */
+typedef struct StatusSample {
+    Str id;
+    int64_t epoch;
+    Str uuid;
+    StatusPhase phase;
+    Str limit;
+    Str error;
+    int64_t retries;
+    int64_t started_us;
+    int64_t completed_us;
+    double total_time;
+    double working_time;
+    Str scores;      /* raw */
+    Str model_usage; /* raw */
+} StatusSample;
+
+typedef struct StatusSamples {
+    StatusSample *items;
+    size_t n;
+    size_t room;
+    Arena *arena;
+} StatusSamples;
+
+/* Where the samples of a log are to be found. */
+typedef struct StatusSource {
+    Store *store;
+    const char *key;       /* of the log */
+    const char *live_etag; /* of its live buffer's manifest; NULL: none */
+    bool is_live;          /* the log is being written: what is not done still runs */
+} StatusSource;
+
+/* The key of a file of a log's live buffer; the caller frees. */
+char *status_samples_live_key(const char *log_key, const char *name);
+
+/* Reads the samples, each id and epoch once, into the arena; texts live as long as the log and the
+ * arena. */
+int status_samples_read(const StatusSource *source, EvalLog *log, Arena *arena, StatusSamples *ret,
+                        Error *err) HAWK_MUST_USE;
+
+/* Writes a SampleStatus. */
+void status_samples_write(const StatusSample *sample, JsonOut *out);
+
+/* Parses a slice of a log; NULL when it is missing or too large to be worth it. */
+Json *status_samples_parse(Arena *arena, Str raw);
+
+#endif
