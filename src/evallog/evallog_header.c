@@ -145,12 +145,15 @@ static int parse_sandbox(EvalLog *log, Str raw, Error *err)
     JsonScan scan;
     json_scan_init(&scan, raw, true);
     json_scan_array(&scan);
-    Str item;
-    if (json_scan_item(&scan) && json_scan_skip(&scan, &item))
-        (void)json_scan_str(item, log->arena, &header->sandbox_type);
-    if (json_scan_item(&scan) && json_scan_skip(&scan, &item) &&
-        json_scan_kind_of(item) != JSON_SCAN_NULL)
-        header->sandbox_config = item;
+    for (size_t i = 0; json_scan_item(&scan); i++) {
+        Str item;
+        if (!json_scan_skip(&scan, &item))
+            break;
+        if (i == 0)
+            (void)json_scan_str(item, log->arena, &header->sandbox_type);
+        else if (i == 1 && json_scan_kind_of(item) != JSON_SCAN_NULL)
+            header->sandbox_config = item;
+    }
     return 0;
 }
 

@@ -75,6 +75,34 @@ static void a_log_without_header_is_told_from_its_journal(void **state)
     zip_writer_release(&writer);
 }
 
+static void a_sandbox_may_be_a_list_of_any_length_or_a_name(void **state)
+{
+    (void)state;
+    const struct {
+        const char *header;
+        const char *type;
+        const char *config;
+    } cases[] = {
+        {"{\"status\":\"success\",\"eval\":{\"sandbox\":[]}}", "", ""},
+        {"{\"status\":\"success\",\"eval\":{\"sandbox\":[\"k8s\"]}}", "k8s", ""},
+        {"{\"status\":\"success\",\"eval\":{\"sandbox\":[\"k8s\",null,1]}}", "k8s", ""},
+        {"{\"status\":\"success\",\"eval\":{\"sandbox\":\"local\"}}", "local", ""},
+        {"{\"status\":\"success\",\"eval\":{\"sandbox\":{\"type\":\"d\",\"config\":{}}}}", "d",
+         "{}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const Member member = {"header.json", cases[i].header};
+        ZipWriter writer;
+        auto_evallog EvalLog *log = open_members(&writer, &member, 1);
+        auto_error Error err = ERROR_INIT;
+        const EvalLogHeader *header = NULL;
+        assert_int_equal(evallog_header(log, &header, &err), 0);
+        expect_text(header->sandbox_type, cases[i].type);
+        expect_text(header->sandbox_config, cases[i].config);
+        zip_writer_release(&writer);
+    }
+}
+
 static void later_summaries_replace_earlier_ones_in_their_place(void **state)
 {
     (void)state;
@@ -320,6 +348,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_without_header_is_told_from_its_journal),
+        cmocka_unit_test(a_sandbox_may_be_a_list_of_any_length_or_a_name),
         cmocka_unit_test(later_summaries_replace_earlier_ones_in_their_place),
         cmocka_unit_test(samples_are_told_from_other_members_by_their_names),
         cmocka_unit_test(chunks_come_together_in_the_order_of_their_numbers),
