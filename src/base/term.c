@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 40, COLUMNS_MAX = 100000 };
+enum { ROWS_DEFAULT = 24, COLUMNS_DEFAULT = 80, COLUMNS_MIN = 40, COLUMNS_MAX = 100000 };
 
 static const char replacement[] = "\xEF\xBF\xBD";
 
@@ -26,6 +26,12 @@ int term_columns(int fd)
     if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
         return COLUMNS_DEFAULT;
     return size.ws_col < COLUMNS_MIN ? COLUMNS_MIN : size.ws_col;
+}
+
+int term_rows(int fd)
+{
+    struct winsize size = {0};
+    return ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 ? ROWS_DEFAULT : size.ws_row;
 }
 
 /* Reads one character; returns its length, or 0 when the bytes are not UTF-8. */
@@ -116,6 +122,25 @@ size_t term_width(Str text)
         columns += width;
     }
     return columns;
+}
+
+size_t term_height(Str text, int columns)
+{
+    size_t rows = 0;
+    Str line = STR_NONE;
+    while (str_split(&text, '\n', &line) && text.p) {
+        size_t width = term_width(line);
+        /* "\033[31m" obeys, and takes no place. */
+        for (ptrdiff_t at = str_find(line, '\033'); at >= 0; at = str_find(line, '\033')) {
+            line = str_slice(line, (size_t)at, line.n);
+            ptrdiff_t end = str_find(line, 'm');
+            size_t n = end < 0 ? line.n : (size_t)end + 1;
+            width -= n;
+            line = str_slice(line, n, line.n);
+        }
+        rows += width == 0 ? 1 : (width + (size_t)columns - 1) / (size_t)columns;
+    }
+    return rows;
 }
 
 /* clang-format off */

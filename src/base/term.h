@@ -24,8 +24,9 @@ typedef enum TermColour {
 /* Whether colours belong on a descriptor: a terminal, TERM not "dumb", NO_COLOR unset or empty. */
 bool term_has_colours(int fd);
 
-/* Columns of the terminal at a descriptor, or 80. */
+/* Columns and rows of the terminal at a descriptor, or 80 and 24. */
 int term_columns(int fd);
+int term_rows(int fd);
 
 /* Append text without anything that a terminal would obey: control characters become "\x1b",
    direction marks and broken UTF-8 U+FFFD. term_add_text keeps line ends and tabs, term_add_line
@@ -35,6 +36,10 @@ void term_add_line(Buf *buf, Str text);
 
 /* Columns that valid UTF-8 without control characters takes. */
 size_t term_width(Str text);
+
+/* Rows of a terminal of so many columns that the text takes, colours not counted; each line is
+ * ended by '\n'. */
+size_t term_height(Str text, int columns);
 
 /* Appends text in a colour, or plainly when colours are off; the text is not made safe. */
 void term_add_colour(Buf *buf, bool colours, TermColour colour, const char *text);

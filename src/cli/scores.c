@@ -99,6 +99,19 @@ static int fetch_headers(Cli *cli, const char *id, Json **ret, Error *err)
     return 0;
 }
 
+/* Whether another log of the same task succeeded: then this one is an earlier try. */
+static bool is_superseded(const Json *logs, const Json *log)
+{
+    Str id = json_text(json_get(log, "eval"), "task_id", STR_NONE);
+    if (id.n == 0 || str_eqz(json_text(log, "status", STR_NONE), "success"))
+        return false;
+    for (const Json *other = logs->first; other; other = other->next)
+        if (str_eq(json_text(json_get(other, "eval"), "task_id", STR_NONE), id) &&
+            str_eqz(json_text(other, "status", STR_NONE), "success"))
+            return true;
+    return false;
+}
+
 int scores_print(Cli *cli, const Json *logs, Error *err)
 {
     if (!logs->first)
@@ -112,7 +125,8 @@ int scores_print(Cli *cli, const Json *logs, Error *err)
         names[FIXED_COLUMNS + i] = metrics.names[i];
     auto_table Table *table = table_new(names, FIXED_COLUMNS + metrics.n);
     for (const Json *log = logs->first; log; log = log->next)
-        add_log(cli->arena, table, &metrics, log);
+        if (!is_superseded(logs, log))
+            add_log(cli->arena, table, &metrics, log);
     return print_table(cli, table, err);
 }
 

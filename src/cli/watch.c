@@ -22,7 +22,9 @@ enum {
     RETRIES_MAX = 150,
     BAR_WIDTH = 24,
     NAME_WIDTH = 32,
-    TASKS_MAX = 40, /* drawn; more would not fit a screen */
+    ROWS_BESIDE_TASKS = 10,
+    TASKS_MIN = 5,
+    TASKS_MAX = 1000, /* without a terminal */
     WAITING_MAX = 5,
 };
 
@@ -141,12 +143,12 @@ static void add_summary(Buf *ret, const Json *data, bool colours)
     buf_addc(ret, '\n');
 }
 
-static void add_tasks(Buf *ret, const Json *data, bool colours)
+static void add_tasks(Buf *ret, const Json *data, size_t tasks_max, bool colours)
 {
     const Json *tasks = json_get(data, "tasks");
     size_t n = 0;
     for (const Json *task = tasks ? tasks->first : NULL; task; task = task->next) {
-        if (++n > TASKS_MAX)
+        if (++n > tasks_max)
             break;
         Counts counts = counts_of(json_get(task, "progress"));
         buf_addz(ret, "  ");
@@ -157,8 +159,8 @@ static void add_tasks(Buf *ret, const Json *data, bool colours)
         buf_addc(ret, '\n');
         add_trouble(ret, json_text(task, "trouble_reason", STR_NONE), colours);
     }
-    if (tasks && tasks->n > TASKS_MAX)
-        buf_printf(ret, "  ... and %zu more tasks\n", tasks->n - TASKS_MAX);
+    if (tasks && tasks->n > tasks_max)
+        buf_printf(ret, "  ... and %zu more tasks\n", tasks->n - tasks_max);
 }
 
 static void add_waiting(Buf *ret, const Json *data)
@@ -177,7 +179,7 @@ static void add_waiting(Buf *ret, const Json *data)
     }
 }
 
-static void add_status(Buf *ret, const Json *data, bool colours)
+static void add_status(Buf *ret, const Json *data, size_t tasks_max, bool colours)
 {
     add_summary(ret, data, colours);
     add_trouble(ret, json_text(data, "trouble_reason", STR_NONE), colours);
@@ -188,7 +190,7 @@ static void add_status(Buf *ret, const Json *data, bool colours)
         term_add_line(ret, reason);
         buf_addc(ret, '\n');
     }
-    add_tasks(ret, data, colours);
+    add_tasks(ret, data, tasks_max, colours);
     add_waiting(ret, data);
 }
 
@@ -212,22 +214,17 @@ static void watch_release(Watch *watch)
     free(watch->summary);
 }
 
-static size_t count_lines(Str text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.n; i++)
-        n += text.p[i] == '\n';
-    return n;
-}
-
 static void redraw(Watch *watch, const Json *data)
 {
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
     if (watch->n_drawn)
         buf_printf(&text, "\033[%zuA\033[J", watch->n_drawn);
+    /* What has gone over the top of the screen cannot be drawn over. */
+    int fd = fileno(watch->options->out);
+    int rows = term_rows(fd) - ROWS_BESIDE_TASKS;
     size_t from = text.len;
-    add_status(&text, data, watch->options->colours);
-    watch->n_drawn = count_lines(str_slice(buf_str(&text), from, text.len));
+    add_status(&text, data, rows < TASKS_MIN ? TASKS_MIN : (size_t)rows, watch->options->colours);
+    watch->n_drawn = term_height(str_slice(buf_str(&text), from, text.len), term_columns(fd));
     (void)fwrite(text.data, 1, text.len, watch->options->out);
 }
 
@@ -236,7 +233,7 @@ static void write_line(Watch *watch, const Json *data, bool last)
 {
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
     if (watch->options->once || last)
-        add_status(&text, data, false);
+        add_status(&text, data, TASKS_MAX, false);
     else
         add_summary(&text, data, false);
     Str status = json_text(data, "status", STR_NONE);
@@ -283,13 +280,24 @@ static void set_why(WatchResult *result, Str reason, const char *otherwise)
     (void)snprintf(result->why, sizeof(result->why), "%.*s", STR_ARG(reason));
 }
 
+/* Whether another log of the same task came to a good end: an eval set tries failed tasks again. */
+static bool was_mended(const Json *tasks, const Json *bad)
+{
+    Str id = json_text(bad, "task_id", STR_NONE);
+    for (const Json *task = tasks->first; task && id.n; task = task->next)
+        if (str_eq(json_text(task, "task_id", STR_NONE), id) &&
+            str_eqz(json_text(task, "eval_status", STR_NONE), "success"))
+            return true;
+    return false;
+}
+
 /* The first task that did not come to a good end. */
 static const Json *bad_task(const Json *data)
 {
     const Json *tasks = json_get(data, "tasks");
     for (const Json *task = tasks ? tasks->first : NULL; task; task = task->next) {
         Str status = json_text(task, "eval_status", STR_NONE);
-        if (status.n && !str_eqz(status, "success"))
+        if (status.n && !str_eqz(status, "success") && !was_mended(tasks, task))
             return task;
     }
     return NULL;

@@ -87,6 +87,15 @@ static void words_are_wrapped_under_themselves(void **state)
     assert_string_equal(out.data, "one two three four five six seven\n    eight nine");
 }
 
+static void height_counts_wrapped_lines_and_no_colours(void **state)
+{
+    (void)state;
+    assert_int_equal(term_height(STR(""), 40), 0);
+    assert_int_equal(term_height(STR("a\n\nb\n"), 40), 3);
+    assert_int_equal(term_height(STR("12345\n123456\n"), 5), 3);
+    assert_int_equal(term_height(STR("\033[31m12\033[0m345\n"), 5), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +104,7 @@ int main(void)
         cmocka_unit_test(a_cell_is_one_line_without_control_bytes),
         cmocka_unit_test(wide_characters_take_two_columns),
         cmocka_unit_test(text_keeps_its_lines_and_loses_what_a_terminal_obeys),
+        cmocka_unit_test(height_counts_wrapped_lines_and_no_colours),
         cmocka_unit_test(words_are_wrapped_under_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
