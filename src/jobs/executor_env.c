@@ -10,15 +10,14 @@
 extern char **environ;
 
 /* '*' stands for anything, at the beginning or the end. */
+/* clang-format off */
 static const char *const passed_on[] = {
-    "PATH",       "HOME",        "USER",
-    "LOGNAME",    "LANG",        "LC_*",
-    "TZ",         "TMPDIR",      "XDG_*",
-    "HAWK_CACHE", "HAWK_UV",     "HAWK_PYTHON",
-    "UV_*",       "PIP_*",       "SSL_*",
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
-    "NO_PROXY",   "*_proxy",     "REQUESTS_CA_BUNDLE",
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TZ", "TMPDIR", "XDG_*",
+    "HAWK_CACHE", "HAWK_UV", "HAWK_PYTHON", "HAWK_WORKER", "UV_*", "PIP_*",
+    "SSL_*", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "*_proxy", "*SAN_OPTIONS",
 };
+/* clang-format on */
 
 static const char *const our_own[] = {"HAWK_JOB_*", "HAWK_RUNNER_*", "LD_PRELOAD", "LD_AUDIT"};
 
