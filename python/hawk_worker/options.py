@@ -30,7 +30,8 @@ FROM_INFRA = """
 NOT_EXTRA = """
     name eval_set_id packages tasks models model_cost_config model_roles solvers agents approval acp_server
     approval_timeout_minutes epochs retry_attempts adaptive_connections monitor isolation checkpoint human_eval scan
-    secrets tags metadata runner model model_args model_base_url sandbox log_dir scanner scans
+    secrets tags metadata runner model model_args model_base_url sandbox log_dir log_format log_level sandbox_cleanup
+    scanner scans
 """.split()
 """Top-level keys of the config that are not handed to eval_set as they stand; log_dir and the like are not the user's."""
 

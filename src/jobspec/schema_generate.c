@@ -214,15 +214,17 @@ const SchemaObject schema_generate_config = {
 #define WORDS(n, w) {.field = {.name = (n), .types = SCHEMA_STR | SCHEMA_NULL, .words = (w)}}
 
 static const SchemaForward forwards[] = {
-    OURS("log_dir"), OURS("log_dir_allow_dirty"), OURS("retry_cleanup"), OURS("bundle_dir"),
-    OURS("bundle_overwrite"), OURS("sandbox_cleanup"), OURS("solver"), OURS("task_args"),
-    OURS("sample_id"), OURS("ctl_server"), OURS("log_format"), OURS("embed_viewer"),
+    OURS("log_dir"), OURS("log_format"), OURS("log_level"), OURS("sandbox_cleanup"),
+    PLAIN("log_dir_allow_dirty", SCHEMA_BOOL), PLAIN("retry_cleanup", SCHEMA_BOOL),
+    PLAIN("bundle_dir", SCHEMA_STR), PLAIN("bundle_overwrite", SCHEMA_BOOL),
+    PLAIN("embed_viewer", SCHEMA_BOOL), PLAIN("ctl_server", SCHEMA_BOOL | SCHEMA_STR),
+    FREE("solver"), FREE("task_args"), FREE("sample_id"),
     PLAIN("retry_wait", SCHEMA_REAL), PLAIN("retry_connections", SCHEMA_REAL),
     PLAIN("retry_immediate", SCHEMA_BOOL), WORDS("incomplete_action", incomplete_words),
     PLAIN("incomplete_max", SCHEMA_INT | SCHEMA_REAL), PLAIN("sandbox_prebuilt", SCHEMA_BOOL),
     PLAIN("trace", SCHEMA_BOOL), WORDS("display", display_words), FREE("review"),
     PLAIN("notification", SCHEMA_BOOL | SCHEMA_STR), PLAIN("score_display", SCHEMA_BOOL),
-    PLAIN("log_level", SCHEMA_STR), PLAIN("log_level_transcript", SCHEMA_STR),
+    PLAIN("log_level_transcript", SCHEMA_STR),
     PLAIN("fail_on_error", SCHEMA_BOOL | SCHEMA_REAL), PLAIN("continue_on_fail", SCHEMA_BOOL),
     PLAIN("retry_on_error", SCHEMA_INT), PLAIN("score_on_error", SCHEMA_BOOL),
     PLAIN("debug_errors", SCHEMA_BOOL), PLAIN("turn_limit", SCHEMA_INT),
