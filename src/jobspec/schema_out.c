@@ -297,9 +297,13 @@ void schema_write_reference(JobspecKind kind, Buf *ret)
 {
     ObjectList list = {.n = 0};
     collect_object(&list, schema_of(kind));
+    buf_printf(ret,
+               "# Fields of a config: %s\n\nMade by `hawk schema %s --reference`. `hawk validate` "
+               "checks a config against it, and `hawk schema %s` prints it for editors.\n\n",
+               jobspec_kind_name(kind), jobspec_kind_name(kind), jobspec_kind_name(kind));
     for (size_t i = 0; i < list.n; i++) {
         const SchemaObject *object = list.items[i];
-        buf_printf(ret, "## %s\n\n%s\n\n", object->name, object->help);
+        buf_printf(ret, "%s## %s\n\n%s\n\n", i > 0 ? "\n" : "", object->name, object->help);
         buf_addz(ret, "| field | type | default | |\n| --- | --- | --- | --- |\n");
         for (const SchemaField *field = object->fields; field->name; field++) {
             if (field->flags & SCHEMA_HIDDEN)
@@ -314,6 +318,5 @@ void schema_write_reference(JobspecKind kind, Buf *ret)
             add_rules(ret, field);
             buf_addz(ret, " |\n");
         }
-        buf_addc(ret, '\n');
     }
 }

@@ -105,3 +105,10 @@ def test_the_full_form_of_every_golden_config_fits_the_schema(schema):
         if result["valid"] and not any(problem["severity"] == "warning" for problem in result["problems"]):
             errors = [error.message for error in validator.iter_errors(result["config"])]
             assert not errors, f"{result['file']}: {errors}"
+
+
+def test_the_reference_page_is_up_to_date(schema):
+    """`hawk schema KIND --reference > docs/config-KIND.md` makes it."""
+    kind, _, hawk = schema
+    page = GOLDEN.parents[2] / "docs" / f"config-{kind}.md"
+    assert page.read_text() == hawk.run("schema", kind, "--reference").stdout
