@@ -11,6 +11,10 @@
 
 enum { DOCUMENT_MAX = 64 * 1024 * 1024, INFRA_MAX = 1024 * 1024, KEY_MAX = 160 };
 
+/* How often a running eval shares what it has: a folder on this machine costs nothing, a bucket
+ * does. */
+enum { SHARED_LOCAL_SECONDS = 2, SHARED_SECONDS = 60 };
+
 /* Values that are the same for every eval set, as they go into its infrastructure config. */
 /* clang-format off */
 static const char *const eval_set_values[][2] = {
@@ -35,7 +39,6 @@ static const char *const eval_set_values[][2] = {
     { "max_sandboxes",               "null" },
     { "log_samples",                 "null" },
     { "log_buffer",                  "null" },
-    { "log_shared",                  "60" },
     { "bundle_dir",                  "null" },
     { "bundle_overwrite",            "false" },
     { "coredns_image_uri",           "null" },
@@ -81,6 +84,8 @@ void jobs_priv_infra(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut
     json_out_kvz(out, "created_by", job->created_by);
     json_out_end_object(out);
     json_out_kv_bool(out, "log_dir_allow_dirty", allow_dirty);
+    auto_free char *local = store_local_path(jobs->options.store, key);
+    json_out_kv_int(out, "log_shared", local ? SHARED_LOCAL_SECONDS : SHARED_SECONDS);
     for (size_t i = 0; i < ARRAY_LEN(eval_set_values); i++) {
         json_out_key(out, str_of(eval_set_values[i][0]));
         json_out_raw(out, str_of(eval_set_values[i][1]));
