@@ -278,7 +278,7 @@ def test_a_run_from_submit_to_delete(hawk, tmp_path):
     job = re.search(r"^Eval set ID: (\S+)$", done.stdout, re.MULTILINE).group(1)
     assert f"See your eval set log: {hawk.url}/eval-set/{job}" in done.stdout
     assert re.search(r"^Task +Model +Status +Samples +Scorer", done.stdout, re.MULTILINE)
-    assert re.search(r"^hello .* success +3/3 ", done.stdout, re.MULTILINE)
+    assert re.search(r"^\S*hello .*success +3/3 ", done.stdout, re.MULTILINE)
     assert "complete, 3/3 samples" in done.stderr and "\x1b" not in done.stderr
 
     assert hawk.json("list", "eval-sets")["items"][0]["eval_set_id"] == job
