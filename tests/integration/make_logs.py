@@ -13,13 +13,13 @@ import time
 import zipfile
 
 from inspect_ai import Epochs, Task, eval
-from inspect_ai._util import zipfile as inspect_zipfile  # noqa: F401  (teaches zipfile about zstd)
+from inspect_ai._util import zipfile as inspect_zipfile  # also teaches zipfile about zstd
 from inspect_ai.dataset import Sample
 from inspect_ai.log._recorders.chunked.convert import convert_eval_logs_to_chunked
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 from inspect_ai.scorer import Score, accuracy, mean, scorer, stderr
 from inspect_ai.solver import basic_agent, chain, generate, solver, system_message
-from inspect_ai.tool import tool
+from inspect_ai.tool import ToolError, tool
 
 ZSTD = 93
 WAIT_SECONDS = 60
@@ -62,7 +62,7 @@ def look():
             place: Where to look.
         """
         if place == "nowhere":
-            raise ValueError("there is nothing")
+            raise ToolError("there is nothing")
         return f"At {place}: " + "a long thing to see, " * 40
 
     return execute
@@ -159,15 +159,16 @@ def tools_model() -> object:
     return model(outputs)
 
 
-def run(folder: pathlib.Path, kind: str, task: Task, model_: object, suffix: str = "eval", **options) -> pathlib.Path:
-    """Run one eval and put its log at folder/kind.suffix."""
+def run(
+    folder: pathlib.Path, kind: str, task: Task, model_: object, suffix: str = "eval", status: str = "success", **options
+) -> None:
+    """Run one eval, which must end with the status, and put its log at folder/kind.suffix."""
     scratch = folder / f"{kind}.run"
     options = {"display": "none", "max_samples": 1, "log_format": suffix, **options}
     (log,) = eval(task, model=model_, log_dir=str(scratch), **options)
-    path = folder / f"{kind}.{suffix}"
-    shutil.copyfile(log.location, path)
+    assert log.status == status, (kind, log.status, log.error)
+    shutil.copyfile(log.location, folder / f"{kind}.{suffix}")
     shutil.rmtree(scratch)
-    return path
 
 
 def make_tools(folder: pathlib.Path) -> None:
@@ -196,7 +197,7 @@ def make_errors(folder: pathlib.Path) -> None:
         return model([answer("x", i) for i in range(20)])
 
     run(folder, "errors", task(), answers(), fail_on_error=False, retry_on_error=1)
-    run(folder, "failed", task(), answers(), fail_on_error=True)
+    run(folder, "failed", task(), answers(), status="error", fail_on_error=True)
     run(folder, "errors_json", task(), answers(), suffix="json", fail_on_error=False)
 
 
@@ -274,6 +275,9 @@ def make_forms(folder: pathlib.Path) -> None:
     write("tools_stored", zipfile.ZIP_STORED, names)
     write("tools_deflate", zipfile.ZIP_DEFLATED, names)
     write("tools_wide", ZSTD, names, wide=True)
+    inspect_zipfile._MAX_INPUT_PER_FRAME, limit = 5000, inspect_zipfile._MAX_INPUT_PER_FRAME
+    write("tools_frames", ZSTD, names)
+    inspect_zipfile._MAX_INPUT_PER_FRAME = limit
     write("crashed", ZSTD, [n for n in names if n not in ("header.json", "summaries.json", "reductions.json")])
     shutil.copyfile(tools, folder / "requeued.eval")
     with zipfile.ZipFile(folder / "requeued.eval", "a", ZSTD) as archive:

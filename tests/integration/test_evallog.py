@@ -22,7 +22,7 @@ DUMP = BUILD / "tests" / "tools" / "evallog_dump"
 
 # crashed.eval has no header; tools_chunked.eval has samples that Inspect itself does not read.
 KINDS = [
-    "tools.eval", "tools_stored.eval", "tools_deflate.eval", "tools_wide.eval", "requeued.eval", "tools_json.json",
+    "tools.eval", "tools_stored.eval", "tools_deflate.eval", "tools_wide.eval", "tools_frames.eval", "requeued.eval", "tools_json.json",
     "errors.eval", "errors_json.json", "failed.eval", "limits_messages.eval", "limits_tokens.eval", "intermediate.eval",
     "unscored.eval", "many.eval", "crashed.eval", "running.eval",
 ]
