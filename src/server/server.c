@@ -95,9 +95,9 @@ static int import_log(void *context, const char *key, WatcherOutcome *ret, Error
     ImporterReport report = {0};
     if (importer_import(app->sql, app->store, key, false, &report, err) < 0)
         return -1;
-    *ret = report.outcome == IMPORTER_DONE      ? WATCHER_DONE
+    *ret = report.outcome == IMPORTER_UNCHANGED ? WATCHER_NOTHING
            : report.outcome == IMPORTER_RUNNING ? WATCHER_RUNNING
-                                                : WATCHER_NOTHING;
+                                                : WATCHER_DONE;
     if (report.outcome != IMPORTER_UNCHANGED)
         log_info("log.imported", KV("log", key),
                  KV("outcome", importer_outcome_name(report.outcome)),

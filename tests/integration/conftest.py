@@ -10,6 +10,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -214,3 +215,13 @@ def shared(tmp_path_factory, cache):
     it = Hawk(tmp_path_factory.mktemp("shared"), cache).start()
     yield it
     it.stop()
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory) -> pathlib.Path:
+    """The folder of logs; EVALLOG_LOGS names one made before."""
+    if "EVALLOG_LOGS" in os.environ:
+        return pathlib.Path(os.environ["EVALLOG_LOGS"])
+    folder = tmp_path_factory.mktemp("logs")
+    subprocess.run([sys.executable, str(ROOT / "tests/integration/make_logs.py"), str(folder)], check=True, timeout=300)
+    return folder

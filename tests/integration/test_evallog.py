@@ -6,7 +6,6 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 import zipfile
 
 import pytest
@@ -27,16 +26,6 @@ KINDS = [
     "unscored.eval", "many.eval", "crashed.eval", "running.eval",
 ]
 CONTEXT = get_deserializing_context()
-
-
-@pytest.fixture(scope="session")
-def logs(tmp_path_factory) -> pathlib.Path:
-    """The folder of logs; EVALLOG_LOGS names one made before."""
-    if "EVALLOG_LOGS" in os.environ:
-        return pathlib.Path(os.environ["EVALLOG_LOGS"])
-    folder = tmp_path_factory.mktemp("logs")
-    subprocess.run([sys.executable, str(HERE / "make_logs.py"), str(folder)], check=True, timeout=300)
-    return folder
 
 
 def dump(path: pathlib.Path, *args: object):

@@ -1,0 +1,44 @@
+/* Imports logs of a folder into a database, for comparison with what Inspect's own reader says.
+
+   warehouse_import DATABASE FOLDER KEY... prints "<outcome> <samples>" or "error: <text>" for each
+   key. */
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "warehouse/importer.h"
+#include "warehouse/warehouse.h"
+
+static int import_all(const char *database, const char *folder, char **keys, Error *err)
+{
+    auto_sql Sql *sql = NULL;
+    auto_store Store *store = NULL;
+    auto_free char *url = mem_printf("sqlite:%s", database);
+    auto_free char *place = mem_printf("file:%s", folder);
+    if (sql_open(url, 2, &sql, err) < 0 || warehouse_migrate(sql, err) < 0 ||
+        store_open(place, &store, err) < 0)
+        return -1;
+    for (; *keys; keys++) {
+        auto_error Error problem = ERROR_INIT;
+        ImporterReport report;
+        if (importer_import(sql, store, *keys, false, &report, &problem) < 0)
+            printf("error: %s\n", error_text(&problem));
+        else
+            printf("%s %zu\n", importer_outcome_name(report.outcome), report.n_samples);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    auto_error Error err = ERROR_INIT;
+    if (argc < 4) {
+        fprintf(stderr, "usage: warehouse_import DATABASE FOLDER KEY...\n");
+        return 2;
+    }
+    if (import_all(argv[1], argv[2], argv + 3, &err) < 0) {
+        fprintf(stderr, "%s\n", error_text(&err));
+        return error_kind_exit(err.kind);
+    }
+    return 0;
+}
