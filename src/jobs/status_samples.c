@@ -132,7 +132,7 @@ static int64_t instant_of(const Json *node, const char *key)
 
 static double number_of(const Json *node, const char *key)
 {
-    double number = NAN;
+    double number = 0;
     return json_number(json_get(node, key), &number) ? number : (double)NAN;
 }
 
