@@ -174,11 +174,11 @@ static enum MHD_Result take_body(HttpRequest *request, const char *data, size_t 
 }
 
 /* The headers have come. */
-static enum MHD_Result begin(HttpRequest *request, const char *version)
+static enum MHD_Result begin(HttpRequest *request, const char *url, const char *version)
 {
     auto_error Error err = ERROR_INIT;
     bool has_body = false;
-    int status = http_request_check(request, version, &has_body, &err);
+    int status = http_request_check(request, url, version, &has_body, &err);
     if (status == 0) {
         enter(request->connection, HTTP_PHASE_BODY);
         return MHD_YES;
@@ -217,13 +217,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
                                   size_t *n, void **con_cls)
 {
     (void)cls;
-    (void)url;
     HttpRequest *request = *con_cls;
     if (!request) {
         request = http_request_new(connection_of(mhd), mhd, method);
         *con_cls = request;
         count_request(request->server, true);
-        return begin(request, version);
+        return begin(request, url, version);
     }
     if (is_suspended(mhd))
         return MHD_YES;

@@ -124,9 +124,10 @@ HttpRequest *http_request_new(HttpConnection *connection, struct MHD_Connection 
                               const char *method) HAWK_MUST_USE;
 void http_request_free(HttpRequest *request);
 
-/* Checks headers and framing; 0, or the status to refuse with (and an error that says why).
- *ret_has_body tells whether a body is announced. */
-int http_request_check(HttpRequest *request, const char *version, bool *ret_has_body, Error *err);
+/* Checks headers and framing; 0, or the status to refuse with (and an error that says why). url and
+   version are where the library has them. *ret_has_body tells whether a body is announced. */
+int http_request_check(HttpRequest *request, const char *url, const char *version,
+                       bool *ret_has_body, Error *err);
 
 /* Takes a part of the body; http_request_is_full says when http_request_spool has to be called, on
    a worker, to write it to the file. When that fails it sets request->failure. */

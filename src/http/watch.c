@@ -196,12 +196,22 @@ static bool is_overdue(HttpConnection *c, int64_t now_ms)
     return false;
 }
 
+/* Ends the socket; its loop sees that and closes. What the client would not take is dropped, or the
+   kernel would keep it for minutes. */
+static void end_connection(HttpConnection *c)
+{
+    struct linger at_once = {.l_onoff = 1};
+    if (c->seen_phase == HTTP_PHASE_REPLY)
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    (void)shutdown(c->fd, SHUT_RDWR);
+}
+
 static void end_overdue(HttpWatch *watch, int64_t now_ms)
 {
     pthread_mutex_lock(&watch->lock);
     for (HttpConnection *c = watch->connections; c; c = c->next)
         if (is_overdue(c, now_ms))
-            (void)shutdown(c->fd, SHUT_RDWR);
+            end_connection(c);
     pthread_mutex_unlock(&watch->lock);
 }
 
