@@ -136,11 +136,11 @@ int http_request_check(HttpRequest *request, const char *url, const char *versio
                        bool *ret_has_body, Error *err)
 {
     HeaderCount count = {0};
-    if (strcmp(MHD_get_version(), "0.9.75") == 0) {
+    if (strcmp(libmhd.get_version(), "0.9.75") == 0) {
         count.next = version + strlen(version) + 2;
         count.is_malformed = url + request->connection->uri.len + 1 != version;
     }
-    (void)MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, count_header, &count);
+    (void)libmhd.get_connection_values_n(request->mhd, MHD_HEADER_KIND, count_header, &count);
     *ret_has_body = count.n_length > 0 || count.n_encoding > 0;
     int status = check_line(request, version, err);
     if (status)

@@ -47,7 +47,7 @@ void http_request_free(HttpRequest *request)
     if (!request)
         return;
     if (request->built)
-        MHD_destroy_response(request->built);
+        libmhd.destroy_response(request->built);
     http_response_release(&request->response);
     buf_release(&request->body);
     if (request->spool_fd >= 0)
@@ -83,8 +83,8 @@ Str http_request_header(const HttpRequest *request, const char *name)
 {
     const char *value = NULL;
     size_t n = 0;
-    if (MHD_lookup_connection_value_n(request->mhd, MHD_HEADER_KIND, name, strlen(name), &value,
-                                      &n) == MHD_NO ||
+    if (libmhd.lookup_connection_value_n(request->mhd, MHD_HEADER_KIND, name, strlen(name), &value,
+                                         &n) == MHD_NO ||
         !value)
         return STR_NONE;
     return str_trim((Str){value, n});

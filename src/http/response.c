@@ -115,13 +115,13 @@ void http_response_stream(HttpResponse *response, const char *content_type,
 static struct MHD_Response *build_body(HttpResponse *response)
 {
     if (response->stream)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, http_stream_read,
-                                                 response->stream, NULL);
+        return libmhd.create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, http_stream_read,
+                                                    response->stream, NULL);
     if (response->fd >= 0 && response->n > 0)
-        return MHD_create_response_from_fd_at_offset64(response->n, TAKE_FD(response->fd),
-                                                       response->offset);
-    return MHD_create_response_from_buffer(response->body.len, response->body.data,
-                                           MHD_RESPMEM_PERSISTENT);
+        return libmhd.create_response_from_fd_at_offset64(response->n, TAKE_FD(response->fd),
+                                                          response->offset);
+    return libmhd.create_response_from_buffer(response->body.len, response->body.data,
+                                              MHD_RESPMEM_PERSISTENT);
 }
 
 struct MHD_Response *http_response_build(HttpResponse *response)
@@ -130,16 +130,16 @@ struct MHD_Response *http_response_build(HttpResponse *response)
     if (!built)
         abort(); /* out of memory */
     if (response->content_type)
-        (void)MHD_add_response_header(built, "Content-Type", response->content_type);
+        (void)libmhd.add_response_header(built, "Content-Type", response->content_type);
     const char *p = response->headers.data;
     const char *end = p + response->headers.len;
     while (p < end && !response->headers.overflowed) {
         const char *name = p;
         const char *value = name + strlen(name) + 1;
         p = value + strlen(value) + 1;
-        (void)MHD_add_response_header(built, name, value);
+        (void)libmhd.add_response_header(built, name, value);
     }
     if (response->request->must_close || atomic_load(&response->request->server->is_draining))
-        (void)MHD_add_response_header(built, "Connection", "close");
+        (void)libmhd.add_response_header(built, "Connection", "close");
     return built;
 }

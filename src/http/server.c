@@ -36,7 +36,7 @@ bool http_server_suspend(HttpServer *server, struct MHD_Connection *mhd)
     bool may = !server->is_closing;
     if (may) {
         server->n_suspended++;
-        MHD_suspend_connection(mhd);
+        libmhd.suspend_connection(mhd);
     }
     pthread_mutex_unlock(&server->lock);
     return may;
@@ -45,7 +45,7 @@ bool http_server_suspend(HttpServer *server, struct MHD_Connection *mhd)
 void http_server_resume(HttpServer *server, struct MHD_Connection *mhd)
 {
     pthread_mutex_lock(&server->lock);
-    MHD_resume_connection(mhd);
+    libmhd.resume_connection(mhd);
     server->n_suspended--;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
@@ -60,7 +60,7 @@ static void enter(HttpConnection *connection, HttpPhase phase)
 
 static HttpConnection *connection_of(struct MHD_Connection *mhd)
 {
-    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    return libmhd.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
 /* Queues the answer that was built. */
@@ -71,7 +71,7 @@ static enum MHD_Result send_answer(HttpRequest *request)
     if (request->response.stream)
         http_watch_stream(request->server->watch, request->connection, request->response.stream);
     enum MHD_Result queued =
-        MHD_queue_response(request->mhd, (unsigned)request->response.status, request->built);
+        libmhd.queue_response(request->mhd, (unsigned)request->response.status, request->built);
     if (queued == MHD_YES && request->response.stream && !request->is_head)
         http_stream_start(request->response.stream);
     return queued;
@@ -205,7 +205,7 @@ static void count_request(HttpServer *server, bool begins)
    call for the last one suspended the connection. */
 static bool is_suspended(struct MHD_Connection *mhd)
 {
-    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED)->suspended ==
+    return libmhd.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED)->suspended ==
            MHD_YES;
 }
 
@@ -302,7 +302,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
     }
     HttpConnection *connection = mem_alloc(sizeof(*connection));
     connection->server = server;
-    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    connection->fd = libmhd.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     connection->uri = BUF_INIT(HTTP_HEADER_BYTES_MAX);
     enter(connection, HTTP_PHASE_IDLE);
     connection->seen_phase = HTTP_PHASE_IDLE;
@@ -364,7 +364,7 @@ static int start_loops(HttpServer *server, Error *err)
         n_loops = 1;
     sigset_t before;
     thread_block_signals(&before);
-    server->daemon = MHD_start_daemon(
+    server->daemon = libmhd.start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)n_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
@@ -384,7 +384,7 @@ static void server_free(HttpServer *server)
     if (!server)
         return;
     if (server->daemon)
-        MHD_stop_daemon(server->daemon);
+        libmhd.stop_daemon(server->daemon);
     pool_stop(server->pool);
     http_watch_stop(server->watch);
     if (server->listen_fd >= 0)
@@ -407,7 +407,7 @@ int http_server_start(const HttpServerOptions *options, HttpServer **ret, Error 
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&server->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (open_listener(server, err) < 0)
+    if (mhd_load(err) < 0 || open_listener(server, err) < 0)
         return -1;
     if (pool_start(options->n_workers, options->n_queued_max, &server->pool, err) < 0)
         return -1;
@@ -447,7 +447,7 @@ void http_server_stop(HttpServer *server, int drain_ms)
     if (!server)
         return;
     atomic_store(&server->is_draining, true);
-    int listen_fd = MHD_quiesce_daemon(server->daemon);
+    int listen_fd = libmhd.quiesce_daemon(server->daemon);
     if (listen_fd >= 0)
         (void)close(listen_fd);
     http_watch_each_stream(server->watch, http_stream_wake);

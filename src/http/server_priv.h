@@ -9,11 +9,11 @@
 #define HAWK_HTTP_SERVER_PRIV_H
 
 #include <arpa/inet.h>
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/pool.h"
+#include "http/mhd_priv.h"
 #include "http/server.h"
 
 typedef struct HttpConnection HttpConnection;
