@@ -3,9 +3,11 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "jobs/jobs.h"
 #include "jobspec/plan.h"
+#include "jobspec/schema.h"
 
-enum { TEXT_MAX = 16 << 20 };
+enum { TEXT_MAX = 16 << 20, SETTINGS_MAX = 64 };
 
 typedef struct Options {
     const char *config;
@@ -32,13 +34,28 @@ static int load(Cli *cli, const Options *options, Jobspec **ret, Error *err)
     return done;
 }
 
+/* What the server adds and Inspect takes; the config may say otherwise. */
+static size_t add_defaults(PlanSetting *ret, size_t max)
+{
+    size_t n = 0;
+    const char *name = NULL;
+    const char *json = NULL;
+    for (size_t i = 0; n < max && jobs_default(i, &name, &json); i++)
+        if (strcmp(json, "null") != 0 && schema_forward(str_of(name)))
+            ret[n++] = (PlanSetting){.name = name, .json = json, .origin = PLAN_SERVER};
+    return n;
+}
+
 static int run(Cli *cli, const void *record, Error *err)
 {
     const Options *options = record;
     Jobspec *spec = NULL;
     if (load(cli, options, &spec, err) < 0)
         return -1;
-    const PlanInput input = {.spec = spec, .no_env = options->no_env};
+    PlanSetting settings[SETTINGS_MAX];
+    size_t n = spec->kind == JOBSPEC_EVAL_SET ? add_defaults(settings, SETTINGS_MAX) : 0;
+    const PlanInput input = {
+        .spec = spec, .settings = settings, .n_settings = n, .no_env = options->no_env};
     Plan *plan = plan_make(cli->arena, &input);
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
     if (options->json) {

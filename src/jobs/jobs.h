@@ -164,6 +164,10 @@ typedef struct JobsProblem {
 } JobsProblem;
 const JobsProblem *jobs_problem(const char *code);
 
+/* The i-th setting that every eval set gets unless its config says otherwise, with its value as
+   JSON; false past the last. */
+bool jobs_default(size_t i, const char **ret_name, const char **ret_json);
+
 HAWK_DEFINE_AUTO(Jobs, jobs, jobs_close)
 #define auto_jobs HAWK_CLEANUP(jobs_cleanup_)
 

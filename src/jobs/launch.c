@@ -63,6 +63,15 @@ static const char *architecture(void)
 #endif
 }
 
+bool jobs_default(size_t i, const char **ret_name, const char **ret_json)
+{
+    if (i >= ARRAY_LEN(eval_set_values))
+        return false;
+    *ret_name = eval_set_values[i][0];
+    *ret_json = eval_set_values[i][1];
+    return true;
+}
+
 void jobs_priv_infra(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut *out)
 {
     auto_free char *key = mem_printf("evals/%s", job->job_id);
