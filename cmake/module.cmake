@@ -1,13 +1,18 @@
-# hawk_module(NAME USES other folders... LIBS libraries...): the library of one folder of src/.
-# Files under src/NAME/embed/ become byte arrays: embed/x/0001_a.sql is declared as embed_x_0001_a_sql in "NAME_embed.h".
+# hawk_module(NAME USES other folders... LIBS libraries... [EMBED folder]): the library of one folder of src/.
+# Files under src/NAME/embed/ (or the folder named) become byte arrays: embed/x/0001_a.sql is declared as
+# embed_x_0001_a_sql in "NAME_embed.h", and all of them are listed in NAME_embed_files.
 function(hawk_module name)
-  cmake_parse_arguments(arg "" "" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "" "EMBED" "USES;LIBS" ${ARGN})
+  if(NOT arg_EMBED)
+    set(arg_EMBED src/${name}/embed)
+  endif()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
-  file(GLOB_RECURSE embedded CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/embed/*)
+  file(GLOB_RECURSE embedded CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${arg_EMBED}/*)
+  list(FILTER embedded EXCLUDE REGEX "__pycache__")
   set(generated ${CMAKE_BINARY_DIR}/embed/${name})
   if(embedded)
     add_custom_command(OUTPUT ${generated}/${name}_embed.c ${generated}/${name}_embed.h
-      COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/embed.py ${CMAKE_SOURCE_DIR}/src/${name}/embed ${generated}/${name}_embed
+      COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/embed.py ${CMAKE_SOURCE_DIR}/${arg_EMBED} ${generated}/${name}_embed
       DEPENDS ${embedded} ${CMAKE_SOURCE_DIR}/tools/embed.py VERBATIM)
     list(APPEND sources ${generated}/${name}_embed.c ${generated}/${name}_embed.h)
   endif()

@@ -1,8 +1,14 @@
-/* The one entry point: the command line decides what this process is. */
+/* The one entry point: the first word decides whether this is the command line or a job's runner.
+ */
+
+#include <string.h>
 
 #include "cli/cli.h"
+#include "runner/runner.h"
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "runner") == 0)
+        return runner_main(argc - 1, argv + 1);
     return cli_main(argc, argv);
 }

@@ -10,4 +10,10 @@ typedef struct Embedded {
     size_t size;
 } Embedded;
 
+/* One of all files of a folder, with its path below that. */
+typedef struct EmbeddedFile {
+    const char *path;
+    const Embedded *file;
+} EmbeddedFile;
+
 #endif

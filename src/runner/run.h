@@ -1,0 +1,66 @@
+/* Run: what the steps of a runner share: the job, its folder, its output, and whether it was told
+ * to end. */
+#ifndef HAWK_RUNNER_RUN_H
+#define HAWK_RUNNER_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/process.h"
+#include "codec/json.h"
+#include "jobspec/jobspec.h"
+#include "runner/output.h"
+
+/* Exit statuses of a runner. */
+enum { RUN_DONE = 0, RUN_FAILED = 1, RUN_TAKEN = 75, RUN_CANNOT_WORK = 78, RUN_CANCELLED = 130 };
+
+typedef struct Run {
+    Arena *arena;
+    const char *user_config; /* paths */
+    const char *infra_config;
+    char *folder; /* that holds them */
+    int64_t attempt;
+    Output *output;
+    int signal_fd; /* SIGTERM, SIGINT and SIGHUP arrive here */
+    bool is_stopping;
+    const Jobspec *spec;
+    const Json *infra;
+    char *outcome; /* the worker's last word; or NULL */
+} Run;
+
+/* How it ended; texts are on the heap. */
+typedef struct RunEnd {
+    int exit_code;
+    const char *reason; /* a code: "run.done", "install.failed", ... */
+    char *detail;       /* in words */
+} RunEnd;
+
+/* Replaces status.json. Failing to write it is only said in the output. */
+void run_phase(Run *run, const char *phase, const char *detail);
+
+/* What a child has come to. */
+typedef struct RunChild {
+    int exit_status; /* or 128 + signal */
+    bool timed_out;
+} RunChild;
+
+typedef struct RunCommand {
+    const char *service; /* in the output: "uv", "worker" */
+    const char *const *argv;
+    char *const *envp;
+    const char *cwd;
+    int timeout_ms; /* 0: none */
+    int grace_ms;   /* from SIGTERM to SIGKILL when the run is told to end */
+} RunCommand;
+
+/* Runs a child to its end, its output going to the run's. A SIGTERM to the runner is passed on; the
+   child and its group die with the runner. Fails only when the child cannot be started or watched.
+ */
+int run_command(Run *run, const RunCommand *command, RunChild *ret, Error *err) HAWK_MUST_USE;
+
+/* Waits up to timeout_ms for a signal; true when the run has been told to end. */
+bool run_told_to_end(Run *run, int timeout_ms);
+
+#endif

@@ -1,0 +1,388 @@
+/* The steps of a run: the job is ours alone, its turn comes, packages, worker, result. Whatever
+   happens, exit.json is the last thing written, and the lock falls only after it. */
+
+#include "runner/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/opt.h"
+#include "codec/json_out.h"
+#include "jobspec/diagnostics.h"
+#include "runner/run.h"
+#include "runner/venv.h"
+#include "runner/worker.h"
+
+enum { CONFIG_MAX = 64 << 20, SMALL_FILE_MAX = 4096, TURN_POLL_MS = 250, DETAIL_MAX = 4000 };
+
+typedef struct Arguments {
+    const char *job_type;
+    const char *user_config;
+    const char *infra_config;
+    int64_t attempt;
+    bool waits;
+    bool foreground;
+} Arguments;
+
+/* clang-format off */
+static const OptRow rows[] = {
+    { "attempt",    0, OPT_INT,  offsetof(Arguments, attempt),    "Number of this run of the job", .fallback = "1", .min = 1, .max = 1e9 },
+    { "wait",       0, OPT_FLAG, offsetof(Arguments, waits),      "Begin when the file `go` holds the attempt" },
+    { "foreground", 0, OPT_FLAG, offsetof(Arguments, foreground), "Show the output on standard error too" },
+};
+static const OptArg args[] = {
+    { "JOB_TYPE",     OPT_CHOICE, offsetof(Arguments, job_type),     "What to run", .choices = "eval-set" },
+    { "USER_CONFIG",  OPT_FILE,   offsetof(Arguments, user_config),  "The job's config, as JSON" },
+    { "INFRA_CONFIG", OPT_FILE,   offsetof(Arguments, infra_config), "What the server adds" },
+};
+/* clang-format on */
+
+static const OptSpec spec = {.rows = rows,
+                             .n_rows = ARRAY_LEN(rows),
+                             .args = args,
+                             .n_args = ARRAY_LEN(args),
+                             .size = sizeof(Arguments)};
+
+/* --- being the one runner of the job --- */
+
+static int write_self(const Run *run, Error *err)
+{
+    uint64_t ticks = 0;
+    char boot_id[PROCESS_BOOT_ID_MAX];
+    if (process_start_ticks(getpid(), &ticks) < 0)
+        return error_set(err, ERR_IO, "cannot read the start time of this process");
+    auto_buf Buf body = BUF_INIT(SMALL_FILE_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kv_int(&out, "pid", getpid());
+    json_out_kv_int(&out, "start_ticks", (int64_t)ticks);
+    json_out_kvz(&out, "boot_id", process_boot_id(boot_id));
+    json_out_kv_int(&out, "attempt", run->attempt);
+    json_out_end_object(&out);
+    auto_free char *path = fs_join(run->folder, "runner.json");
+    return fs_write_file(path, buf_str(&body), 0600, err);
+}
+
+/* Whether the attempt has its result already: then there is nothing left to do, whoever started
+ * this. */
+static bool is_over(const Run *run)
+{
+    auto_free char *path = fs_join(run->folder, "exit.json");
+    auto_buf Buf body = BUF_INIT(1 << 20);
+    auto_error Error err = ERROR_INIT;
+    Json *root = NULL;
+    return fs_read_file(path, &body, &err) == 0 &&
+           json_parse(run->arena, arena_str(run->arena, buf_str(&body)), &json_limits_config, &root,
+                      &err) == 0 &&
+           json_int(root, "attempt", -1) == run->attempt;
+}
+
+static int write_end(const Run *run, const RunEnd *end, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(1 << 20);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kv_int(&out, "attempt", run->attempt);
+    json_out_kv_int(&out, "exit_code", end->exit_code);
+    json_out_kvz(&out, "reason", end->reason);
+    json_out_kvz(&out, "detail", end->detail);
+    json_out_kv_time(&out, "finished_at", clock_now_us());
+    json_out_end_object(&out);
+    auto_free char *path = fs_join(run->folder, "exit.json");
+    return fs_write_file(path, buf_str(&body), 0600, err);
+}
+
+/* --- waiting for the turn --- */
+
+static bool may_begin(const Run *run)
+{
+    auto_free char *path = fs_join(run->folder, "go");
+    auto_buf Buf body = BUF_INIT(SMALL_FILE_MAX);
+    auto_error Error err = ERROR_INIT;
+    int64_t attempt = 0;
+    return fs_read_file(path, &body, &err) == 0 &&
+           str_to_i64(str_trim(buf_str(&body)), 0, INT64_MAX, &attempt) == 0 &&
+           attempt == run->attempt;
+}
+
+/* A folder that is gone was a submit that did not come about. */
+static int wait_for_turn(Run *run, Error *err)
+{
+    run_phase(run, "queued", NULL);
+    while (!may_begin(run)) {
+        if (!fs_is_dir(run->folder))
+            return error_set(err, ERR_CANCELLED, "the job's folder is gone");
+        if (run_told_to_end(run, TURN_POLL_MS))
+            return error_set(err, ERR_CANCELLED, "told to end before its turn came");
+    }
+    return 0;
+}
+
+/* --- configs --- */
+
+static int read_json(Run *run, const char *path, const Json **ret, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(CONFIG_MAX);
+    Json *root = NULL;
+    const JsonLimits limits = {.bytes = CONFIG_MAX, .depth = 200, .nodes = 5000000};
+    if (fs_read_file(path, &body, err) < 0)
+        return -1;
+    if (json_parse(run->arena, arena_str(run->arena, buf_str(&body)), &limits, &root, err) < 0)
+        return error_wrap(err, "%s", path);
+    *ret = root;
+    return 0;
+}
+
+static int read_configs(Run *run, Error *err)
+{
+    Diagnostics list;
+    diagnostics_init(&list, run->arena);
+    const JobspecOptions options = {0};
+    const Json *user = NULL;
+    Jobspec *checked = NULL;
+    if (read_json(run, run->user_config, &user, err) < 0 ||
+        read_json(run, run->infra_config, &run->infra, err) < 0)
+        return -1;
+    if (jobspec_check(run->arena, user, run->user_config, JOBSPEC_EVAL_SET, &options, &list,
+                      &checked, err) < 0)
+        return -1;
+    run->spec = checked;
+    return 0;
+}
+
+/* --- secrets --- */
+
+static bool sounds_secret(Str name)
+{
+    static const char *const parts[] = {"KEY",      "TOKEN",  "SECRET",
+                                        "PASSWORD", "PASSWD", "CREDENTIAL"};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (str_find_str(name, str_of(parts[i])) >= 0)
+            return true;
+    return false;
+}
+
+static bool is_declared(const JobspecSecrets *declared, Str name)
+{
+    for (size_t i = 0; i < declared->n; i++)
+        if (str_eqz(name, declared->items[i].name))
+            return true;
+    return false;
+}
+
+/* The values of declared secrets and of variables that sound like secrets stay out of the output.
+ */
+static void hide_secrets(Run *run)
+{
+    extern char **environ;
+    JobspecSecrets declared = jobspec_secrets(run->arena, run->spec);
+    for (char **item = environ; *item; item++) {
+        Str variable = str_of(*item);
+        ptrdiff_t equals = str_find(variable, '=');
+        if (equals <= 0)
+            continue;
+        Str name = str_slice(variable, 0, (size_t)equals);
+        if (sounds_secret(name) || is_declared(&declared, name))
+            output_hide(run->output, str_slice(variable, (size_t)equals + 1, variable.n));
+    }
+}
+
+/* --- the run --- */
+
+static void worker_event(void *context, Str event, Str message)
+{
+    Run *run = context;
+    if (str_eqz(event, "phase") && !run->is_stopping) {
+        run_phase(run, str_eqz(message, "running") ? "running" : "stopping", NULL);
+    } else if (str_eqz(event, "outcome")) {
+        free(run->outcome);
+        run->outcome = mem_strndup(message.p, message.n > DETAIL_MAX ? DETAIL_MAX : message.n);
+    }
+}
+
+/* The lock file beside the logs, in a folder that Inspect does not look at. */
+static int keep_lock(Run *run, const Venv *venv, Error *err)
+{
+    Str log_dir = json_text(run->infra, "log_dir", STR_NONE);
+    if (!log_dir.p || log_dir.p[0] != '/')
+        return 0;
+    auto_free char *folder = mem_printf("%.*s/.hawk", STR_ARG(log_dir));
+    auto_free char *path = fs_join(folder, "requirements.lock");
+    if (fs_make_dirs(folder, 0700, err) < 0)
+        return -1;
+    return fs_write_file(path, str_of(venv->lock), 0600, err);
+}
+
+static RunEnd end_of_error(const Run *run, const Error *err)
+{
+    if (err->kind == ERR_CANCELLED || run->is_stopping)
+        return (RunEnd){RUN_CANCELLED, "run.cancelled", mem_strdup(error_text(err))};
+    if (err->code && strncmp(err->code, "install.", 8) == 0)
+        return (RunEnd){venv_exit_status(err), "install.failed", mem_strdup(error_text(err))};
+    if (err->kind == ERR_BAD_DATA)
+        return (RunEnd){RUN_CANNOT_WORK, "config.invalid", mem_strdup(error_text(err))};
+    return (RunEnd){RUN_FAILED, "runner.failed", mem_strdup(error_text(err))};
+}
+
+/* The worker's own last word, else the last line it wrote. */
+static char *last_word(const Run *run)
+{
+    if (run->outcome)
+        return mem_strdup(run->outcome);
+    Str tail = output_tail(run->output);
+    ptrdiff_t at = str_rfind(tail, '\n');
+    Str line = at < 0 ? tail : str_slice(tail, (size_t)at + 1, tail.n);
+    return line.n ? mem_strndup(line.p, line.n) : mem_strdup("the worker said nothing");
+}
+
+static RunEnd end_of_worker(const Run *run, const RunChild *child)
+{
+    auto_free char *word = last_word(run);
+    switch (child->exit_status) {
+    case RUN_DONE: return (RunEnd){RUN_DONE, "run.done", TAKE(word)};
+    case RUN_CANNOT_WORK: return (RunEnd){RUN_CANNOT_WORK, "load.failed", TAKE(word)};
+    case RUN_CANCELLED: return (RunEnd){RUN_CANCELLED, "run.cancelled", TAKE(word)};
+    default: break;
+    }
+    if (run->is_stopping)
+        return (RunEnd){RUN_CANCELLED, "run.cancelled",
+                        mem_strdup("told to end; the worker had to be killed")};
+    if (child->exit_status > 128)
+        return (RunEnd){RUN_FAILED, "worker.killed",
+                        mem_printf("the worker was killed by signal %d (%s)%s",
+                                   child->exit_status - 128, strsignal(child->exit_status - 128),
+                                   child->exit_status == 128 + SIGKILL
+                                       ? "; the machine may be out of memory"
+                                       : "")};
+    return (RunEnd){RUN_FAILED, "run.failed", TAKE(word)};
+}
+
+static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err)
+{
+    auto_venv Venv venv = {0};
+    RunChild child = {0};
+    const char *named = getenv("HAWK_CACHE");
+    auto_free char *cache_dir =
+        named && *named ? mem_strdup(named) : fs_xdg("XDG_CACHE_HOME", ".cache");
+    if (read_configs(run, err) < 0)
+        return -1;
+    hide_secrets(run);
+    if (arguments->waits && wait_for_turn(run, err) < 0)
+        return -1;
+    run_phase(run, "installing", NULL);
+    if (venv_prepare(run, cache_dir, &venv, err) < 0 || keep_lock(run, &venv, err) < 0)
+        return -1;
+    if (run_told_to_end(run, 0))
+        return error_set(err, ERR_CANCELLED, "told to end before its samples began");
+    run_phase(run, "loading", NULL);
+    if (worker_run(run, cache_dir, &venv, &child, err) < 0)
+        return -1;
+    *ret = end_of_worker(run, &child);
+    return 0;
+}
+
+static int run_to_end(Run *run, const Arguments *arguments)
+{
+    RunEnd end = {0};
+    auto_error Error err = ERROR_INIT;
+    if (run_job(run, arguments, &end, &err) < 0)
+        end = end_of_error(run, &err);
+    output_say(run->output, end.exit_code == RUN_DONE ? "info" : "error", "%s", end.detail);
+    auto_error Error unwritten = ERROR_INIT;
+    if (fs_is_dir(run->folder) && write_end(run, &end, &unwritten) < 0)
+        output_say(run->output, "error", "cannot write the result: %s", error_text(&unwritten));
+    free(end.detail);
+    return end.exit_code;
+}
+
+/* --- start --- */
+
+static int open_signals(Error *err)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd >= 0 ? fd : error_errno(err, errno, "cannot watch for signals");
+}
+
+static char *folder_of(const char *path)
+{
+    auto_free char *real = realpath(path, NULL);
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    return slash ? mem_strndup(real, slash == real ? 1 : (size_t)(slash - real)) : mem_strdup(".");
+}
+
+static int complain(const Error *err)
+{
+    fprintf(stderr, "hawk runner: %s\n", error_text(err));
+    return error_kind_exit(err->kind);
+}
+
+static int supervise(Run *run, const Arguments *arguments)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_free char *lock_path = fs_join(run->folder, "lock");
+    auto_fd int lock = fs_lock(lock_path, &err);
+    if (lock < 0) {
+        (void)complain(&err);
+        return err.kind == ERR_CONFLICT ? RUN_TAKEN : RUN_FAILED;
+    }
+    if (is_over(run))
+        return RUN_TAKEN;
+    auto_fd int signals = open_signals(&err);
+    if (signals < 0 || write_self(run, &err) < 0)
+        return complain(&err);
+    run->signal_fd = signals;
+    const OutputOptions options = {.folder = run->folder,
+                                   .to_terminal = arguments->foreground,
+                                   .event = worker_event,
+                                   .context = run};
+    if (output_open(&options, &run->output, &err) < 0)
+        return complain(&err);
+    int status = run_to_end(run, arguments);
+    output_close(run->output);
+    free(run->outcome);
+    return status;
+}
+
+int runner_main(int argc, char **argv)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_error Error err = ERROR_INIT;
+    Arguments arguments = {0};
+    const OptTarget target = {&spec, &arguments};
+    if (opt_parse(arena, &target, 1, argc - 1, argv + 1, &err) < 0)
+        return complain(&err);
+    auto_free char *folder = folder_of(arguments.user_config);
+    auto_free char *user = realpath(arguments.user_config, NULL);
+    auto_free char *infra = realpath(arguments.infra_config, NULL);
+    if (!user || !infra) {
+        (void)error_set(&err, ERR_NOT_FOUND, "cannot read %s",
+                        user ? arguments.infra_config : arguments.user_config);
+        return complain(&err);
+    }
+    (void)umask(0077);
+    Run run = {.arena = arena,
+               .user_config = user,
+               .infra_config = infra,
+               .folder = folder,
+               .attempt = arguments.attempt};
+    return supervise(&run, &arguments);
+}

@@ -1,0 +1,371 @@
+/* CACHE/locks/<requirements>.lock, CACHE/venvs/<lock>/ with a file `ready` once it is whole. */
+
+#include "runner/venv.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "codec/digest.h"
+#include "runner/tree.h"
+
+enum {
+    LOCK_MAX = 4 << 20,
+    LOCK_AGE_SECONDS = 24 * 3600,
+    UV_TIMEOUT_MS = 30 * 60 * 1000,
+    UV_GRACE_MS = 5000,
+    WAIT_STEP_MS = 200,
+    PROBE_TIMEOUT_MS = 20 * 1000,
+    TAIL_SHOWN = 1500,
+    VERSION_MAX = 64,
+};
+
+typedef struct Tools {
+    char *uv;
+    char *python;
+    char version[VERSION_MAX]; /* of Python */
+    const char *cache_dir;
+} Tools;
+
+static void tools_release(Tools *tools)
+{
+    free(tools->uv);
+    free(tools->python);
+}
+
+void venv_release(Venv *venv)
+{
+    free(venv->python);
+    free(venv->bin);
+    free(venv->lock);
+}
+
+/* --- what went wrong --- */
+
+typedef struct Cause {
+    const char *sign; /* in uv's output */
+    const char *code;
+    const char *words;
+    bool is_final;
+} Cause;
+
+/* clang-format off */
+static const Cause causes[] = {
+    { "No space left on device",         "install.disk_full",  "the disk is full", false },
+    { "dns error",                       "install.network",    "the package index cannot be reached", false },
+    { "error sending request",           "install.network",    "the package index cannot be reached", false },
+    { "Failed to fetch",                 "install.network",    "the package index cannot be reached", false },
+    { "timed out",                       "install.network",    "the package index did not answer in time", false },
+    { "was not found in the package",    "install.not_found",  "a package does not exist", true },
+    { "was not found in the cache",      "install.not_found",  "a package is not in the cache and there is no network", false },
+    { "Distribution not found at",       "install.not_found",  "a local package is not there", true },
+    { "there is no version of",          "install.not_found",  "a package has no such version", true },
+    { "Git operation failed",            "install.git",        "a Git repository cannot be read", false },
+    { "does not appear to be a Python",  "install.no_project", "a folder is no Python project", true },
+    { "unsatisfiable",                   "install.conflict",   "the packages do not go together", true },
+    { "No solution found",               "install.conflict",   "the packages do not go together", true },
+    { "Failed to build",                 "install.build",      "a package does not build", true },
+    { "Failed to parse",                 "install.syntax",     "a package is not written as pip wants it", true },
+};
+/* clang-format on */
+
+static int fail_install(Run *run, Error *err)
+{
+    Str tail = output_tail(run->output);
+    const Cause *cause = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(causes) && !cause; i++)
+        if (str_find_str(tail, str_of(causes[i].sign)) >= 0)
+            cause = &causes[i];
+    Str shown = tail.n > TAIL_SHOWN ? str_slice(tail, tail.n - TAIL_SHOWN, tail.n) : tail;
+    (void)error_set(err, ERR_FAILED, "cannot install the packages: %s\n%.*s",
+                    cause ? cause->words : "uv failed", STR_ARG(shown));
+    return error_code(err, cause ? cause->code : "install.failed");
+}
+
+int venv_exit_status(const Error *err)
+{
+    for (size_t i = 0; err->code && i < ARRAY_LEN(causes); i++)
+        if (strcmp(err->code, causes[i].code) == 0)
+            return causes[i].is_final ? RUN_CANNOT_WORK : RUN_FAILED;
+    return RUN_FAILED;
+}
+
+static int run_uv(Run *run, const char *const *argv, Error *err)
+{
+    RunChild child = {0};
+    const RunCommand command = {
+        .service = "uv", .argv = argv, .timeout_ms = UV_TIMEOUT_MS, .grace_ms = UV_GRACE_MS};
+    output_forget_tail(run->output);
+    if (run_command(run, &command, &child, err) < 0)
+        return -1;
+    if (run->is_stopping)
+        return error_set(err, ERR_CANCELLED, "told to end while packages were installed");
+    if (child.timed_out) {
+        (void)error_set(err, ERR_TIMEOUT, "uv has not ended within %d minutes",
+                        UV_TIMEOUT_MS / 60000);
+        return error_code(err, "install.timeout");
+    }
+    return child.exit_status == 0 ? 0 : fail_install(run, err);
+}
+
+/* --- tools --- */
+
+static int find_python(Tools *tools, Error *err)
+{
+    const char *named = getenv("HAWK_PYTHON");
+    tools->python = process_find_program(named && *named ? named : "python3");
+    if (!tools->python) {
+        (void)error_set(err, ERR_FAILED, "there is no python3 on this machine");
+        (void)error_code(err, "install.no_python");
+        return error_fix(err, "install Python 3.10 or newer, or name one with HAWK_PYTHON");
+    }
+    const char *const argv[] = {
+        tools->python, "-c",
+        "import platform, sys; print(platform.python_version(), platform.machine(), sep='-')",
+        NULL};
+    const ProcessOptions options = {.argv = argv, PROCESS_STDIO_NULL};
+    auto_buf Buf text = BUF_INIT(VERSION_MAX - 1);
+    int status = 0;
+    if (process_run(&options, PROBE_TIMEOUT_MS, &text, &status, err) < 0)
+        return error_wrap(err, "%s", tools->python);
+    Str version = str_trim(buf_str(&text));
+    if (status != 0 || version.n == 0) {
+        (void)error_set(err, ERR_FAILED, "%s does not work: it ended with status %d", tools->python,
+                        status);
+        return error_code(err, "install.no_python");
+    }
+    memcpy(tools->version, version.p, version.n);
+    return 0;
+}
+
+/* Gets uv from the package index into CACHE/tools when the machine has none. */
+static int install_uv(Run *run, Tools *tools, Error *err)
+{
+    auto_free char *home = fs_join(tools->cache_dir, "tools");
+    auto_free char *pip = fs_join(home, "bin/pip");
+    const char *const make[] = {tools->python, "-m", "venv", home, NULL};
+    const char *const install[] = {pip,  "install", "--quiet", "--disable-pip-version-check",
+                                   "uv", NULL};
+    run_phase(run, "installing", "getting uv");
+    if (run_uv(run, make, err) < 0 || run_uv(run, install, err) < 0)
+        return error_wrap(err, "uv is not on this machine and cannot be installed");
+    return 0;
+}
+
+static int find_uv(Run *run, Tools *tools, Error *err)
+{
+    const char *named = getenv("HAWK_UV");
+    tools->uv = process_find_program(named && *named ? named : "uv");
+    if (tools->uv)
+        return 0;
+    auto_free char *own = fs_join(tools->cache_dir, "tools/bin/uv");
+    if (!fs_exists(own) && install_uv(run, tools, err) < 0)
+        return -1;
+    tools->uv = TAKE(own);
+    return 0;
+}
+
+/* --- the lock file --- */
+
+static void add_requirements(Run *run, Buf *text)
+{
+    const JobspecPins pins = {0};
+    JobspecStrings list = jobspec_requirements(run->arena, run->spec, &pins);
+    for (size_t i = 0; i < list.n; i++)
+        buf_printf(text, "%s\n", list.items[i]);
+}
+
+/* The folder that a local specifier means ("/x", "name @ file:///x"), or NULL when it is none of an
+ * absolute path. */
+static const char *local_folder(Run *run, const char *spec)
+{
+    Str path = str_of(spec);
+    ptrdiff_t at = str_find_str(path, STR("file:"));
+    if (at >= 0)
+        path = str_slice(path, (size_t)at + 5, path.n);
+    while (str_starts(path, STR("//")))
+        path = str_slice(path, 1, path.n);
+    ptrdiff_t extras = str_rfind(path, '[');
+    if (extras > 0)
+        path = str_slice(path, 0, (size_t)extras);
+    return path.n && path.p[0] == '/' ? arena_strndup(run->arena, path.p, path.n) : NULL;
+}
+
+/* What the lock depends on beside the requirements: Python, and what local packages say they need.
+ */
+static int lock_name(Run *run, const Tools *tools, Str requirements, char ret[DIGEST_HEX_MAX],
+                     Error *err)
+{
+    auto_buf Buf key = BUF_INIT(LOCK_MAX);
+    buf_printf(&key, "%s\n%s\n", tools->version,
+               getenv("UV_INDEX_URL") ? getenv("UV_INDEX_URL") : "");
+    buf_add_str(&key, requirements);
+    JobspecStrings local = jobspec_local_packages(run->arena, run->spec);
+    for (size_t i = 0; i < local.n; i++) {
+        const char *folder = local_folder(run, local.items[i]);
+        if (folder && tree_add_digest(folder, &key, err) < 0)
+            return -1;
+    }
+    if (buf_check(&key, "the list of packages", err) < 0)
+        return -1;
+    (void)digest_sha256_hex(buf_str(&key), ret);
+    return 0;
+}
+
+static bool is_fresh(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 &&
+           clock_now_us() / CLOCK_SECOND - st.st_mtim.tv_sec < LOCK_AGE_SECONDS;
+}
+
+static int compile_lock(Run *run, const Tools *tools, Str requirements, const char *lock_path,
+                        Error *err)
+{
+    auto_free char *in = fs_join(run->folder, "requirements.in");
+    auto_free char *out = fs_join(run->folder, "requirements.lock");
+    const char *const argv[] = {tools->uv,
+                                "pip",
+                                "compile",
+                                "--python",
+                                tools->python,
+                                "--no-header",
+                                "--no-annotate",
+                                "--quiet",
+                                "--color",
+                                "never",
+                                "--output-file",
+                                out,
+                                in,
+                                NULL};
+    auto_buf Buf text = BUF_INIT(LOCK_MAX);
+    (void)unlink(out);
+    if (fs_write_file(in, requirements, 0600, err) < 0 || run_uv(run, argv, err) < 0 ||
+        fs_read_file(out, &text, err) < 0)
+        return -1;
+    return fs_write_file(lock_path, buf_str(&text), 0600, err);
+}
+
+static int read_lock(Run *run, const Tools *tools, char **ret, Error *err)
+{
+    char name[DIGEST_HEX_MAX];
+    auto_buf Buf requirements = BUF_INIT(LOCK_MAX);
+    auto_free char *folder = fs_join(tools->cache_dir, "locks");
+    add_requirements(run, &requirements);
+    if (lock_name(run, tools, buf_str(&requirements), name, err) < 0 ||
+        fs_make_dirs(folder, 0700, err) < 0)
+        return -1;
+    auto_free char *path = mem_printf("%s/%s.lock", folder, name);
+    if (!is_fresh(path)) {
+        run_phase(run, "installing", "resolving packages");
+        if (compile_lock(run, tools, buf_str(&requirements), path, err) < 0)
+            return -1;
+    }
+    auto_buf Buf text = BUF_INIT(LOCK_MAX);
+    if (fs_read_file(path, &text, err) < 0)
+        return -1;
+    *ret = buf_take(&text);
+    return 0;
+}
+
+/* --- the virtualenv --- */
+
+/* Waits for another runner that makes the same one. */
+static int lock_folder(Run *run, const char *path, int *ret, Error *err)
+{
+    for (;;) {
+        int fd = fs_lock(path, err);
+        if (fd >= 0 || err->kind != ERR_CONFLICT) {
+            *ret = fd;
+            return fd < 0 ? -1 : 0;
+        }
+        error_reset(err);
+        if (run_told_to_end(run, WAIT_STEP_MS))
+            return error_set(err, ERR_CANCELLED, "told to end while packages were installed");
+    }
+}
+
+/* Names of local packages, so that uv builds them anew: it would go by the age of pyproject.toml
+ * alone. */
+static size_t add_refreshes(Run *run, const char *lock, const char **argv, size_t max)
+{
+    size_t n = 0;
+    Str rest = str_of(lock);
+    Str line = STR_NONE;
+    while (n + 2 <= max && str_split(&rest, '\n', &line)) {
+        if (str_find_str(line, STR("file://")) < 0 && !jobspec_is_local_package(line))
+            continue;
+        Str name = jobspec_package_name(run->arena, line);
+        if (!name.p)
+            continue;
+        argv[n++] = "--refresh-package";
+        argv[n++] = arena_strndup(run->arena, name.p, name.n);
+    }
+    return n;
+}
+
+static int install(Run *run, const Tools *tools, const char *dir, const char *lock, Error *err)
+{
+    enum { N_ARGS = 200 };
+    auto_free char *python = fs_join(dir, "bin/python");
+    auto_free char *file = fs_join(run->folder, "requirements.lock");
+    const char *const make[] = {tools->uv,  "venv",        "--quiet", "--color", "never",
+                                "--python", tools->python, dir,       NULL};
+    const char *argv[N_ARGS] = {tools->uv, "pip",       "install",  "--quiet", "--color",
+                                "never",   "--no-deps", "--python", python,    "--requirements",
+                                file};
+    size_t n = 11;
+    n += add_refreshes(run, lock, argv + n, N_ARGS - 1 - n);
+    argv[n] = NULL;
+    if (fs_remove_tree(dir, err) < 0 || fs_write_file(file, str_of(lock), 0600, err) < 0)
+        return -1;
+    if (run_uv(run, make, err) < 0 || run_uv(run, argv, err) < 0)
+        return -1;
+    auto_free char *ready = fs_join(dir, "ready");
+    return fs_write_file(ready, str_of(lock), 0600, err);
+}
+
+/* The same lock with other contents of a local package is another virtualenv. */
+static int venv_name(Run *run, const Tools *tools, const char *lock, char ret[DIGEST_HEX_MAX],
+                     Error *err)
+{
+    return lock_name(run, tools, str_of(lock), ret, err);
+}
+
+static int make_venv(Run *run, const Tools *tools, const char *lock, Venv *ret, Error *err)
+{
+    char name[DIGEST_HEX_MAX];
+    auto_free char *folder = fs_join(tools->cache_dir, "venvs");
+    if (venv_name(run, tools, lock, name, err) < 0 || fs_make_dirs(folder, 0700, err) < 0)
+        return -1;
+    auto_free char *dir = mem_printf("%s/%.32s", folder, name);
+    auto_free char *ready = fs_join(dir, "ready");
+    if (!fs_exists(ready)) {
+        auto_free char *lock_path = mem_printf("%s.lock", dir);
+        auto_fd int held = -1;
+        run_phase(run, "installing", "installing packages");
+        if (lock_folder(run, lock_path, &held, err) < 0)
+            return -1;
+        if (!fs_exists(ready) && install(run, tools, dir, lock, err) < 0)
+            return -1;
+    }
+    ret->python = fs_join(dir, "bin/python");
+    ret->bin = fs_join(dir, "bin");
+    return 0;
+}
+
+int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err)
+{
+    HAWK_CLEANUP(tools_release) Tools tools = {.cache_dir = cache_dir};
+    auto_free char *lock = NULL;
+    if (find_python(&tools, err) < 0 || find_uv(run, &tools, err) < 0 ||
+        read_lock(run, &tools, &lock, err) < 0 || make_venv(run, &tools, lock, ret, err) < 0)
+        return -1;
+    ret->lock = TAKE(lock);
+    return 0;
+}

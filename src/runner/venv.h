@@ -1,0 +1,26 @@
+/* Venv: the virtualenv of a job, made by uv once for each lock file and kept in the cache. */
+#ifndef HAWK_RUNNER_VENV_H
+#define HAWK_RUNNER_VENV_H
+
+#include "base/error.h"
+#include "runner/run.h"
+
+typedef struct Venv {
+    char *python; /* of the virtualenv */
+    char *bin;    /* its folder of programs */
+    char *lock;   /* text of the lock file */
+} Venv;
+
+/* Resolves the job's packages into a lock file, or takes the one of an earlier job with the same
+   packages (not older than a day), and makes the virtualenv unless it is there. Fails with code
+   "install.*", uv's last words in the message and, where it can be told, the cause. ERR_CANCELLED
+   when the runner was told to end. */
+int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err) HAWK_MUST_USE;
+void venv_release(Venv *venv);
+
+/* The exit status for a failure of venv_prepare: 78 when trying again is useless. */
+int venv_exit_status(const Error *err);
+
+#define auto_venv HAWK_CLEANUP(venv_release)
+
+#endif

@@ -1,0 +1,14 @@
+/* Worker: the Python side of a job, started in its virtualenv. */
+#ifndef HAWK_RUNNER_WORKER_H
+#define HAWK_RUNNER_WORKER_H
+
+#include "base/error.h"
+#include "runner/run.h"
+#include "runner/venv.h"
+
+/* Puts the worker's sources, which are part of this program, into CACHE/worker/<digest>/ and runs
+   them to the end of the job. */
+int worker_run(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret,
+               Error *err) HAWK_MUST_USE;
+
+#endif
