@@ -42,7 +42,7 @@ static const OptRow rows[] = {
     {"no-env", 0, OPT_FLAG, offsetof(Options, no_env), "Do not take the keys of the config's models from the environment and .env"},
     {"skip-confirm", 0, OPT_FLAG, offsetof(Options, skip_confirm), "Do not ask about warnings"},
     {"priority", 0, OPT_CHOICE, offsetof(Options, priority), "Has no effect here", .choices = "low|medium|high", .fallback = "medium"},
-    {"direct", 0, OPT_FLAG, offsetof(Options, direct), "Use the Python that is active instead of making a virtualenv"},
+    {"direct", 0, OPT_FLAG, offsetof(Options, direct), "Has no effect: a virtualenv is made once for the packages and then used again"},
 };
 static const OptArg args[] = {
     {"CONFIG", OPT_FILE, offsetof(Options, config), "The eval set's YAML or JSON file; - is standard input"},
@@ -165,7 +165,6 @@ static int start_runner(const Run *run, const SubmitSecrets *secrets, Process *r
                           in_folder(run, "infra-config.json"),
                           "--attempt",
                           "1",
-                          run->options->direct ? "--direct" : NULL,
                           NULL};
     auto_fd int log =
         fs_open(in_folder(run, "launch.log"), O_WRONLY | O_CREAT | O_APPEND, 0600, err);
