@@ -9,6 +9,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -315,7 +316,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
 static int listen_on(const struct addrinfo *address, const HttpServerOptions *options, Error *err)
 {
     int on = 1;
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return error_errno(err, errno, "cannot make a socket");
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -345,6 +346,10 @@ static int open_listener(HttpServer *server, Error *err)
     }
     if (server->listen_fd < 0)
         return -1;
+    /* Several loops wait at it: the one that comes late must not hang in accept. */
+    int flags = fcntl(server->listen_fd, F_GETFL);
+    if (flags < 0 || fcntl(server->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return error_errno(err, errno, "cannot listen on descriptor %d", server->listen_fd);
     struct sockaddr_storage bound = {0};
     socklen_t n = sizeof(bound);
     if (getsockname(server->listen_fd, (struct sockaddr *)&bound, &n) < 0)

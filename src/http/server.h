@@ -101,6 +101,10 @@ void http_response_bytes(HttpResponse *response, const char *content_type, Str b
 /* Takes over a buffer; it is empty afterwards. */
 void http_response_buf(HttpResponse *response, const char *content_type, Buf *take_body);
 
+/* Compresses the body set so far with gzip when it is text of some size and the client takes that;
+   says in Vary that answers differ. For the last step of a handler, not for answers with ranges. */
+void http_response_compress(HttpResponse *response);
+
 /* Serves [offset, offset + n) of an open file; the server closes the descriptor in any case. */
 void http_response_file(HttpResponse *response, const char *content_type, int take_fd,
                         uint64_t offset, uint64_t n);

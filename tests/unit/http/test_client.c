@@ -60,6 +60,15 @@ static void answer_echo(HttpRequest *request, HttpResponse *response)
     http_response_buf(response, "text/plain", &text);
 }
 
+static void answer_zeros(HttpResponse *response)
+{
+    Buf zeros = BUF_INIT(2 << 20);
+    memset(buf_room(&zeros, 2 << 20), '0', 2 << 20);
+    buf_grew(&zeros, 2 << 20);
+    http_response_buf(response, "text/plain", &zeros);
+    http_response_compress(response);
+}
+
 static void handle(void *context, HttpRequest *request, HttpResponse *response)
 {
     bool is_other = context != NULL;
@@ -80,6 +89,8 @@ static void handle(void *context, HttpRequest *request, HttpResponse *response)
         memset(room, 'x', 4 << 20);
         buf_grew(&large, 4 << 20);
         http_response_buf(response, "text/plain", &large);
+    } else if (str_eqz(path, "/zeros")) {
+        answer_zeros(response);
     } else if (str_eqz(path, "/refuse")) {
         http_response_status(response, 403);
         http_response_bytes(response, "text/plain", STR("no"));
@@ -206,6 +217,20 @@ static void a_body_over_the_maximum_fails(void **state)
     assert_int_equal(http_client_send(client, &call, &reply, &err), -1);
     assert_int_equal(err.kind, ERR_BAD_DATA);
     assert_true(reply.body.len <= 1 << 20);
+}
+
+static void the_maximum_holds_for_what_was_packed(void **state)
+{
+    (void)state;
+    CALL("GET", "/zeros");
+    call.accept_gzip = true;
+    assert_int_equal(http_client_send(client, &call, &reply, &err), -1);
+    assert_int_equal(err.kind, ERR_BAD_DATA);
+    error_reset(&err);
+    reply.body.max = 2 << 20;
+    assert_int_equal(http_client_send(client, &call, &reply, &err), 0);
+    assert_int_equal(reply.body.len, 2 << 20);
+    assert_int_equal(reply.body.data[1234567], '0');
 }
 
 static int count_bytes(void *context, Str bytes, Error *err)
@@ -388,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_redirect_is_kept_when_asked),
         cmocka_unit_test(redirects_in_a_circle_end),
         cmocka_unit_test(a_body_over_the_maximum_fails),
+        cmocka_unit_test(the_maximum_holds_for_what_was_packed),
         cmocka_unit_test(a_sink_gets_what_no_buffer_has_to_hold),
         cmocka_unit_test(a_sink_that_fails_ends_the_call_with_its_error),
         cmocka_unit_test(the_sink_does_not_get_the_body_of_an_error),

@@ -175,6 +175,23 @@ static void requests_past_the_queue_are_asked_to_come_back(void **state)
     END_SERVER();
 }
 
+static void connections_past_the_ceiling_wait_until_one_ends(void **state)
+{
+    (void)state;
+    SERVER(options.n_connections_max = 1);
+    auto_buf Buf second = BUF_INIT(PEER_BYTES_MAX);
+    assert_true(peer_send(fd, STR("GET / HTTP/1.1\r\nHost: h\r\n\r\n")));
+    assert_true(peer_read_until(fd, &answer, "done"));
+    int waiting = peer_connect(http_server_port(server));
+    assert_true(peer_send(waiting, STR("GET / HTTP/1.1\r\nHost: h\r\n\r\n")));
+    struct pollfd readable = {.fd = waiting, .events = POLLIN};
+    assert_int_equal(poll(&readable, 1, 50), 0);
+    (void)shutdown(fd, SHUT_RDWR);
+    assert_true(peer_read_until(waiting, &second, "done"));
+    (void)close(waiting);
+    END_SERVER();
+}
+
 static void a_handler_can_see_that_its_client_has_gone(void **state)
 {
     (void)state;
@@ -296,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_client_that_sends_all_of_a_refused_body_still_gets_the_answer),
         cmocka_unit_test(a_full_disk_is_told_apart),
         cmocka_unit_test(requests_past_the_queue_are_asked_to_come_back),
+        cmocka_unit_test(connections_past_the_ceiling_wait_until_one_ends),
         cmocka_unit_test(a_handler_can_see_that_its_client_has_gone),
         cmocka_unit_test(headers_that_do_not_end_are_cut_off),
         cmocka_unit_test(a_first_line_that_does_not_end_is_cut_off),

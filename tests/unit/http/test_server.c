@@ -69,6 +69,12 @@ static void handle(void *context, HttpRequest *request, HttpResponse *response)
         error_fix(&err, "choose another id");
         http_response_bytes(response, "text/plain", STR("to be replaced"));
         problem_respond(request, response, &err);
+    } else if (str_eqz(path, "/packed")) {
+        Buf text = BUF_INIT(1 << 20);
+        for (int i = 0; i < 2000; i++)
+            buf_addz(&text, "{\"a\": 1}\n");
+        http_response_buf(response, "application/json; charset=utf-8", &text);
+        http_response_compress(response);
     } else if (str_eqz(path, "/header")) {
         http_response_header(response, "X-One", STR("a\r\nX-Two: b"));
         http_response_status(response, 204);
@@ -223,6 +229,27 @@ static void a_large_body_arrives_whole_through_a_file(void **state)
     check_upload(state, 3000001, 100000);
 }
 
+static size_t length_of_packed(void **state, const char *accept, bool *ret_is_packed)
+{
+    auto_buf Buf request = BUF_INIT(1024);
+    auto_buf Buf answer = BUF_INIT(PEER_BYTES_MAX);
+    buf_printf(&request, "GET /packed HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", accept);
+    peer_exchange(http_server_port(*state), buf_str(&request), &answer);
+    assert_true(buf_has(&answer, "Vary: Accept-Encoding\r\n"));
+    *ret_is_packed = buf_has(&answer, "Content-Encoding: gzip\r\n");
+    return answer.len;
+}
+
+static void an_answer_is_compressed_for_who_takes_it(void **state)
+{
+    bool is_packed = false;
+    assert_true(length_of_packed(state, "", &is_packed) > 18000 && !is_packed);
+    assert_true(length_of_packed(state, "Accept-Encoding: gzip;q=0\r\n", &is_packed) > 18000);
+    assert_false(is_packed);
+    assert_true(length_of_packed(state, "Accept-Encoding: br, gzip;q=0.5\r\n", &is_packed) < 1000);
+    assert_true(is_packed);
+}
+
 static void a_request_without_host_is_refused(void **state)
 {
     EXCHANGE("GET / HTTP/1.1\r\n\r\n");
@@ -241,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_range_of_a_file_is_exact),
         cmocka_unit_test(a_small_body_arrives_whole),
         cmocka_unit_test(a_large_body_arrives_whole_through_a_file),
+        cmocka_unit_test(an_answer_is_compressed_for_who_takes_it),
         cmocka_unit_test(a_request_without_host_is_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);
