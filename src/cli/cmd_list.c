@@ -71,6 +71,7 @@ static int fetch(Cli *cli, const char *path, int64_t limit, Json **ret, Error *e
         } else {
             for (Json *item = got->first; item && (int64_t)items->n < limit;) {
                 Json *following = item->next;
+                item->next = NULL;
                 json_append(items, item);
                 item = following;
             }

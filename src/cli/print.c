@@ -2,6 +2,7 @@
 
 #include "cli/print.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -118,6 +119,8 @@ int print_log_entry(Cli *cli, const Json *entry, Error *err)
     buf_addc(&level, '[');
     term_add_line(&level, str_slice(name, 0, 32));
     buf_addc(&level, ']');
+    for (size_t i = 0; i < level.len; i++)
+        level.data[i] = (char)toupper((unsigned char)level.data[i]);
     buf_printf(&line, "[%s] ", print_time(cli->arena, json_text(entry, "timestamp", STR_NONE)));
     term_add_colour(&line, cli->out_colours, colour_of(name), level.data);
     buf_addc(&line, ' ');

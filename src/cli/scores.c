@@ -91,6 +91,7 @@ static int fetch_headers(Cli *cli, const char *id, Json **ret, Error *err)
             return -1;
         for (Json *header = headers->type == JSON_ARRAY ? headers->first : NULL; header;) {
             Json *following = header->next;
+            header->next = NULL;
             json_append(all, header);
             header = following;
         }

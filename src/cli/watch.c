@@ -20,8 +20,8 @@ enum {
     POLL_MAX_MS = 2000,
     LINE_EVERY_MS = 30000, /* without a terminal */
     RETRIES_MAX = 150,
-    BAR_WIDTH = 24,
-    NAME_WIDTH = 32,
+    BAR_WIDTH = 20,
+    NAME_WIDTH_MAX = 32,
     ROWS_BESIDE_TASKS = 10,
     TASKS_MIN = 5,
     TASKS_MAX = 1000, /* without a terminal */
@@ -143,16 +143,27 @@ static void add_summary(Buf *ret, const Json *data, bool colours)
     buf_addc(ret, '\n');
 }
 
+static size_t name_width(const Json *tasks)
+{
+    size_t width = 0;
+    for (const Json *task = tasks ? tasks->first : NULL; task; task = task->next) {
+        size_t n = term_width(json_text(task, "task_name", STR_NONE));
+        width = n > width ? n : width;
+    }
+    return width < NAME_WIDTH_MAX ? width : NAME_WIDTH_MAX;
+}
+
 static void add_tasks(Buf *ret, const Json *data, size_t tasks_max, bool colours)
 {
     const Json *tasks = json_get(data, "tasks");
+    size_t width = name_width(tasks);
     size_t n = 0;
     for (const Json *task = tasks ? tasks->first : NULL; task; task = task->next) {
         if (++n > tasks_max)
             break;
         Counts counts = counts_of(json_get(task, "progress"));
         buf_addz(ret, "  ");
-        add_padded(ret, json_text(task, "task_name", STR_NONE), NAME_WIDTH);
+        add_padded(ret, json_text(task, "task_name", STR_NONE), width);
         buf_addc(ret, ' ');
         add_bar(ret, &counts);
         add_counts(ret, &counts, colours);
