@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -379,6 +380,48 @@ static void a_file_that_is_no_database_says_so(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
+/* Fills the database until the disk is full; returns how many rows went in. */
+static int64_t fill(Sql *small, ErrorKind *ret_kind)
+{
+    auto_free char *block = mem_alloc(16 * 1024);
+    for (int64_t i = 0;; i++) {
+        auto_error Error err = ERROR_INIT;
+        auto_sql_tx SqlTx *tx = NULL;
+        if (sql_begin(small, SQL_WRITE, &tx, &err) < 0 ||
+            sql_exec(tx, "INSERT INTO item (id, data) VALUES ($1, $2)",
+                     SQL_ARGS(SQL_INT(i), SQL_BLOB(((Str){block, 16 * 1024}))), NULL, &err) < 0 ||
+            sql_commit(TAKE(tx), &err) < 0) {
+            *ret_kind = err.kind;
+            return i;
+        }
+    }
+}
+
+static void a_full_disk_keeps_what_was_committed(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    auto_free char *disk = fs_join(folder, "disk");
+    assert_int_equal(fs_make_dirs(disk, 0700, &err), 0);
+    if (is_postgres || mount("none", disk, "tmpfs", 0, "size=1m") < 0)
+        skip(); /* needs root */
+    auto_free char *small_url = mem_printf("sqlite:%s/small.db", disk);
+    Sql *small = NULL;
+    assert_int_equal(sql_open(small_url, 2, &small, &err), 0);
+    Sql *kept = sql;
+    sql = small;
+    run(tables[SQL_SQLITE]);
+    ErrorKind kind = ERR_NONE;
+    int64_t n = fill(small, &kind);
+    int64_t n_there = number("SELECT count(*) FROM item");
+    sql = kept;
+    sql_close(small);
+    assert_int_equal(umount(disk), 0);
+    assert_int_equal(kind, ERR_NO_SPACE);
+    assert_true(n > 0);
+    assert_int_equal(n_there, n);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, open_empty, close_and_drop)
 
 int main(void)
@@ -398,6 +441,7 @@ int main(void)
         T(migrations_run_once_and_in_order),
         T(a_migration_that_fails_changes_nothing),
         T(a_newer_schema_is_refused_in_words),
+        T(a_full_disk_keeps_what_was_committed),
         T(the_file_of_sqlite_is_private),
         T(a_file_that_is_no_database_says_so),
     };
