@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ enum {
 };
 
 typedef struct Tools {
+    ProcessEnv env; /* what installers get to see: no secrets of the job */
     char *uv;
     char *python;
     char version[VERSION_MAX]; /* of Python */
@@ -34,8 +36,43 @@ typedef struct Tools {
 
 static void tools_release(Tools *tools)
 {
+    process_env_release(&tools->env);
     free(tools->uv);
     free(tools->python);
+}
+
+/* clang-format off */
+static const char *const passed_on[] = {
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TMPDIR", "XDG_*", "UV_*", "PIP_*", "GIT_*", "SSL_*", "NETRC",
+    "SSH_AUTH_SOCK", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy",
+    "no_proxy", "CARGO_HOME", "RUSTUP_HOME", "CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "PKG_CONFIG_PATH",
+};
+/* clang-format on */
+
+static bool is_passed_on(Str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(passed_on); i++) {
+        Str row = str_of(passed_on[i]);
+        bool is_prefix = str_ends(row, STR("*"));
+        if (is_prefix ? str_starts(name, str_slice(row, 0, row.n - 1)) : str_eq(name, row))
+            return true;
+    }
+    return false;
+}
+
+/* Building a package runs its code, which has no business with the keys of the models. */
+static void fill_env(ProcessEnv *env)
+{
+    extern char **environ;
+    process_env_init(env, false);
+    for (char **item = environ; *item; item++) {
+        const char *equals = strchr(*item, '=');
+        if (!equals)
+            continue;
+        auto_free char *name = mem_strndup(*item, (size_t)(equals - *item));
+        if (is_passed_on(str_of(name)))
+            process_env_set(env, name, equals + 1);
+    }
 }
 
 void venv_release(Venv *venv)
@@ -95,11 +132,14 @@ int venv_exit_status(const Error *err)
     return RUN_FAILED;
 }
 
-static int run_uv(Run *run, const char *const *argv, Error *err)
+static int run_uv(Run *run, const Tools *tools, const char *const *argv, Error *err)
 {
     RunChild child = {0};
-    const RunCommand command = {
-        .service = "uv", .argv = argv, .timeout_ms = UV_TIMEOUT_MS, .grace_ms = UV_GRACE_MS};
+    const RunCommand command = {.service = "uv",
+                                .argv = argv,
+                                .envp = tools->env.items,
+                                .timeout_ms = UV_TIMEOUT_MS,
+                                .grace_ms = UV_GRACE_MS};
     output_forget_tail(run->output);
     if (run_command(run, &command, &child, err) < 0)
         return -1;
@@ -128,7 +168,7 @@ static int find_python(Tools *tools, Error *err)
         tools->python, "-c",
         "import platform, sys; print(platform.python_version(), platform.machine(), sep='-')",
         NULL};
-    const ProcessOptions options = {.argv = argv, PROCESS_STDIO_NULL};
+    const ProcessOptions options = {.argv = argv, .envp = tools->env.items, PROCESS_STDIO_NULL};
     auto_buf Buf text = BUF_INIT(VERSION_MAX - 1);
     int status = 0;
     if (process_run(&options, PROBE_TIMEOUT_MS, &text, &status, err) < 0)
@@ -152,7 +192,7 @@ static int install_uv(Run *run, Tools *tools, Error *err)
     const char *const install[] = {pip,  "install", "--quiet", "--disable-pip-version-check",
                                    "uv", NULL};
     run_phase(run, "installing", "getting uv");
-    if (run_uv(run, make, err) < 0 || run_uv(run, install, err) < 0)
+    if (run_uv(run, tools, make, err) < 0 || run_uv(run, tools, install, err) < 0)
         return error_wrap(err, "uv is not on this machine and cannot be installed");
     return 0;
 }
@@ -245,7 +285,7 @@ static int compile_lock(Run *run, const Tools *tools, Str requirements, const ch
                                 NULL};
     auto_buf Buf text = BUF_INIT(LOCK_MAX);
     (void)unlink(out);
-    if (fs_write_file(in, requirements, 0600, err) < 0 || run_uv(run, argv, err) < 0 ||
+    if (fs_write_file(in, requirements, 0600, err) < 0 || run_uv(run, tools, argv, err) < 0 ||
         fs_read_file(out, &text, err) < 0)
         return -1;
     return fs_write_file(lock_path, buf_str(&text), 0600, err);
@@ -324,7 +364,7 @@ static int install(Run *run, const Tools *tools, const char *dir, const char *lo
     argv[n] = NULL;
     if (fs_remove_tree(dir, err) < 0 || fs_write_file(file, str_of(lock), 0600, err) < 0)
         return -1;
-    if (run_uv(run, make, err) < 0 || run_uv(run, argv, err) < 0)
+    if (run_uv(run, tools, make, err) < 0 || run_uv(run, tools, argv, err) < 0)
         return -1;
     auto_free char *ready = fs_join(dir, "ready");
     return fs_write_file(ready, str_of(lock), 0600, err);
@@ -363,6 +403,7 @@ int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err)
 {
     HAWK_CLEANUP(tools_release) Tools tools = {.cache_dir = cache_dir};
     auto_free char *lock = NULL;
+    fill_env(&tools.env);
     if (find_python(&tools, err) < 0 || find_uv(run, &tools, err) < 0 ||
         read_lock(run, &tools, &lock, err) < 0 || make_venv(run, &tools, lock, ret, err) < 0)
         return -1;
