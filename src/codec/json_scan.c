@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "codec/json_lex.h"
+#include "codec/json_scan_priv.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -56,22 +57,17 @@ __attribute__((target("avx2"))) static inline const char *run_wide(const char *p
 }
 #endif
 
-static __attribute__((cold, noinline)) const char *fail(JsonScan *scan, const char *at,
-                                                        const char *expected)
+__attribute__((cold, noinline)) const char *json_scan_fail(JsonScan *scan, const char *at,
+                                                           const char *expected)
 {
     scan->p = at;
     scan->expected = expected;
     return NULL;
 }
 
-INLINE bool is_space(char c)
+static __attribute__((noinline)) const char *skip_long_space(const char *p, const char *end)
 {
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-INLINE const char *skip_space(const char *p, const char *end)
-{
-    while (p < end && is_space(*p)) {
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
         p++;
         /* Indented documents: eight at a time. */
         uint64_t eight = 0;
@@ -83,6 +79,12 @@ INLINE const char *skip_space(const char *p, const char *end)
         }
     }
     return p;
+}
+
+/* Logs have no space between tokens. */
+INLINE const char *skip_space(const char *p, const char *end)
+{
+    return p < end && (unsigned char)*p > ' ' ? p : skip_long_space(p, end);
 }
 
 INLINE bool is_at(const char *p, const char *end, char c)
@@ -106,7 +108,7 @@ INLINE const char *skip_utf8(JsonScan *scan, const char *p, const char *end)
             /* The rarer forms; up to four bytes make one sequence. */
             size_t len = *u >= 0xF0 ? 4 : 3;
             if (*u < 0xE0 || left < len || json_lex_utf8((Str){(const char *)u, len}) != len)
-                return fail(scan, (const char *)u, "UTF-8");
+                return json_scan_fail(scan, (const char *)u, "UTF-8");
             u += len;
         }
     }
@@ -117,7 +119,7 @@ static const char *skip_escape(JsonScan *scan, const char *p, const char *end)
 {
     p++;
     if (p == end)
-        return fail(scan, p, "one of \"\\/bfnrtu behind the backslash");
+        return json_scan_fail(scan, p, "one of \"\\/bfnrtu behind the backslash");
     switch (*p) {
     case '"':
     case '\\':
@@ -128,14 +130,14 @@ static const char *skip_escape(JsonScan *scan, const char *p, const char *end)
     case 'r':
     case 't': return p + 1;
     case 'u': break;
-    default: return fail(scan, p, "one of \"\\/bfnrtu behind the backslash");
+    default: return json_scan_fail(scan, p, "one of \"\\/bfnrtu behind the backslash");
     }
     p++;
     for (int i = 0; i < 4; i++, p++) {
         bool is_hex = p < end && ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f') ||
                                   (*p >= 'A' && *p <= 'F'));
         if (!is_hex)
-            return fail(scan, p, "four hexadecimal digits behind \\u");
+            return json_scan_fail(scan, p, "four hexadecimal digits behind \\u");
     }
     return p;
 }
@@ -152,24 +154,37 @@ INLINE const char *skip_string(JsonScan *scan, const char *p, const char *end, R
         else if (p < end && (unsigned char)*p >= 0x80)
             p = skip_utf8(scan, p, end);
         else
-            return fail(scan, p,
-                        "a string's closing quote (control characters are written \\u00XX)");
+            return json_scan_fail(
+                scan, p, "a string's closing quote (control characters are written \\u00XX)");
         if (!p)
             return NULL;
     }
 }
 
+/* Eight bytes at a time: a loop over digits would end where no branch predictor expects it. */
 INLINE const char *skip_digits(const char *p, const char *end)
 {
+    while (end - p >= 8) {
+        uint64_t eight = 0;
+        memcpy(&eight, p, sizeof(eight));
+        /* Digits become 0 to 9, and only other bytes get a top bit by the addition. A carry goes to
+           bytes behind the first that is no digit, which no longer matter. */
+        uint64_t values = le64toh(eight) ^ UINT64_C(0x3030303030303030);
+        uint64_t others =
+            ((values + UINT64_C(0x7676767676767676)) | values) & UINT64_C(0x8080808080808080);
+        if (others)
+            return p + __builtin_ctzll(others) / 8;
+        p += 8;
+    }
     while (p < end && *p >= '0' && *p <= '9')
         p++;
     return p;
 }
 
-static const char *skip_word(JsonScan *scan, const char *p, Str word)
+INLINE const char *skip_word(JsonScan *scan, const char *p, Str word)
 {
     if ((size_t)(scan->end - p) < word.n || memcmp(p, word.p, word.n) != 0)
-        return fail(scan, p, "a value");
+        return json_scan_fail(scan, p, "a value");
     return p + word.n;
 }
 
@@ -183,13 +198,13 @@ INLINE const char *skip_number(JsonScan *scan, const char *p, const char *end)
         p = skip_digits(p, end);
         if (p == from)
             return is_at(p, end, 'I') && scan->allow_nan ? skip_word(scan, p, STR("Infinity"))
-                                                         : fail(scan, p, "a digit");
+                                                         : json_scan_fail(scan, p, "a digit");
     }
     if (is_at(p, end, '.')) {
         const char *from = p + 1;
         p = skip_digits(from, end);
         if (p == from)
-            return fail(scan, p, "a digit");
+            return json_scan_fail(scan, p, "a digit");
     }
     if (p < end && (*p | 0x20) == 'e') {
         p++;
@@ -198,43 +213,28 @@ INLINE const char *skip_number(JsonScan *scan, const char *p, const char *end)
         const char *from = p;
         p = skip_digits(from, end);
         if (p == from)
-            return fail(scan, p, "a digit");
+            return json_scan_fail(scan, p, "a digit");
     }
     return p;
 }
 
-/* A value that is neither string nor container. */
-INLINE const char *skip_bare(JsonScan *scan, const char *p, const char *end)
+const char *json_scan_bare(JsonScan *scan, const char *p, const char *end)
 {
     switch (*p) {
     case 't': return skip_word(scan, p, STR("true"));
     case 'f': return skip_word(scan, p, STR("false"));
     case 'n': return skip_word(scan, p, STR("null"));
-    case 'N': return scan->allow_nan ? skip_word(scan, p, STR("NaN")) : fail(scan, p, "a value");
+    case 'N':
+        return scan->allow_nan ? skip_word(scan, p, STR("NaN"))
+                               : json_scan_fail(scan, p, "a value");
     case 'I':
-        return scan->allow_nan ? skip_word(scan, p, STR("Infinity")) : fail(scan, p, "a value");
+        return scan->allow_nan ? skip_word(scan, p, STR("Infinity"))
+                               : json_scan_fail(scan, p, "a value");
     default: break;
     }
     if (*p != '-' && (*p < '0' || *p > '9'))
-        return fail(scan, p, "a value");
+        return json_scan_fail(scan, p, "a value");
     return skip_number(scan, p, end);
-}
-
-INLINE bool in_object(const JsonScan *scan)
-{
-    size_t level = scan->depth - 1;
-    return scan->is_object[level / 64] >> (level % 64) & 1;
-}
-
-INLINE bool enter(JsonScan *scan, const char *p, bool is_object)
-{
-    if (scan->depth == JSON_SCAN_DEPTH_MAX)
-        return fail(scan, p, "no deeper nesting than 1024 levels") != NULL;
-    uint64_t bit = UINT64_C(1) << (scan->depth % 64);
-    uint64_t *word = &scan->is_object[scan->depth / 64];
-    *word = is_object ? *word | bit : *word & ~bit;
-    scan->depth++;
-    return true;
 }
 
 /* At a key: returns behind its ':', with the key in *ret_key. */
@@ -242,7 +242,7 @@ INLINE const char *skip_key(JsonScan *scan, const char *p, const char *end, Str 
 {
     p = skip_space(p, end);
     if (!is_at(p, end, '"'))
-        return fail(scan, p, "a key in double quotes");
+        return json_scan_fail(scan, p, "a key in double quotes");
     const char *from = p + 1;
     p = skip_string(scan, from, end, run);
     if (!p)
@@ -250,7 +250,7 @@ INLINE const char *skip_key(JsonScan *scan, const char *p, const char *end, Str 
     *ret_key = (Str){from, (size_t)(p - 1 - from)};
     p = skip_space(p, end);
     if (!is_at(p, end, ':'))
-        return fail(scan, p, "':' behind the key");
+        return json_scan_fail(scan, p, "':' behind the key");
     return p + 1;
 }
 
@@ -260,12 +260,12 @@ INLINE const char *skip_ends(JsonScan *scan, const char *p, const char *end, siz
 {
     Str key = STR_NONE;
     while (scan->depth > base) {
-        bool is_object = in_object(scan);
+        bool is_object = json_scan_in_object(scan);
         p = skip_space(p, end);
         if (is_at(p, end, ','))
             return is_object ? skip_key(scan, p + 1, end, &key, run) : p + 1;
         if (!is_at(p, end, is_object ? '}' : ']'))
-            return fail(scan, p, is_object ? "',' or '}'" : "',' or ']'");
+            return json_scan_fail(scan, p, is_object ? "',' or '}'" : "',' or ']'");
         scan->depth--;
         p++;
     }
@@ -278,7 +278,7 @@ INLINE const char *skip_opening(JsonScan *scan, const char *p, const char *end, 
                                 Run *run)
 {
     bool is_object = *p == '{';
-    if (!enter(scan, p, is_object))
+    if (!json_scan_enter(scan, p, is_object))
         return NULL;
     Str key = STR_NONE;
     p = skip_space(p + 1, end);
@@ -294,14 +294,14 @@ INLINE const char *skip_value(JsonScan *scan, const char *p, Run *run)
     for (;;) {
         p = skip_space(p, end);
         if (p == end)
-            return fail(scan, p, "a value");
+            return json_scan_fail(scan, p, "a value");
         bool is_over = true;
         if (*p == '"')
             p = skip_string(scan, p + 1, end, run);
         else if (*p == '{' || *p == '[')
             p = skip_opening(scan, p, end, &is_over, run);
         else
-            p = skip_bare(scan, p, end);
+            p = json_scan_bare(scan, p, end);
         if (!p)
             return NULL;
         if (!is_over)
@@ -325,7 +325,9 @@ static const char *key_plain(JsonScan *scan, const char *p, Str *ret_key)
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static const char *value_wide(JsonScan *scan, const char *p)
 {
-    return skip_value(scan, p, run_wide);
+    bool is_container = p < scan->end && (*p == '{' || *p == '[');
+    const char *behind = is_container ? json_scan_blocks(scan, p) : NULL;
+    return behind ? behind : skip_value(scan, p, run_wide);
 }
 
 __attribute__((target("avx2"))) static const char *key_wide(JsonScan *scan, const char *p,
@@ -334,10 +336,6 @@ __attribute__((target("avx2"))) static const char *key_wide(JsonScan *scan, cons
     return skip_key(scan, p, scan->end, ret_key, run_wide);
 }
 
-static bool has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2");
-}
 #else
 static const char *value_wide(JsonScan *scan, const char *p)
 {
@@ -347,11 +345,6 @@ static const char *value_wide(JsonScan *scan, const char *p)
 static const char *key_wide(JsonScan *scan, const char *p, Str *ret_key)
 {
     return key_plain(scan, p, ret_key);
-}
-
-static bool has_avx2(void)
-{
-    return false;
 }
 #endif
 
@@ -364,7 +357,7 @@ void json_scan_init(JsonScan *scan, Str text, bool allow_nan)
     scan->expected = NULL;
     scan->depth = 0;
     scan->allow_nan = allow_nan;
-    scan->is_wide = has_avx2();
+    scan->is_wide = json_scan_has_blocks();
     scan->is_due = true;
     scan->is_first = false;
     scan->is_object[0] = 0;
@@ -408,8 +401,8 @@ static bool step_in(JsonScan *scan, bool is_object)
     assert(scan->is_due);
     scan->p = skip_space(scan->p, scan->end);
     if (!is_at(scan->p, scan->end, is_object ? '{' : '['))
-        return fail(scan, scan->p, is_object ? "an object" : "an array") != NULL;
-    if (!enter(scan, scan->p, is_object))
+        return json_scan_fail(scan, scan->p, is_object ? "an object" : "an array") != NULL;
+    if (!json_scan_enter(scan, scan->p, is_object))
         return false;
     scan->p++;
     scan->is_due = false;
@@ -451,7 +444,7 @@ static bool next(JsonScan *scan, bool is_object)
         return false;
     if (scan->expected)
         return false;
-    assert(scan->depth > 0 && in_object(scan) == is_object);
+    assert(scan->depth > 0 && json_scan_in_object(scan) == is_object);
     scan->p = skip_space(scan->p, scan->end);
     if (is_at(scan->p, scan->end, is_object ? '}' : ']')) {
         scan->p++;
@@ -461,7 +454,7 @@ static bool next(JsonScan *scan, bool is_object)
     }
     if (!scan->is_first) {
         if (!is_at(scan->p, scan->end, ','))
-            return fail(scan, scan->p, is_object ? "',' or '}'" : "',' or ']'") != NULL;
+            return json_scan_fail(scan, scan->p, is_object ? "',' or '}'" : "',' or ']'") != NULL;
         scan->p++;
     }
     scan->is_first = false;
@@ -495,7 +488,7 @@ bool json_scan_leave(JsonScan *scan)
     if (scan->expected)
         return false;
     assert(scan->depth > 0);
-    bool is_object = in_object(scan);
+    bool is_object = json_scan_in_object(scan);
     Str key = STR_NONE;
     bool has_more = true;
     while (has_more)
@@ -529,7 +522,7 @@ int json_scan_end(JsonScan *scan, Error *err)
         return -1;
     scan->p = skip_space(scan->p, scan->end);
     if (scan->p != scan->end)
-        (void)fail(scan, scan->p, "nothing more");
+        (void)json_scan_fail(scan, scan->p, "nothing more");
     return json_scan_check(scan, err);
 }
 

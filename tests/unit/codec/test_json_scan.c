@@ -16,7 +16,7 @@
 #include "codec/json_out.h"
 #include "codec/json_scan.h"
 
-enum { OUT_MAX = 4 << 20, RANDOM_DOCUMENTS = 1500, CHANGES = 4 };
+enum { OUT_MAX = 4 << 20, RANDOM_DOCUMENTS = 1500, SOUPS = 20000, CHANGES = 4 };
 
 static int scan_plain(Str text, Error *err)
 {
@@ -64,7 +64,7 @@ static void the_grammar_holds_at_every_offset_in_a_block(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(json_cases); i++)
-        for (size_t padding = 1; padding < 70; padding += 3) {
+        for (size_t padding = 1; padding < 132; padding += 1 + padding / 70) {
             auto_buf Buf text = BUF_INIT(OUT_MAX);
             buf_printf(&text, "[\"%0*d\",", (int)padding, 0);
             buf_add_str(&text, json_cases[i].text);
@@ -160,6 +160,33 @@ static void random_documents_are_valid_and_broken_ones_get_the_same_verdict(void
         Str cut = str_slice(buf_str(&text), 0, random_next(&seed) % text.len);
         assert_int_equal(agreed_verdict(cut), tree_verdict(cut));
     }
+}
+
+/* Strings of bytes that matter, near the seams of blocks. */
+static void soups_of_bytes_get_the_same_verdict(void **state)
+{
+    (void)state;
+    static const Str kitchens[] = {
+        STR("\\\\\\\"\"nu0aF "),
+        STR("\x80\x8F\x90\x9F\xA0\xBF\xC1\xC2\xDF\xE0\xE1\xED\xEF\xF0\xF1\xF4\xF5z"),
+        STR("\xE2\x82\xAC\xC3\xA9\xF0\x9F\x98\x80"),
+        STR("\",:[]{}1-. \n\\e"),
+    };
+    uint64_t seed = 1181783497276652981U;
+    size_t n_valid = 0;
+    for (int i = 0; i < SOUPS; i++) {
+        auto_buf Buf text = BUF_INIT(OUT_MAX);
+        Str kitchen = kitchens[i % ARRAY_LEN(kitchens)];
+        buf_printf(&text, "[\"%0*d", (int)(random_next(&seed) % 140 + 1), 0);
+        for (uint64_t n = random_next(&seed) % 6; n > 0; n--)
+            buf_addc(&text, kitchen.p[random_next(&seed) % kitchen.n]);
+        buf_printf(&text, "\",\"%0*d\"]", (int)(random_next(&seed) % 70 + 1), 0);
+        bool is_valid = agreed_verdict(buf_str(&text));
+        n_valid += is_valid;
+        if (is_valid != tree_verdict(buf_str(&text)))
+            fail_msg("%s", text.data);
+    }
+    assert_true(n_valid > 0 && n_valid < SOUPS);
 }
 
 /* Rebuilds a document by walking it, in another way at every level. */
@@ -443,6 +470,7 @@ int main(void)
         cmocka_unit_test(the_grammar_is_that_of_rfc_8259),
         cmocka_unit_test(the_grammar_holds_at_every_offset_in_a_block),
         cmocka_unit_test(random_documents_are_valid_and_broken_ones_get_the_same_verdict),
+        cmocka_unit_test(soups_of_bytes_get_the_same_verdict),
         cmocka_unit_test(walking_gives_what_the_tree_has),
         cmocka_unit_test(members_are_named_and_values_sliced),
         cmocka_unit_test(values_that_are_not_read_are_skipped),

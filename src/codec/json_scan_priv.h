@@ -1,0 +1,42 @@
+/* What the two files of the scanner share. */
+#ifndef HAWK_CODEC_JSON_SCAN_PRIV_H
+#define HAWK_CODEC_JSON_SCAN_PRIV_H
+
+#include <endian.h>
+
+#include "codec/json_scan.h"
+
+/* Notes the failure at a position. Returns NULL. */
+const char *json_scan_fail(JsonScan *scan, const char *at, const char *expected);
+
+/* Whether this machine can run json_scan_blocks. */
+bool json_scan_has_blocks(void);
+
+/* Passes the object or array at p, 64 bytes at a time, and returns behind it. NULL when it is not
+   valid, or when bytes close behind it are not; then the scan is as before, and a slower reader has
+   to tell. */
+const char *json_scan_blocks(JsonScan *scan, const char *p);
+
+/* Passes a value that is neither string nor container; NULL after a failure. */
+const char *json_scan_bare(JsonScan *scan, const char *p, const char *end);
+
+/* Puts a container on the stack; false after a failure. */
+static inline bool json_scan_enter(JsonScan *scan, const char *p, bool is_object)
+{
+    if (scan->depth == JSON_SCAN_DEPTH_MAX)
+        return json_scan_fail(scan, p, "no deeper nesting than 1024 levels") != NULL;
+    uint64_t bit = UINT64_C(1) << (scan->depth % 64);
+    uint64_t *word = &scan->is_object[scan->depth / 64];
+    *word = is_object ? *word | bit : *word & ~bit;
+    scan->depth++;
+    return true;
+}
+
+/* Whether the innermost container is an object. */
+static inline bool json_scan_in_object(const JsonScan *scan)
+{
+    size_t level = scan->depth - 1;
+    return scan->is_object[level / 64] >> (level % 64) & 1;
+}
+
+#endif
