@@ -283,9 +283,9 @@ static int failure(const Run *run, int status, Error *err)
     if (fs_read_file(in_folder(run, "exit.json"), &text, &ignored) == 0 &&
         json_parse(run->cli->arena, buf_str(&text), &json_limits_config, &json, &ignored) == 0) {
         Str reason = json_text(json, "reason", STR("failed"));
-        Str detail = json_text(json, "detail", STR_NONE);
-        return error_set(err, kind, "the run did not succeed: %.*s%s%.*s", STR_ARG(reason),
-                         detail.n ? ": " : "", STR_ARG(detail));
+        Str detail = json_text(json, "detail", reason);
+        (void)error_set(err, kind, "the run did not succeed: %.*s", STR_ARG(detail));
+        return error_code(err, arena_strndup(run->cli->arena, reason.p, reason.n));
     }
     buf_reset(&text);
     error_reset(&ignored);

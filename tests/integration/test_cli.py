@@ -333,3 +333,32 @@ def test_a_config_may_come_from_standard_input(hawk):
     assert hawk.wait_job(job)["status"] == "complete"
 
 
+
+
+@pytest.mark.timeout(900)
+def test_a_run_can_be_stopped_and_gone_on_with(hawk):
+    """`stop` lets it come to an end, `resume` goes on in place; both take the last id when none is given."""
+    job = hawk.json("run", "examples/slow.eval-set.yaml")["eval_set_id"]
+
+    def runs():
+        now = hawk.json("watch", "--no-follow")
+        return now["progress"]["running"] > 0 or now["progress"]["completed"] > 0
+
+    hawk.wait_for(runs)
+    assert hawk.run("stop").stdout == ""
+    assert hawk.wait_job(job)["status"] in {"complete", "failed"}
+    assert hawk.run("eval-set", "resume").stdout.startswith(f"Resuming eval set: {job}\n")
+    hawk.run("delete", job, "-y")
+    hawk.wait_for(lambda: not hawk.runners())
+
+
+@pytest.mark.timeout(900)
+def test_a_local_run_needs_no_server_and_leaves_only_its_logs(home, tmp_path):
+    """Its output and its scores are shown; no data folder is made, no temporary folder is left."""
+    temp = tmp_path / "tmp"
+    temp.mkdir()
+    done = home.run("local", "eval-set", "examples/hello.eval-set.yaml", "--log-dir", str(tmp_path / "logs"), timeout=600,
+                    env={"TMPDIR": str(temp)})
+    assert re.search(r"^\S*hello .*success +3/3 ", done.stdout, re.MULTILINE)
+    assert len(list((tmp_path / "logs").glob("hello-*/*.eval"))) == 1
+    assert list(temp.glob("hawk-local-*")) == [] and not home.data.exists()
