@@ -20,6 +20,9 @@ const char *json_scan_blocks(JsonScan *scan, const char *p);
 /* Passes a value that is neither string nor container; NULL after a failure. */
 const char *json_scan_bare(JsonScan *scan, const char *p, const char *end);
 
+/* What the value at p is, by its first byte. */
+JsonScanKind json_scan_kind_at(const char *p, const char *end);
+
 /* Puts a container on the stack; false after a failure. */
 static inline bool json_scan_enter(JsonScan *scan, const char *p, bool is_object)
 {
