@@ -48,7 +48,7 @@ Str str_slice(Str s, size_t from, size_t to);
 Str str_trim(Str s);
 
 /* Cuts *rest at the first sep: returns the part before it and moves *rest behind it. false when
-   *rest is used up (rest->p NULL); an empty input yields one empty part. */
+ *rest is used up (rest->p NULL); an empty input yields one empty part. */
 bool str_split(Str *rest, char sep, Str *ret);
 
 /* Parse a whole decimal number within [min, max]; -1 when it is anything else. No sign but '-', no

@@ -22,7 +22,8 @@ static const Route rows[] = {
 static const RouteTable table = {rows, ARRAY_LEN(rows)};
 static const RouteTable *const tables[] = {&table};
 
-static const char *find(Arena *arena, const char *method, const char *path, Str params[ROUTE_PARAMS_MAX])
+static const char *find(Arena *arena, const char *method, const char *path,
+                        Str params[ROUTE_PARAMS_MAX])
 {
     auto_error Error err = ERROR_INIT;
     const Route *route = NULL;
@@ -58,7 +59,8 @@ static void what_is_not_there_is_not_found(void **state)
     (void)state;
     auto_arena Arena *arena = arena_new();
     Str params[ROUTE_PARAMS_MAX];
-    const char *paths[] = {"", "/x", "/logs/", "/a//b/c", "/a/x/b", "/a/x/b/y/z", "//", "/a/%zz/b/c"};
+    const char *paths[] = {"",       "/x",         "/logs/", "/a//b/c",
+                           "/a/x/b", "/a/x/b/y/z", "//",     "/a/%zz/b/c"};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++)
         assert_string_equal(find(arena, "GET", paths[i], params), "not_found");
 }
