@@ -33,7 +33,7 @@ def read_log(path):
 
 def warm_up(hawk, root):
     """Run one job, so that the virtualenv is there."""
-    status, _, body = hawk.request("POST", "/eval_sets/", {"eval_set_config": config_of(root)})
+    status, _, body = hawk.request("POST", "/eval_sets/", {"eval_set_config": config_of(root, name="warm-up")})
     assert status == 200, body
     assert hawk.wait_job(json.loads(body)["eval_set_id"], 600)["status"] == "complete"
 
@@ -79,7 +79,7 @@ def test_fifty_jobs_and_twenty_kills_of_the_server_lose_and_repeat_nothing(home)
         assert sorted(logs[0][1]) == [(1, 1), (2, 1)] or len(set(logs[0][1])) == len(logs[0][1]) == 2, job_id
         assert json.loads((hawk.data / "jobs" / job_id / "exit.json").read_text())["attempt"] == 1
     assert 0 < running_at_once <= 4
-    hawk.wait_for(lambda: hawk.get("/meta/samples?limit=500&search=many-")[1]["items"].__len__() == 2 * N_JOBS)
+    hawk.wait_for(lambda: len(hawk.get("/meta/samples?limit=500&search=many-")[1]["items"]) == 2 * N_JOBS)
     assert hawk.runners() == []
 
 
