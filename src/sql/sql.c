@@ -19,6 +19,7 @@ enum { WAIT_MS = 30 * 1000 };
 
 static const SqlDriver *const drivers[] = {
     &sql_driver_sqlite,
+    &sql_driver_postgres,
 };
 
 struct Sql {
@@ -357,9 +358,6 @@ static int begin_migration(Sql *sql, const char *component, SqlTx **ret, int64_t
 {
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_begin(sql, SQL_WRITE, &tx, err) < 0)
-        return -1;
-    const char *lock = sql->driver->lock_for_migrations;
-    if (lock && sql->driver->script(tx->conn, lock, err) < 0)
         return -1;
     if (sql_exec(tx, make_version_table[sql->driver->dialect], SQL_NO_ARGS, NULL, err) < 0)
         return -1;

@@ -1,8 +1,8 @@
 /* Sql: one face for SQLite and PostgreSQL. Knows no table but its own record of migrations.
 
    Statements use $1, $2, ... for values, which are always bound. A transaction belongs to one
-   thread; a Sql may be used by many. In SQLite write transactions queue up behind one another
-   (BEGIN IMMEDIATE); readers do not wait. */
+   thread; a Sql may be used by many. Write transactions queue up behind one another, also those of
+   other processes; readers do not wait. */
 #ifndef HAWK_SQL_SQL_H
 #define HAWK_SQL_SQL_H
 

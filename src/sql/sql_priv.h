@@ -21,8 +21,6 @@ struct SqlDriver {
     const char *scheme; /* what its URLs begin with */
     SqlDialect dialect;
     bool has_one_writer; /* write transactions of this process queue up in sql.c */
-    const char
-        *lock_for_migrations; /* statement that keeps other processes from migrating, or NULL */
 
     int (*connect)(const char *url, int wait_ms, SqlConn **ret, Error *err);
     void (*disconnect)(SqlConn *conn);
@@ -46,5 +44,6 @@ struct SqlDriver {
 };
 
 extern const SqlDriver sql_driver_sqlite;
+extern const SqlDriver sql_driver_postgres;
 
 #endif

@@ -5,7 +5,7 @@
 #include "warehouse_embed.h"
 
 static const SqlMigration migrations[] = {
-    {.number = 1, .sqlite = &embed_sqlite_0001_warehouse_sql},
+    {1, &embed_sqlite_0001_warehouse_sql, &embed_postgres_0001_warehouse_sql},
 };
 
 int warehouse_migrate(Sql *sql, Error *err)

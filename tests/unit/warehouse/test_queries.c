@@ -5,6 +5,8 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "database.h"
+
 #include "base/fs.h"
 #include "base/mem.h"
 #include "warehouse/queries.h"
@@ -81,7 +83,7 @@ static int open_warehouse(void **state)
     (void)snprintf(folder, sizeof(folder), "/tmp/hawk-queries-XXXXXX");
     if (!mkdtemp(folder))
         return -1;
-    auto_free char *url = mem_printf("sqlite:%s/w.db", folder);
+    auto_free char *url = database_url(folder);
     auto_free char *place = mem_printf("file:%s/store", folder);
     text = BUF_INIT(1 << 20);
     arena = arena_new();
@@ -252,10 +254,11 @@ static void evals_are_listed_in_their_exact_form(void **state)
     json_out_init(&out, &text, 0);
     assert_int_equal(queries_evals(sql, &all, first_page, STR("set-1"), &out, &err), 0);
     assert_string_equal(
-        text.data, "{\"items\":[{\"id\":\"e1\",\"eval_set_id\":\"set-1\",\"task_name\":\"arith\","
-                   "\"model\":\"gpt\",\"status\":\"success\",\"total_samples\":3,"
-                   "\"completed_samples\":2,\"created_by\":\"ann\",\"started_at\":null,"
-                   "\"completed_at\":null}],\"total\":1,\"page\":1,\"limit\":100}");
+        database_tight(text.data),
+        "{\"items\":[{\"id\":\"e1\",\"eval_set_id\":\"set-1\",\"task_name\":\"arith\","
+        "\"model\":\"gpt\",\"status\":\"success\",\"total_samples\":3,"
+        "\"completed_samples\":2,\"created_by\":\"ann\",\"started_at\":null,"
+        "\"completed_at\":null}],\"total\":1,\"page\":1,\"limit\":100}");
 }
 
 static void a_sample_is_listed_in_its_exact_form(void **state)
@@ -266,7 +269,7 @@ static void a_sample_is_listed_in_its_exact_form(void **state)
     add_score("u1", "match", "\"C\"", "NULL", 0);
     assert_string_equal(uuids(&all, &(QueriesSamples){0}), "u1");
     assert_string_equal(
-        text.data,
+        database_tight(text.data),
         "{\"items\":[{\"pk\":\"pk-u1\",\"uuid\":\"u1\",\"id\":\"id-u1\",\"epoch\":1,\"started_at\":"
         "null,"
         "\"completed_at\":\"1970-01-01T00:00:05Z\",\"input_tokens\":7,\"output_tokens\":null,"
@@ -470,10 +473,11 @@ static void one_sample_and_its_scores_have_their_exact_form(void **state)
     json_out_init(&out, &text, 0);
     assert_int_equal(queries_sample_scores(sql, &all, STR("u1"), &out, &err), 0);
     assert_string_equal(
-        text.data, "{\"sample_uuid\":\"u1\",\"scores\":[{\"scorer\":\"match\",\"value\":[1,null],"
-                   "\"value_float\":null,\"value_nonfinite\":null,\"explanation\":null,"
-                   "\"answer\":null,\"metadata\":{\"m\":1},\"is_intermediate\":false,"
-                   "\"scored_at\":\"1970-01-01T00:00:01Z\"}]}");
+        database_tight(text.data),
+        "{\"sample_uuid\":\"u1\",\"scores\":[{\"scorer\":\"match\",\"value\":[1,null],"
+        "\"value_float\":null,\"value_nonfinite\":null,\"explanation\":null,"
+        "\"answer\":null,\"metadata\":{\"m\":1},\"is_intermediate\":false,"
+        "\"scored_at\":\"1970-01-01T00:00:01Z\"}]}");
     QueriesPlace place;
     assert_int_equal(queries_place(sql, &all, STR("u2"), arena, &place, &err), 0);
     assert_string_equal(place.log_key, "evals/set-1/e1.eval");

@@ -1,0 +1,45 @@
+/* The database that the tests of the warehouse run on: SQLite or, with
+   HAWK_TEST_POSTGRES=postgresql://..., one that may be emptied. */
+#ifndef HAWK_TESTS_WAREHOUSE_DATABASE_H
+#define HAWK_TESTS_WAREHOUSE_DATABASE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sql/sql.h"
+
+static inline void database_empty(const char *url)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_sql Sql *sql = NULL;
+    auto_sql_tx SqlTx *tx = NULL;
+    if (sql_open(url, 1, &sql, &err) < 0 || sql_begin(sql, SQL_WRITE, &tx, &err) < 0 ||
+        sql_exec(tx, "DROP SCHEMA public CASCADE", SQL_NO_ARGS, NULL, &err) < 0 ||
+        sql_exec(tx, "CREATE SCHEMA public", SQL_NO_ARGS, NULL, &err) < 0 ||
+        sql_commit(TAKE(tx), &err) < 0)
+        fail_msg("%s", error_text(&err));
+}
+
+/* URL of an empty database; the caller frees. */
+static inline char *database_url(const char *folder)
+{
+    const char *postgres = getenv("HAWK_TEST_POSTGRES");
+    if (!postgres)
+        return mem_printf("sqlite:%s/w.db", folder);
+    database_empty(postgres);
+    return mem_strdup(postgres);
+}
+
+/* Takes out the spaces that PostgreSQL puts behind ':' and ',' of its JSON, in place. */
+static inline char *database_tight(char *text)
+{
+    char *out = text;
+    for (const char *p = text; *p; p++)
+        if (!(*p == ' ' && p > text && (p[-1] == ':' || p[-1] == ',')))
+            *out++ = *p;
+    *out = '\0';
+    return text;
+}
+
+#endif
