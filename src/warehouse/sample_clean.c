@@ -92,6 +92,7 @@ Str sample_row_clean(Str json, const char *field, Arena *arena)
     char *start = arena_alloc(arena, json.n * 2 + 1); /* "NaN" grows by one */
     char *out = start;
     const char *end = json.p + json.n;
+    const Str null = STR("null");
     bool in_string = false;
     for (const char *p = json.p; p < end;) {
         if (in_string && *p == '\\') {
@@ -101,8 +102,8 @@ Str sample_row_clean(Str json, const char *field, Arena *arena)
         if (*p == '"')
             in_string = !in_string;
         if (!in_string && (*p == 'N' || *p == 'I' || (*p == '-' && p + 1 < end && p[1] == 'I'))) {
-            memcpy(out, "null", 4);
-            out += 4;
+            memcpy(out, null.p, null.n);
+            out += null.n;
             while (p < end && (*p == '-' || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z')))
                 p++;
             continue;
