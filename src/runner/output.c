@@ -1,5 +1,6 @@
 /* Lines in, JSON lines out. Hiding works on whole values after lines have been put together, so it
-   does not matter where the pieces of a child's output were cut. */
+   does not matter where the pieces of a child's output were cut; and a line that is too long is
+   never cut inside a value. */
 
 #include "runner/output.h"
 
@@ -12,10 +13,17 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/term.h"
 #include "codec/json.h"
 #include "codec/json_out.h"
 
-enum { TAIL_MAX = 8192, ENTRY_MAX = 8 * OUTPUT_LINE_MAX, SECRETS_MAX = 1000 };
+enum {
+    TAIL_MAX = 8192,
+    TAIL_LINE_MAX = 1000,
+    ENTRY_MAX = 8 * OUTPUT_LINE_MAX,
+    SECRETS_MAX = 1000,
+    ESCAPED_MAX = 1 << 20,
+};
 
 struct Output {
     OutputOptions options;
@@ -24,6 +32,7 @@ struct Output {
     size_t written;
     char **secrets; /* wiped at the end */
     size_t n_secrets;
+    size_t longest; /* of the secrets */
     Buf tail;
 };
 
@@ -71,13 +80,31 @@ static void hide_one(Output *output, Str secret)
 {
     if (secret.n < OUTPUT_SECRET_MIN || output->n_secrets == SECRETS_MAX)
         return;
+    for (size_t i = 0; i < output->n_secrets; i++)
+        if (str_eqz(secret, output->secrets[i]))
+            return;
     output->secrets = mem_resize(output->secrets, output->n_secrets + 1, sizeof(*output->secrets));
     output->secrets[output->n_secrets++] = mem_strndup(secret.p, secret.n);
+    if (secret.n > output->longest)
+        output->longest = secret.n;
+}
+
+/* As it stands in JSON that a child prints, without the quotes. */
+static void hide_escaped(Output *output, Str secret)
+{
+    auto_buf Buf quoted = BUF_INIT(ESCAPED_MAX);
+    JsonOut out;
+    json_out_init(&out, &quoted, 0);
+    json_out_str(&out, secret);
+    if (!quoted.overflowed && quoted.len > secret.n + 2)
+        hide_one(output, str_slice(buf_str(&quoted), 1, quoted.len - 1));
+    mem_wipe(quoted.data, quoted.len);
 }
 
 void output_hide(Output *output, Str secret)
 {
     hide_one(output, secret);
+    hide_escaped(output, secret);
     if (str_find(secret, '\n') < 0)
         return;
     Str line = STR_NONE;
@@ -153,8 +180,11 @@ static void write_entry(Output *output, const Entry *entry)
     json_out_end_object(&out);
     buf_addc(&line, '\n');
     write_line(output, buf_str(&line));
-    if (output->options.to_terminal)
-        fprintf(stderr, "%.*s: %s\n", STR_ARG(entry->service), hidden.data);
+    if (output->options.to_terminal) {
+        buf_reset(&line);
+        term_add_text(&line, buf_str(&hidden));
+        fprintf(stderr, "%.*s: %s\n", STR_ARG(entry->service), line.data);
+    }
 }
 
 void output_say(Output *output, const char *level, const char *fmt, ...)
@@ -172,9 +202,11 @@ void output_say(Output *output, const char *level, const char *fmt, ...)
 static void keep_tail(Output *output, Str line)
 {
     Buf *tail = &output->tail;
+    auto_buf Buf hidden = BUF_INIT(ENTRY_MAX);
+    add_hidden(output, &hidden, line);
     if (tail->len)
         buf_addc(tail, '\n');
-    add_hidden(output, tail, str_slice(line, 0, 1000));
+    buf_add_str(tail, str_slice(buf_str(&hidden), 0, TAIL_LINE_MAX));
     while (tail->len > TAIL_MAX) {
         ptrdiff_t end = str_find(buf_str(tail), '\n');
         buf_consume(tail, end < 0 ? tail->len - TAIL_MAX : (size_t)end + 1);
@@ -220,19 +252,56 @@ static void take_line(Output *output, const char *service, Str line)
     }
 }
 
+/* The start of a value that a cut at this place would go through; `at` itself when there is none.
+ */
+static size_t before_values(const Output *output, Str full, size_t at)
+{
+    for (size_t i = 0; i < output->n_secrets; i++) {
+        size_t n = strlen(output->secrets[i]);
+        size_t from = at > n ? at - n + 1 : 0;
+        ptrdiff_t found =
+            str_find_str(str_slice(full, from, at + n - 1), (Str){output->secrets[i], n});
+        if (found >= 0 && from + (size_t)found < at)
+            return from + (size_t)found;
+    }
+    return at;
+}
+
+/* Where a line that is too long is cut: ahead of what may be the beginning of a value, not through
+   one and not through a character. */
+static size_t find_cut(const Output *output, Str full)
+{
+    size_t kept = output->longest ? output->longest - 1 : 0;
+    size_t at = full.n - (kept < full.n / 2 ? kept : full.n / 2);
+    for (size_t earlier = before_values(output, full, at); earlier < at;
+         earlier = before_values(output, full, at))
+        at = earlier;
+    for (int i = 0; i < 3 && at > 0 && at < full.n && ((unsigned char)full.p[at] & 0xC0) == 0x80;
+         i++)
+        at--;
+    return at > 0 ? at : full.n;
+}
+
 void output_feed(Output *output, const char *service, Buf *part, Str bytes, bool is_end)
 {
     while (bytes.n) {
         ptrdiff_t end = str_find(bytes, '\n');
         size_t n = end < 0 ? bytes.n : (size_t)end;
         size_t room = OUTPUT_LINE_MAX - part->len;
-        bool is_cut = n > room;
-        buf_add(part, bytes.p, is_cut ? room : n);
-        if (is_cut || end >= 0) {
+        if (n > room) {
+            buf_add(part, bytes.p, room);
+            size_t cut = find_cut(output, buf_str(part));
+            take_line(output, service, str_slice(buf_str(part), 0, cut));
+            buf_consume(part, cut);
+            bytes = str_slice(bytes, room, bytes.n);
+            continue;
+        }
+        buf_add(part, bytes.p, n);
+        if (end >= 0) {
             take_line(output, service, buf_str(part));
             buf_reset(part);
         }
-        bytes = str_slice(bytes, is_cut ? room : end >= 0 ? n + 1 : n, bytes.n);
+        bytes = str_slice(bytes, end >= 0 ? n + 1 : n, bytes.n);
     }
     if (is_end && part->len) {
         take_line(output, service, buf_str(part));
