@@ -128,15 +128,18 @@ static int wait_round(Child *child, Error *err)
     return 0;
 }
 
-/* A grandchild may hold the pipes open for ever; what it still writes is of no interest. */
+/* What the child started and left behind ends with it, and with that the pipes close; unless it has
+   left the group too, and then what it still writes is of no interest. */
 static int listen_to(Child *child, Error *err)
 {
     int64_t drained_ms = INT64_MAX;
     while (!child->process.ended || child->process.out >= 0 || child->process.err >= 0) {
         if (wait_round(child, err) < 0)
             return -1;
-        if (child->process.ended && drained_ms == INT64_MAX)
+        if (child->process.ended && drained_ms == INT64_MAX) {
             drained_ms = clock_monotonic_ms() + DRAIN_MS;
+            process_signal(&child->process, SIGKILL);
+        }
         if (clock_monotonic_ms() >= drained_ms)
             break;
     }
@@ -172,9 +175,6 @@ int run_command(Run *run, const RunCommand *command, RunChild *ret, Error *err)
         begin_end(&child);
     if (listen_to(&child, err) < 0)
         return -1;
-    /* What the child started and left behind ends with it. */
-    if (child.process.leads_group)
-        (void)kill(-child.process.pid, SIGKILL);
     *ret = (RunChild){.exit_status = child.process.exit_status, .timed_out = child.timed_out};
     return 0;
 }
