@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -67,8 +68,8 @@ int fs_read_at(int fd, uint64_t offset, void *data, size_t n, Error *err)
                                (unsigned long long)offset);
         if (got == 0)
             return error_set(err, ERR_BAD_DATA,
-                             "file ends at offset %llu, %zu bytes wanted at %llu",
-                             (unsigned long long)(offset + done), n, (unsigned long long)offset);
+                             "file ends at offset %" PRIu64 ", %zu bytes wanted at %" PRIu64,
+                             offset + done, n, offset);
         done += (size_t)got;
     }
     return 0;

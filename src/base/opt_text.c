@@ -212,7 +212,7 @@ void opt_add_markdown(const OptSpec *spec, Buf *ret)
         buf_addz(ret, "| `");
         if (arg) {
             buf_addz(&text, arg->name);
-        } else {
+        } else if (row) {
             if (row->letter)
                 buf_printf(&text, "-%c, ", row->letter);
             buf_printf(&text, "--%s", row->name);

@@ -551,6 +551,7 @@ static int read_yaml(Reader *r)
     r->parser = &parser;
     int status = read_events(r);
     yaml_parser_delete(&parser);
+    r->parser = NULL;
     free(r->levels);
     free(r->anchors);
     if (status < 0)

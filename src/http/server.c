@@ -350,13 +350,16 @@ static int open_listener(HttpServer *server, Error *err)
     int flags = fcntl(server->listen_fd, F_GETFL);
     if (flags < 0 || fcntl(server->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return error_errno(err, errno, "cannot listen on descriptor %d", server->listen_fd);
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {.v6 = {0}};
     socklen_t n = sizeof(bound);
-    if (getsockname(server->listen_fd, (struct sockaddr *)&bound, &n) < 0)
+    if (getsockname(server->listen_fd, &bound.any, &n) < 0)
         return error_errno(err, errno, "cannot ask for the port");
-    in_port_t number = bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                   : ((struct sockaddr_in *)&bound)->sin_port;
-    server->port = ntohs(number);
+    bool is_v6 = bound.any.sa_family == AF_INET6;
+    server->port = ntohs(is_v6 ? bound.v6.sin6_port : bound.v4.sin_port);
     return 0;
 }
 

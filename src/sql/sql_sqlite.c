@@ -5,6 +5,7 @@
    Some failures (full disk, I/O) end the transaction by themselves; sql.c lets nothing run after a
    failure. */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -196,6 +197,7 @@ static int bind_all(SqliteConn *conn, sqlite3_stmt *stmt, const SqlValue *args, 
             str_to_i64(str_of(name + 1), 1, (int64_t)n_args, &number) < 0)
             return error_set(err, ERR_INTERNAL, "a statement has no value for %s",
                              name ? name : "?");
+        assert(args);
         if (bind_value(stmt, at, &args[number - 1], keep) != SQLITE_OK)
             return fail(conn->db, err);
     }
