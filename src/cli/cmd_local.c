@@ -19,6 +19,7 @@
 #include "cli/submit.h"
 #include "codec/json_out.h"
 #include "evallog/evallog.h"
+#include "jobs/executor_env.h"
 #include "jobspec/ids.h"
 
 enum { DOCUMENT_MAX = 64 << 20, LINE_MAX_BYTES = 4 << 20, POLL_MS = 100, CONFIG_EXIT = 78 };
@@ -156,8 +157,12 @@ static int start_runner(const Run *run, const SubmitSecrets *secrets, Process *r
         return error_set(err, ERR_IO, "cannot find the path of this program");
     auto_process_env ProcessEnv env = {0};
     process_env_init(&env, true);
-    for (size_t i = 0; i < secrets->n; i++)
+    auto_buf Buf names = BUF_INIT(DOCUMENT_MAX);
+    for (size_t i = 0; i < secrets->n; i++) {
         process_env_set(&env, secrets->items[i].name, secrets->items[i].value);
+        buf_printf(&names, "%s%s", i ? "," : "", secrets->items[i].name);
+    }
+    process_env_set(&env, EXECUTOR_SECRETS, names.data);
     const char *argv[] = {self,
                           "runner",
                           "eval-set",

@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+
+enum { NAMES_MAX = 1 << 20 };
 
 extern char **environ;
 
@@ -56,6 +59,15 @@ static void set_secret(ProcessEnv *env, const ExecutorSecret *secret)
     free(text);
 }
 
+/* What a config says under `runner.environment` is no secret: the config itself shows it. */
+static void name_secrets(ProcessEnv *env, const ExecutorRun *run)
+{
+    auto_buf Buf names = BUF_INIT(NAMES_MAX);
+    for (size_t i = 0; i < run->n_secrets; i++)
+        buf_printf(&names, "%s%s", i ? "," : "", run->secrets[i].name);
+    process_env_set(env, EXECUTOR_SECRETS, names.data);
+}
+
 void executor_env_make(const ExecutorRun *run, ProcessEnv *env)
 {
     process_env_init(env, false);
@@ -76,6 +88,7 @@ void executor_env_make(const ExecutorRun *run, ProcessEnv *env)
         set_secret(env, &run->secrets[i]);
     for (size_t i = 0; i < run->n_environment; i++)
         set_secret(env, &run->environment[i]);
+    name_secrets(env, run);
     process_env_set(env, "HAWK_JOB_ID", run->job_id);
     process_env_set(env, "HAWK_JOB_TYPE", run->job_type);
 }

@@ -5,6 +5,10 @@
 #include "base/process.h"
 #include "jobs/executor.h"
 
+/* Names of the job's secrets, separated by commas, for the runner to keep their values out of its
+ * log. */
+#define EXECUTOR_SECRETS "HAWK_RUNNER_SECRETS"
+
 /* Fills env, which the caller releases; it holds secrets. Later ones win: the server's, the job's
    secrets, the job's environment, and what tells a runner which job it is. */
 void executor_env_make(const ExecutorRun *run, ProcessEnv *env);

@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,12 +20,19 @@
 #include "base/mem.h"
 #include "base/opt.h"
 #include "codec/json_out.h"
+#include "jobs/executor_env.h"
 #include "jobspec/diagnostics.h"
 #include "runner/run.h"
 #include "runner/venv.h"
 #include "runner/worker.h"
 
-enum { CONFIG_MAX = 64 << 20, SMALL_FILE_MAX = 4096, TURN_POLL_MS = 250, DETAIL_MAX = 4000 };
+enum {
+    CONFIG_MAX = 64 << 20,
+    SMALL_FILE_MAX = 4096,
+    TURN_POLL_MS = 250,
+    TURN_LOOK_MS = 5000,
+    DETAIL_MAX = 4000
+};
 
 typedef struct Arguments {
     const char *job_type;
@@ -117,14 +126,31 @@ static bool may_begin(const Run *run)
            attempt == run->attempt;
 }
 
+/* Waits for a file to appear in the folder, a signal, or some time; true when told to end. */
+static bool wait_for_change(Run *run, int changes)
+{
+    char events[SMALL_FILE_MAX];
+    struct pollfd watched[] = {
+        {.fd = run->signal_fd, .events = POLLIN},
+        {.fd = changes, .events = POLLIN},
+    };
+    if (poll(watched, ARRAY_LEN(watched), changes < 0 ? TURN_POLL_MS : TURN_LOOK_MS) > 0 &&
+        watched[1].revents)
+        (void)!read(changes, events, sizeof(events)); /* what changed is looked at anyway */
+    return run_told_to_end(run, 0);
+}
+
 /* A folder that is gone was a submit that did not come about. */
 static int wait_for_turn(Run *run, Error *err)
 {
+    auto_fd int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    bool is_watched =
+        changes >= 0 && inotify_add_watch(changes, run->folder, IN_MOVED_TO | IN_CLOSE_WRITE) >= 0;
     run_phase(run, "queued", NULL);
     while (!may_begin(run)) {
         if (!fs_is_dir(run->folder))
             return error_set(err, ERR_CANCELLED, "the job's folder is gone");
-        if (run_told_to_end(run, TURN_POLL_MS))
+        if (wait_for_change(run, is_watched ? changes : -1))
             return error_set(err, ERR_CANCELLED, "told to end before its turn came");
     }
     return 0;
@@ -182,8 +208,18 @@ static bool is_declared(const JobspecSecrets *declared, Str name)
     return false;
 }
 
-/* The values of declared secrets and of variables that sound like secrets stay out of the output.
- */
+/* Whether the server named the variable as a secret of the job. */
+static bool is_given(Str name)
+{
+    Str rest = str_of(getenv(EXECUTOR_SECRETS));
+    Str given = STR_NONE;
+    while (rest.p && str_split(&rest, ',', &given))
+        if (str_eq(given, name))
+            return true;
+    return false;
+}
+
+/* The values of secrets and of variables that sound like secrets stay out of the output. */
 static void hide_secrets(Run *run)
 {
     extern char **environ;
@@ -194,7 +230,7 @@ static void hide_secrets(Run *run)
         if (equals <= 0)
             continue;
         Str name = str_slice(variable, 0, (size_t)equals);
-        if (sounds_secret(name) || is_declared(&declared, name))
+        if (sounds_secret(name) || is_declared(&declared, name) || is_given(name))
             output_hide(run->output, str_slice(variable, (size_t)equals + 1, variable.n));
     }
 }
@@ -210,19 +246,6 @@ static void worker_event(void *context, Str event, Str message)
         free(run->outcome);
         run->outcome = mem_strndup(message.p, message.n > DETAIL_MAX ? DETAIL_MAX : message.n);
     }
-}
-
-/* The lock file beside the logs, in a folder that Inspect does not look at. */
-static int keep_lock(Run *run, const Venv *venv, Error *err)
-{
-    Str log_dir = json_text(run->infra, "log_dir", STR_NONE);
-    if (!log_dir.p || log_dir.p[0] != '/')
-        return 0;
-    auto_free char *folder = mem_printf("%.*s/.hawk", STR_ARG(log_dir));
-    auto_free char *path = fs_join(folder, "requirements.lock");
-    if (fs_make_dirs(folder, 0700, err) < 0)
-        return -1;
-    return fs_write_file(path, str_of(venv->lock), 0600, err);
 }
 
 static RunEnd end_of_error(const Run *run, const Error *err)
@@ -282,7 +305,7 @@ static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err
     if (arguments->waits && wait_for_turn(run, err) < 0)
         return -1;
     run_phase(run, "installing", NULL);
-    if (venv_prepare(run, cache_dir, &venv, err) < 0 || keep_lock(run, &venv, err) < 0)
+    if (venv_prepare(run, cache_dir, &venv, err) < 0 || venv_keep_lock(run, &venv, err) < 0)
         return -1;
     if (run_told_to_end(run, 0))
         return error_set(err, ERR_CANCELLED, "told to end before its samples began");

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "codec/digest.h"
+#include "codec/percent.h"
 #include "runner/tree.h"
 
 enum {
@@ -80,6 +81,7 @@ void venv_release(Venv *venv)
     free(venv->python);
     free(venv->bin);
     free(venv->lock);
+    free(venv->key);
 }
 
 /* --- what went wrong --- */
@@ -99,7 +101,7 @@ static const Cause causes[] = {
     { "Failed to fetch",                 "install.network",    "the package index cannot be reached", false },
     { "timed out",                       "install.network",    "the package index did not answer in time", false },
     { "was not found in the package",    "install.not_found",  "a package does not exist", true },
-    { "was not found in the cache",      "install.not_found",  "a package is not in the cache and there is no network", false },
+    { "was not found in the cache",      "install.offline",    "a package is not in the cache and there is no network", false },
     { "Distribution not found at",       "install.not_found",  "a local package is not there", true },
     { "there is no version of",          "install.not_found",  "a package has no such version", true },
     { "Git operation failed",            "install.git",        "a Git repository cannot be read", false },
@@ -107,6 +109,7 @@ static const Cause causes[] = {
     { "unsatisfiable",                   "install.conflict",   "the packages do not go together", true },
     { "No solution found",               "install.conflict",   "the packages do not go together", true },
     { "Failed to build",                 "install.build",      "a package does not build", true },
+    { "parse requirement",               "install.syntax",     "a package is not written as pip wants it", true },
     { "Failed to parse",                 "install.syntax",     "a package is not written as pip wants it", true },
 };
 /* clang-format on */
@@ -165,8 +168,11 @@ static int find_python(Tools *tools, Error *err)
         return error_fix(err, "install Python 3.10 or newer, or name one with HAWK_PYTHON");
     }
     const char *const argv[] = {
-        tools->python, "-c",
-        "import platform, sys; print(platform.python_version(), platform.machine(), sep='-')",
+        tools->python,
+        "-I",
+        "-S",
+        "-c",
+        "import os, sys; print(*sys.version_info[:3], os.uname().machine, sep='-')",
         NULL};
     const ProcessOptions options = {.argv = argv, .envp = tools->env.items, PROCESS_STDIO_NULL};
     auto_buf Buf text = BUF_INIT(VERSION_MAX - 1);
@@ -212,12 +218,45 @@ static int find_uv(Run *run, Tools *tools, Error *err)
 
 /* --- the lock file --- */
 
+/* "user:password" of "git+https://user:password@host/x". */
+static Str credentials_of(Str spec)
+{
+    ptrdiff_t scheme = str_find_str(spec, STR("://"));
+    if (scheme < 0)
+        return STR_NONE;
+    Str rest = str_slice(spec, (size_t)scheme + 3, spec.n);
+    ptrdiff_t path = str_find(rest, '/');
+    Str host = path < 0 ? rest : str_slice(rest, 0, (size_t)path);
+    ptrdiff_t at = str_rfind(host, '@');
+    return at < 0 ? STR_NONE : str_slice(host, 0, (size_t)at);
+}
+
+/* A path becomes a URL: then the lock has the package's name, by which add_refreshes finds it, and
+   spaces do no harm. */
+static void add_requirement(Buf *text, const char *spec)
+{
+    if (spec[0] == '/' && !strchr(spec, '[')) {
+        buf_addz(text, "file://");
+        percent_encode(text, str_of(spec), "/");
+        buf_addc(text, '\n');
+    } else {
+        buf_printf(text, "%s\n", spec);
+    }
+}
+
+/* uv repeats specifiers in its messages, and they may carry a password. */
 static void add_requirements(Run *run, Buf *text)
 {
     const JobspecPins pins = {0};
     JobspecStrings list = jobspec_requirements(run->arena, run->spec, &pins);
-    for (size_t i = 0; i < list.n; i++)
-        buf_printf(text, "%s\n", list.items[i]);
+    for (size_t i = 0; i < list.n; i++) {
+        Str credentials = credentials_of(str_of(list.items[i]));
+        ptrdiff_t colon = str_find(credentials, ':');
+        output_hide(run->output, credentials);
+        if (colon >= 0)
+            output_hide(run->output, str_slice(credentials, (size_t)colon + 1, credentials.n));
+        add_requirement(text, list.items[i]);
+    }
 }
 
 /* The folder that a local specifier means ("/x", "name @ file:///x"), or NULL when it is none of an
@@ -291,25 +330,78 @@ static int compile_lock(Run *run, const Tools *tools, Str requirements, const ch
     return fs_write_file(lock_path, buf_str(&text), 0600, err);
 }
 
-static int read_lock(Run *run, const Tools *tools, char **ret, Error *err)
+/* The lock beside the logs, or NULL when they are elsewhere. */
+static char *kept_path(const Run *run)
 {
-    char name[DIGEST_HEX_MAX];
+    Str log_dir = json_text(run->infra, "log_dir", STR_NONE);
+    return log_dir.n && log_dir.p[0] == '/'
+               ? mem_printf("%.*s/.hawk/requirements.lock", STR_ARG(log_dir))
+               : NULL;
+}
+
+/* The first line of a kept lock tells what it was made for. */
+static char *read_kept(const Run *run, const char *key)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_free char *path = kept_path(run);
+    auto_free char *head = mem_printf("# %s\n", key);
+    auto_buf Buf text = BUF_INIT(LOCK_MAX);
+    if (!path || !fs_exists(path) || fs_read_file(path, &text, &err) < 0 ||
+        !str_starts(buf_str(&text), str_of(head)))
+        return NULL;
+    buf_consume(&text, strlen(head));
+    return buf_take(&text);
+}
+
+int venv_keep_lock(const Run *run, const Venv *venv, Error *err)
+{
+    auto_free char *path = kept_path(run);
+    if (!path)
+        return 0;
+    auto_free char *folder = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
+    auto_free char *text = mem_printf("# %s\n%s", venv->key, venv->lock);
+    if (fs_make_dirs(folder, 0700, err) < 0)
+        return -1;
+    return fs_write_file(path, str_of(text), 0600, err);
+}
+
+/* Brings the lock in the cache up to date. One that is too old is better than none when the index
+ * cannot be reached. */
+static int refresh_lock(Run *run, const Tools *tools, Str requirements, const char *path,
+                        Error *err)
+{
+    if (is_fresh(path))
+        return 0;
+    run_phase(run, "installing", "resolving packages");
+    if (compile_lock(run, tools, requirements, path, err) == 0)
+        return 0;
+    if (!fs_exists(path) || !err->code || strcmp(err->code, "install.network") != 0)
+        return -1;
+    output_say(run->output, "warn",
+               "the package index cannot be reached; taking the versions of an earlier run");
+    error_reset(err);
+    return 0;
+}
+
+static int read_lock(Run *run, const Tools *tools, Venv *ret, Error *err)
+{
+    char key[DIGEST_HEX_MAX];
     auto_buf Buf requirements = BUF_INIT(LOCK_MAX);
     auto_free char *folder = fs_join(tools->cache_dir, "locks");
     add_requirements(run, &requirements);
-    if (lock_name(run, tools, buf_str(&requirements), name, err) < 0 ||
+    if (lock_name(run, tools, buf_str(&requirements), key, err) < 0 ||
         fs_make_dirs(folder, 0700, err) < 0)
         return -1;
-    auto_free char *path = mem_printf("%s/%s.lock", folder, name);
-    if (!is_fresh(path)) {
-        run_phase(run, "installing", "resolving packages");
-        if (compile_lock(run, tools, buf_str(&requirements), path, err) < 0)
-            return -1;
-    }
+    ret->key = mem_strdup(key);
+    ret->lock = read_kept(run, key);
+    if (ret->lock)
+        return 0;
+    auto_free char *path = mem_printf("%s/%s.lock", folder, key);
     auto_buf Buf text = BUF_INIT(LOCK_MAX);
-    if (fs_read_file(path, &text, err) < 0)
+    if (refresh_lock(run, tools, buf_str(&requirements), path, err) < 0 ||
+        fs_read_file(path, &text, err) < 0)
         return -1;
-    *ret = buf_take(&text);
+    ret->lock = buf_take(&text);
     return 0;
 }
 
@@ -402,11 +494,12 @@ static int make_venv(Run *run, const Tools *tools, const char *lock, Venv *ret, 
 int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err)
 {
     HAWK_CLEANUP(tools_release) Tools tools = {.cache_dir = cache_dir};
-    auto_free char *lock = NULL;
+    auto_venv Venv venv = {0};
     fill_env(&tools.env);
     if (find_python(&tools, err) < 0 || find_uv(run, &tools, err) < 0 ||
-        read_lock(run, &tools, &lock, err) < 0 || make_venv(run, &tools, lock, ret, err) < 0)
+        read_lock(run, &tools, &venv, err) < 0 || make_venv(run, &tools, venv.lock, &venv, err) < 0)
         return -1;
-    ret->lock = TAKE(lock);
+    *ret = venv;
+    venv = (Venv){0};
     return 0;
 }

@@ -9,14 +9,19 @@ typedef struct Venv {
     char *python; /* of the virtualenv */
     char *bin;    /* its folder of programs */
     char *lock;   /* text of the lock file */
+    char *key;    /* what the lock was made for: the same packages and Python have the same key */
 } Venv;
 
-/* Resolves the job's packages into a lock file, or takes the one of an earlier job with the same
-   packages (not older than a day), and makes the virtualenv unless it is there. Fails with code
+/* Resolves the job's packages into a lock file, or takes the one that lies beside the logs of an
+   earlier attempt, or the one of another job with the same packages (not older than a day, unless
+   the index cannot be reached), and makes the virtualenv unless it is there. Fails with code
    "install.*", uv's last words in the message and, where it can be told, the cause. ERR_CANCELLED
    when the runner was told to end. */
 int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err) HAWK_MUST_USE;
 void venv_release(Venv *venv);
+
+/* Puts the lock file beside the logs, where venv_prepare of a later attempt finds it. */
+int venv_keep_lock(const Run *run, const Venv *venv, Error *err) HAWK_MUST_USE;
 
 /* The exit status for a failure of venv_prepare: 78 when trying again is useless. */
 int venv_exit_status(const Error *err);

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "codec/digest.h"
+#include "jobs/executor_env.h"
 #include "runner_embed.h"
 
 enum { GRACE_MS = 30 * 1000, PATH_MAX_BYTES = 64 * 1024 };
@@ -62,6 +63,7 @@ int worker_run(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret,
     process_env_set(&env, "PYTHONDONTWRITEBYTECODE", NULL);
     process_env_set(&env, "PYTHONUNBUFFERED", "1");
     process_env_set(&env, "HAWK_LOG_FORMAT", "json");
+    process_env_set(&env, EXECUTOR_SECRETS, NULL);
     const char *const argv[] = {
         venv->python, "-m", "hawk_worker", "eval-set", run->user_config, run->infra_config, NULL};
     const RunCommand command = {.service = "worker",
