@@ -52,14 +52,17 @@ def _is_final(error: BaseException, kinds: tuple[type[BaseException], ...]) -> b
     return isinstance(error, kinds)
 
 
-def _first_sample_error(location: str) -> str | None:
+def _sample_errors(logs: list[Any]) -> tuple[int, list[str]]:
+    """The number of samples in the logs, and the errors they ended with."""
     from inspect_ai.log import read_eval_log_sample_summaries
 
-    try:
-        errors = [summary.error for summary in read_eval_log_sample_summaries(location) if summary.error]
-    except Exception:
-        return None
-    return errors[0] if errors else None
+    summaries = []
+    for log in logs:
+        try:
+            summaries += read_eval_log_sample_summaries(log.location)
+        except Exception as error:
+            logger.warning(f"cannot read the samples of {log.location}: {error}")
+    return len(summaries), [summary.error for summary in summaries if summary.error]
 
 
 def _judge(success: bool, logs: list[Any]) -> int:
@@ -67,25 +70,22 @@ def _judge(success: bool, logs: list[Any]) -> int:
     if was_cancelled or any(log.status == "cancelled" for log in logs):
         outcome(logging.ERROR, "cancelled")
         return CANCELLED
+    total, errors = _sample_errors(logs)
     failed = [log for log in logs if log.status != "success"]
     if failed:
-        error = failed[0].error
-        reason = error.message if error else _first_sample_error(failed[0].location) or failed[0].status
+        reasons = [failed[0].error.message] if failed[0].error else _sample_errors(failed[:1])[1]
+        reason = reasons[0] if reasons else failed[0].status
         outcome(logging.ERROR, f"{len(failed)} of {len(logs)} tasks failed; {failed[0].eval.task}: {reason}")
         return FAILED
-    results = [log.results for log in logs if log.results]
-    total = sum(result.total_samples for result in results)
-    scored = sum(result.completed_samples for result in results)
     # Inspect calls a task a success although its samples ended with errors when fail_on_error allows them.
-    if total and not scored:
-        reason = _first_sample_error(logs[0].location)
-        outcome(logging.ERROR, f"all {total} samples ended with an error" + (f"; the first: {reason}" if reason else ""))
+    if errors and len(errors) == total:
+        outcome(logging.ERROR, f"all {total} samples ended with an error; the first: {errors[0]}")
         return FAILED
     if not success:
         outcome(logging.ERROR, "not all tasks were completed")
         return FAILED
-    errors = f", {total - scored} of {total} samples ended with an error" if scored < total else ""
-    outcome(logging.INFO, f"{len(logs)} {'task' if len(logs) == 1 else 'tasks'} done{errors}")
+    some = f"; {len(errors)} of {total} samples ended with an error" if errors else ""
+    outcome(logging.INFO, f"{len(logs)} {'task' if len(logs) == 1 else 'tasks'} done{some}")
     return 0
 
 

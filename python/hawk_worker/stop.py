@@ -11,7 +11,7 @@ import threading
 
 import fsspec
 from inspect_ai.hooks import Hooks, SampleStart, hooks
-from inspect_ai.log._samples import active_samples
+from inspect_ai.log._samples import ActiveSample, active_samples, sample_active
 
 from hawk_worker.report import logger
 
@@ -43,6 +43,7 @@ class StopWatch:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.stop_all: str | None = None
         self.stop_one: dict[str, str] = {}
+        self.uuids: dict[str, str] = {}
         self.done: set[str] = set()
         self.idle = 0
         self.ended = threading.Event()
@@ -59,9 +60,12 @@ class StopWatch:
         self.ended.set()
         self.thread.join(10 * POLL_SECONDS)
 
-    def sample_starts(self) -> None:
-        """To be called in the event loop of the samples."""
+    def sample_starts(self, uuid: str) -> None:
+        """To be called by the task of the sample; uuid is the one that its log has."""
         self.loop = asyncio.get_running_loop()
+        sample = sample_active()
+        if sample:
+            self.uuids[sample.id] = uuid
         if self.stop_all or self.stop_one:
             self.loop.call_later(0.1, self._interrupt)
 
@@ -96,9 +100,13 @@ class StopWatch:
             if self.idle == IDLE_POLLS:
                 os.kill(os.getpid(), signal.SIGINT)
 
+    def _uuid(self, sample: ActiveSample) -> str:
+        """The sample's uuid in the log; the id of an active sample is another, and old versions know no more of it."""
+        return self.uuids.get(sample.id) or getattr(sample, "sample_uuid", sample.id)
+
     def _interrupt(self) -> None:
         for sample in list(active_samples()):
-            action = self.stop_all or self.stop_one.get(sample.id)
+            action = self.stop_all or self.stop_one.get(self._uuid(sample))
             # A sample without a task group has not begun; it is looked at again a moment later.
             if not action or sample.id in self.done or sample.tg is None:
                 continue
@@ -113,7 +121,7 @@ def watch(log_dir: str) -> StopWatch:
     @hooks(name="hawk_stop", description="stops samples when asked to")
     class StopHooks(Hooks):
         async def on_sample_start(self, data: SampleStart) -> None:
-            stop_watch.sample_starts()
+            stop_watch.sample_starts(data.sample_id)
 
     stop_watch.start()
     return stop_watch

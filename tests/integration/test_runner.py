@@ -313,8 +313,9 @@ def test_a_stop_file_ends_the_samples_and_scores_them(job, packages):
 
 
 def test_a_stop_file_for_one_sample_leaves_the_others(job):
-    """Only the sample of that uuid ends."""
-    it = job(config_of({"name": "slow", "args": {"samples": 2, "seconds": 25}}), log_shared=1)
+    """Only the sample of that uuid ends, as asked with an error; the other goes on until all are stopped."""
+    task = {"name": "slow", "args": {"samples": 2, "seconds": 600}}
+    it = job(config_of(task, fail_on_error=False), log_shared=1)
     runner = it.start()
     it.wait_for_samples(runner)
 
@@ -323,13 +324,15 @@ def test_a_stop_file_for_one_sample_leaves_the_others(job):
         found = [s["summary"].get("uuid") for m in manifests for s in json.loads(m.read_text())["samples"]]
         return found if len(found) == 2 and all(found) else None
 
-    one = wait_for(uuids)[0]
+    one, other = wait_for(uuids)
     (it.logs / ".commands").mkdir()
-    (it.logs / f".commands/stop-sample-{one}.json").write_text('{"type": "stop", "action": "score"}')
+    (it.logs / f".commands/stop-sample-{one}.json").write_text('{"type": "stop", "action": "error"}')
+    wait_for(lambda: "Sample error" in it.text())
+    (it.logs / ".commands/stop.json").write_text('{"type": "stop", "action": "score"}')
     assert runner.wait(LIMIT) == 0
-    limits = {sample.uuid: sample.limit and sample.limit.type for sample in it.eval_logs()[0].samples}
-    assert limits.pop(one) == "operator"
-    assert list(limits.values()) == [None]
+    samples = {sample.uuid: sample for sample in it.eval_logs()[0].samples}
+    assert samples[one].error and not samples[one].scores
+    assert samples[other].limit.type == "operator" and not samples[other].error
 
 
 def test_a_killed_runner_takes_its_worker_along_and_can_be_followed(job):
