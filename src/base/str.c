@@ -147,9 +147,11 @@ int str_to_double(Str s, double *ret)
     return 0;
 }
 
-/* Length of the valid sequence at p, or 0. RFC 3629, section 4. */
-static size_t utf8_sequence(const unsigned char *p, size_t n)
+size_t str_utf8_char(Str s)
 {
+    if (s.n == 0)
+        return 0;
+    const unsigned char *p = (const unsigned char *)s.p;
     unsigned char c = p[0];
     if (c < 0x80)
         return 1;
@@ -157,7 +159,7 @@ static size_t utf8_sequence(const unsigned char *p, size_t n)
                  : (c & 0xF0) == 0xE0     ? 3
                  : c >= 0xF0 && c <= 0xF4 ? 4
                                           : 0;
-    if (len == 0 || len > n)
+    if (len == 0 || len > s.n)
         return 0;
     unsigned char low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
     unsigned char high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
@@ -169,17 +171,21 @@ static size_t utf8_sequence(const unsigned char *p, size_t n)
     return len;
 }
 
-bool str_is_utf8(Str s)
+size_t str_utf8_prefix(Str s)
 {
-    const unsigned char *p = (const unsigned char *)s.p;
     size_t i = 0;
     while (i < s.n) {
-        size_t len = utf8_sequence(p + i, s.n - i);
+        size_t len = str_utf8_char((Str){s.p + i, s.n - i});
         if (len == 0)
-            return false;
+            return i;
         i += len;
     }
-    return true;
+    return i;
+}
+
+bool str_is_utf8(Str s)
+{
+    return str_utf8_prefix(s) == s.n;
 }
 
 static size_t min3(size_t a, size_t b, size_t c)

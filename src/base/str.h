@@ -58,6 +58,12 @@ int str_to_i64(Str s, int64_t min, int64_t max, int64_t *ret) HAWK_MUST_USE;
 /* Parse a whole finite decimal floating-point number; -1 when it is anything else. */
 int str_to_double(Str s, double *ret) HAWK_MUST_USE;
 
+/* Length of the UTF-8 sequence that s begins with, or 0 when it is none (RFC 3629, section 4). */
+size_t str_utf8_char(Str s);
+
+/* How many of the first bytes are valid UTF-8. */
+size_t str_utf8_prefix(Str s);
+
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(Str s);
 

@@ -185,7 +185,7 @@ static size_t count_equals(Str text)
 
 static int check_text(Reader *r)
 {
-    size_t good = json_lex_utf8(r->text);
+    size_t good = str_utf8_prefix(r->text);
     ptrdiff_t nul = str_find(r->text, '\0');
     bool has_nul = nul >= 0 && (size_t)nul < good;
     if (good == r->text.n && !has_nul)

@@ -207,48 +207,13 @@ size_t json_lex_unescape(Str body, char *dst)
     return out;
 }
 
-/* Length of the valid sequence at p, or 0. RFC 3629, section 4. */
-static size_t utf8_sequence(const unsigned char *p, size_t n)
-{
-    unsigned char c = p[0];
-    if (c < 0x80)
-        return 1;
-    size_t len = c >= 0xC2 && c <= 0xDF   ? 2
-                 : (c & 0xF0) == 0xE0     ? 3
-                 : c >= 0xF0 && c <= 0xF4 ? 4
-                                          : 0;
-    if (len == 0 || len > n)
-        return 0;
-    unsigned char low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
-    unsigned char high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    return len;
-}
-
-size_t json_lex_utf8(Str s)
-{
-    const unsigned char *p = (const unsigned char *)s.p;
-    size_t i = 0;
-    while (i < s.n) {
-        size_t len = utf8_sequence(p + i, s.n - i);
-        if (len == 0)
-            return i;
-        i += len;
-    }
-    return i;
-}
-
 const char *json_lex_show(Str s, char shown[JSON_LEX_SHOWN_MAX])
 {
     const unsigned char *p = (const unsigned char *)s.p;
     size_t out = 0;
     size_t i = 0;
     while (i < s.n && out < SHOWN_CUT) {
-        size_t len = utf8_sequence(p + i, s.n - i);
+        size_t len = str_utf8_char((Str){s.p + i, s.n - i});
         bool is_control =
             len == 0 || p[i] < 0x20 || p[i] == 0x7F || (p[i] == 0xC2 && p[i + 1] < 0xA0);
         if (is_control)

@@ -26,9 +26,6 @@ size_t json_lex_unescape(Str body, char *dst);
 /* Writes a code point as UTF-8 and returns its length, 1 to 4. */
 size_t json_lex_put_utf8(uint32_t code, char *dst);
 
-/* Length of the longest prefix that is valid UTF-8. */
-size_t json_lex_utf8(Str s);
-
 /* A short text for messages from bytes of a stranger: cut at about 40 bytes, control characters as
  * '?'. Returns shown. */
 const char *json_lex_show(Str s, char shown[JSON_LEX_SHOWN_MAX]);

@@ -119,7 +119,7 @@ static void add_string(Buf *buf, Str s)
 {
     buf_addc(buf, '"');
     while (s.n > 0) {
-        size_t good = json_lex_utf8(s);
+        size_t good = str_utf8_prefix(s);
         add_body(buf, str_slice(s, 0, good));
         if (good == s.n)
             break;

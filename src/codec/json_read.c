@@ -306,7 +306,7 @@ static int read_document(Reader *r, Json **ret)
 /* Bytes that are not UTF-8 may stand anywhere; finding them first keeps the rest simple. */
 static int check_utf8(Reader *r)
 {
-    size_t good = json_lex_utf8(r->text);
+    size_t good = str_utf8_prefix(r->text);
     if (good == r->text.n)
         return 0;
     for (size_t i = 0; i < good; i++)

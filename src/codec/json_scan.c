@@ -105,7 +105,7 @@ INLINE const char *skip_utf8(JsonScan *scan, const char *p, const char *end)
         } else {
             /* The rarer forms; up to four bytes make one sequence. */
             size_t len = *u >= 0xF0 ? 4 : 3;
-            if (*u < 0xE0 || left < len || json_lex_utf8((Str){(const char *)u, len}) != len)
+            if (*u < 0xE0 || left < len || str_utf8_prefix((Str){(const char *)u, len}) != len)
                 return json_scan_fail(scan, (const char *)u, "UTF-8");
             u += len;
         }

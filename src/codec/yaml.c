@@ -525,7 +525,7 @@ static int read_events(Reader *r)
 
 static int check_utf8(const Reader *r)
 {
-    size_t good = json_lex_utf8(r->text);
+    size_t good = str_utf8_prefix(r->text);
     if (good == r->text.n)
         return 0;
     int line = 1;

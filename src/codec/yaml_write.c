@@ -53,7 +53,7 @@ static uint32_t code_at(Str s, size_t i, size_t *ret_len)
 {
     const unsigned char *p = (const unsigned char *)s.p + i;
     size_t len = p[0] < 0x80 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-    if (json_lex_utf8(str_slice(s, i, i + len)) != len) {
+    if (str_utf8_prefix(str_slice(s, i, i + len)) != len) {
         *ret_len = 1;
         return 0xFFFD;
     }
