@@ -106,6 +106,7 @@ def _run(user: Json, infra: Json) -> int:
     """Builds everything and calls eval_set; returns the exit status."""
     import inspect_ai
     from inspect_ai._util.error import PrerequisiteError
+    from pydantic import ValidationError
 
     from hawk_worker import build, options, stop
 
@@ -113,11 +114,11 @@ def _run(user: Json, infra: Json) -> int:
     try:
         _refuse_unsupported(user)
         roles = build.model_roles(user)
-        models = build.models(user)
+        models = build.models(user, options.generate_config(user))
         tasks = build.tasks(user, build.solvers(user), models)
         arguments = options.eval_set_arguments(user, infra, [*models, *roles.values()])
     except Exception as error:
-        if _is_final(error, (build.LoadError, LookupError, ImportError, TypeError, PrerequisiteError)):
+        if _is_final(error, (build.LoadError, LookupError, ImportError, TypeError, ValidationError, PrerequisiteError)):
             logger.info("the config could not be loaded", exc_info=error)
             outcome(logging.ERROR, _plain(error))
             return CANNOT_WORK

@@ -75,7 +75,7 @@ def _check_args(kind: str, name: str, registered: Any, args: Json) -> None:
         raise TypeError(f"{kind} {name} has no argument {unknown[0]!r}; it takes {takes}")
 
 
-def _model(name: str, item: Json) -> Model:
+def _model(name: str, item: Json, base: GenerateConfig | None = None) -> Model:
     args = dict(item.get("args") or {})
     config = args.pop("config", None)
     args.pop("api_key", None)
@@ -84,7 +84,7 @@ def _model(name: str, item: Json) -> Model:
     try:
         return get_model(
             name,
-            config=GenerateConfig(**(config or {})),
+            config=(base or GenerateConfig()).merge(GenerateConfig(**(config or {}))),
             memoize=memoize,
             **{key: value for key, value in known.items() if value is not None},
             **args,
@@ -93,13 +93,17 @@ def _model(name: str, item: Json) -> Model:
         raise LoadError(f"model {name}: {error}") from error
 
 
-def models(config: Json) -> list[Model]:
+def models(config: Json, base: GenerateConfig) -> list[Model]:
     """The models of the config, in its order.
+
+    Args:
+        config: The job's config.
+        base: Settings of the whole eval set, which Inspect too notes with models it makes itself.
 
     Raises:
         LoadError: a provider or an argument is not known, or a key is missing.
     """
-    return [_model(name, item) for name, item in _items(config.get("models"))]
+    return [_model(name, item, base) for name, item in _items(config.get("models"))]
 
 
 def model_roles(config: Json) -> dict[str, Model]:

@@ -33,7 +33,7 @@ NOT_EXTRA = """
     secrets tags metadata runner model model_args model_base_url sandbox log_dir log_format log_level sandbox_cleanup
     scanner scans
 """.split()
-"""Top-level keys of the config that are not handed to eval_set as they stand; log_dir and the like are not the user's."""
+"""Top-level keys of the config that are not handed to eval_set as they stand; where logs go is no choice of the user."""
 
 
 def _approval(value: str | Json | None) -> str | None:
@@ -100,6 +100,14 @@ def _max_sandboxes(models: list[Model]) -> int:
         ceiling = getattr(adaptive, "max", None) or model.config.max_connections or model.api.max_connections()
         per_key[model.api.connection_key()] = ceiling
     return min(2 * (sum(per_key.values()) or 10), 500)
+
+
+def generate_config(user: Json) -> GenerateConfig:
+    """What the config's top level says about generating: `temperature`, `max_retries` and so on."""
+    given = {key: value for key, value in user.items() if key in GenerateConfig.model_fields and value is not None}
+    if "adaptive_connections" in given:
+        given["adaptive_connections"] = _adaptive(given["adaptive_connections"])
+    return GenerateConfig(**given)
 
 
 def eval_set_arguments(user: Json, infra: Json, models: list[Model]) -> Json:

@@ -1,4 +1,4 @@
-"""Stop files: `.commands/stop.json` ends every sample, `.commands/stop-sample-<uuid>.json` one of them, both keep the run.
+"""Stop files: `.commands/stop.json` ends every sample, `.commands/stop-sample-<uuid>.json` one of them.
 
 A file holds `{"type": "stop", "action": "score" | "error"}`: whether the sample is scored with what it has so far.
 """
@@ -17,8 +17,8 @@ from hawk_worker.report import logger
 
 POLL_SECONDS = 1.0
 IDLE_POLLS = 5
-"""After a stop with `error` and so many looks without a running sample, the run is ended: else Inspect would wait and try
-the tasks again that failed by being stopped."""
+"""After a stop with `error` and so many looks without a running sample, the run is ended: else Inspect would wait and
+try the tasks again that failed by being stopped."""
 PREFIX = "stop-sample-"
 
 

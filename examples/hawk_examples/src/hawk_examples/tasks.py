@@ -7,7 +7,19 @@ from inspect_ai import Task, task
 from inspect_ai.agent import Agent, agent as agent_decorator, react
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import get_model
-from inspect_ai.scorer import CORRECT, INCORRECT, Score, Scorer, Target, accuracy, choice, exact, includes, scorer, stderr
+from inspect_ai.scorer import (
+    CORRECT,
+    INCORRECT,
+    Score,
+    Scorer,
+    Target,
+    accuracy,
+    choice,
+    exact,
+    includes,
+    scorer,
+    stderr,
+)
 from inspect_ai.solver import Generate, Solver, TaskState, chain, generate, multiple_choice, solver, system_message
 from inspect_ai.tool import bash
 
@@ -62,7 +74,8 @@ def counting_agent(attempts: int = 1) -> Agent:
     Args:
         attempts: Answers it may submit.
     """
-    return react(prompt="You can run commands. Submit the answer when you know it.", tools=[bash(timeout=30)], attempts=attempts)
+    prompt = "You can run commands. Submit the answer when you know it."
+    return react(prompt=prompt, tools=[bash(timeout=30)], attempts=attempts)
 
 
 @task
