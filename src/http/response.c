@@ -108,8 +108,7 @@ void http_response_stream(HttpResponse *response, const char *content_type,
 {
     drop_body(response);
     set_type(response, content_type);
-    HttpRequest *request = response->request;
-    response->stream = http_stream_new(request->server, request->mhd, ops, take_state);
+    response->stream = http_stream_new(response->request, ops, take_state);
 }
 
 static struct MHD_Response *build_body(HttpResponse *response)

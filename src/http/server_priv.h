@@ -146,8 +146,8 @@ void http_response_reset(HttpResponse *response);
 struct MHD_Response *http_response_build(HttpResponse *response);
 
 /* A stream has owners: the answer, a queued or running step, the watch for a moment. */
-HttpStream *http_stream_new(HttpServer *server, struct MHD_Connection *mhd,
-                            const HttpStreamOps *ops, void *take_state) HAWK_MUST_USE;
+HttpStream *http_stream_new(HttpRequest *request, const HttpStreamOps *ops,
+                            void *take_state) HAWK_MUST_USE;
 HttpStream *http_stream_ref(HttpStream *stream);
 void http_stream_unref(HttpStream *stream);
 

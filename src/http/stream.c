@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -15,6 +16,7 @@ struct HttpStream {
     atomic_int n_owners;
     HttpServer *server;
     struct MHD_Connection *mhd;
+    int fd; /* of the connection */
     const HttpStreamOps *ops;
     void *state;
     HttpTimer timer;
@@ -124,13 +126,13 @@ static void run_step(void *context)
     http_stream_unref(stream);
 }
 
-HttpStream *http_stream_new(HttpServer *server, struct MHD_Connection *mhd,
-                            const HttpStreamOps *ops, void *take_state)
+HttpStream *http_stream_new(HttpRequest *request, const HttpStreamOps *ops, void *take_state)
 {
     HttpStream *stream = mem_alloc(sizeof(*stream));
     stream->n_owners = 1;
-    stream->server = server;
-    stream->mhd = mhd;
+    stream->server = request->server;
+    stream->mhd = request->mhd;
+    stream->fd = request->connection->fd;
     stream->ops = ops;
     stream->state = take_state;
     stream->sending = BUF_INIT(HTTP_STREAM_STEP_MAX);
@@ -171,15 +173,26 @@ bool http_stream_is_ending(const HttpStream *stream)
     return atomic_load(&stream->server->is_draining);
 }
 
+/* Breaks the connection off. The library has a word for that, MHD_CONTENT_READER_END_WITH_ERROR,
+   but version 0.9.75 then forgets the connection while any older one is open, and its descriptor
+   with it. So the socket is shut down and a byte is offered that cannot be sent: the library cleans
+   up properly after a failed write. */
+static ssize_t cut(HttpStream *stream, char *buf)
+{
+    (void)shutdown(stream->fd, SHUT_RDWR);
+    buf[0] = '\n';
+    return 1;
+}
+
 /* What the reader says when there are no bytes. */
-static ssize_t read_nothing(HttpStream *stream)
+static ssize_t read_nothing(HttpStream *stream, char *buf)
 {
     if (stream->has_failed)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return cut(stream, buf);
     if (stream->is_over)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (!http_server_suspend(stream->server, stream->mhd))
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return cut(stream, buf);
     stream->is_suspended = true;
     return 0;
 }
@@ -187,7 +200,7 @@ static ssize_t read_nothing(HttpStream *stream)
 static ssize_t read_some(HttpStream *stream, char *buf, size_t max)
 {
     if (stream->is_gone)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return cut(stream, buf);
     if (stream->n_sent == stream->sending.len && stream->ready.len > 0) {
         Buf spent = stream->sending;
         stream->sending = stream->ready;
@@ -198,7 +211,7 @@ static ssize_t read_some(HttpStream *stream, char *buf, size_t max)
     }
     size_t n = stream->sending.len - stream->n_sent;
     if (n == 0)
-        return read_nothing(stream);
+        return read_nothing(stream, buf);
     if (n > max)
         n = max;
     memcpy(buf, stream->sending.data + stream->n_sent, n);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "gate.h"
@@ -277,6 +278,43 @@ static void many_streams_at_once_all_end(void **state)
     assert_true(gate_await(&closed, N));
 }
 
+static size_t count_sockets(void)
+{
+    size_t n = 0;
+    for (int fd = 0; fd < 4096; fd++) {
+        struct stat st;
+        n += fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+    }
+    return n;
+}
+
+static void broken_streams_leave_no_sockets_behind_while_others_stay_open(void **state)
+{
+    (void)state;
+    enum { N_OLD = 40, N = 100 };
+    int old[N_OLD];
+    for (size_t i = 0; i < N_OLD; i++) {
+        auto_buf Buf answer = BUF_INIT(PEER_BYTES_MAX);
+        old[i] = ask("GET", "/empty");
+        assert_true(peer_read_until(old[i], &answer, "\r\n\r\n0\r\n\r\n"));
+    }
+    size_t n_before = count_sockets();
+    for (size_t i = 0; i < N; i++) {
+        static const char *const paths[] = {"/asleep", "/many", "/failing"};
+        auto_buf Buf answer = BUF_INIT(PEER_BYTES_MAX);
+        int fd = ask("GET", paths[i % 3]);
+        assert_true(peer_read(fd, &answer, 1000) > 0);
+        (void)close(fd);
+    }
+    assert_true(gate_await(&closed, N_OLD + N));
+    size_t n_looks = 0;
+    while (count_sockets() > n_before && n_looks++ < 5000)
+        (void)poll(NULL, 0, 1);
+    assert_true(count_sockets() <= n_before);
+    for (size_t i = 0; i < N_OLD; i++)
+        (void)close(old[i]);
+}
+
 static void *stop_patiently(void *context)
 {
     (void)context;
@@ -341,6 +379,7 @@ int main(void)
         STREAM_TEST(head_of_a_stream_closes_it_without_a_step),
         STREAM_TEST(a_replaced_stream_is_closed),
         STREAM_TEST(many_streams_at_once_all_end),
+        STREAM_TEST(broken_streams_leave_no_sockets_behind_while_others_stay_open),
         STREAM_TEST(a_server_that_stops_lets_requests_end),
         STREAM_TEST(a_server_that_stops_breaks_off_what_does_not_end),
     };
