@@ -129,6 +129,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *context)
     }
     if (str_eq_nocase(name, STR("link")))
         read_link(&attempt->reply->next_link, value);
+    if (attempt->call->field)
+        attempt->call->field(attempt->call->field_context, name, value);
     return n;
 }
 

@@ -32,6 +32,9 @@ typedef struct HttpCall {
        the call. */
     int (*sink)(void *context, Str bytes, Error *err);
     void *sink_context;
+    /* Gets every header field as it comes, also those of answers that are not the last. */
+    void (*field)(void *context, Str name, Str value);
+    void *field_context;
     /* Asked at least once a second; true ends the call with ERR_CANCELLED. */
     bool (*is_cancelled)(void *context);
     void *cancel_context;

@@ -7,6 +7,7 @@
 
 static const StoreKind *const kinds[] = {
     &store_kind_file,
+    &store_kind_s3,
 };
 
 enum { PART_MAX = 255 };
@@ -63,7 +64,7 @@ int store_open(const char *url, Store **ret, Error *err)
         if (str_starts(str_of(url), str_of(kinds[i]->scheme)))
             return kinds[i]->open(url, ret, err);
     (void)error_set(err, ERR_UNSUPPORTED, "the address of the store is of no known kind");
-    return error_fix(err, "use file:/path/to/folder");
+    return error_fix(err, "use file:/path/to/folder or s3://bucket/prefix");
 }
 
 void store_close(Store *store)

@@ -12,7 +12,7 @@
 
 typedef struct Store Store;
 
-enum { STORE_KEY_MAX = 1024, STORE_ETAG_MAX = 80 };
+enum { STORE_KEY_MAX = 1024, STORE_ETAG_MAX = 80, STORE_PUT_MAX = 64 << 20 };
 
 typedef struct StoreStat {
     uint64_t size;
@@ -20,7 +20,9 @@ typedef struct StoreStat {
     char etag[STORE_ETAG_MAX]; /* changes whenever the bytes do */
 } StoreStat;
 
-/* Opens "file:/folder" or "s3://bucket/prefix". */
+/* Opens "file:/folder" or "s3://bucket/prefix". Of a bucket, the environment tells the rest:
+   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL_S3 or
+   AWS_ENDPOINT_URL, AWS_MAX_ATTEMPTS. It is not asked before the first use. */
 int store_open(const char *url, Store **ret, Error *err) HAWK_MUST_USE;
 void store_close(Store *store);
 
@@ -29,13 +31,15 @@ void store_close(Store *store);
    ERR_USAGE. */
 bool store_key_is_valid(Str key);
 
-/* ERR_NOT_FOUND when the object is not there. */
+/* ERR_NOT_FOUND when the object is not there. A source never mixes the bytes of two versions of an
+   object: it gives those that were there when it was opened or, in a bucket, ERR_CONFLICT once they
+   are replaced. */
 int store_stat(Store *store, const char *key, StoreStat *ret, Error *err) HAWK_MUST_USE;
 int store_get(Store *store, const char *key, Buf *ret, Error *err) HAWK_MUST_USE;
 int store_source(Store *store, const char *key, Source **ret, Error *err) HAWK_MUST_USE;
 
 /* Replaces the object in one step, durable when it returns. With only_new it fails with
- * ERR_CONFLICT if it exists. */
+   ERR_CONFLICT if it exists. A bucket takes up to STORE_PUT_MAX bytes. */
 int store_put(Store *store, const char *key, Str bytes, bool only_new, Error *err) HAWK_MUST_USE;
 
 /* Deletes one object, or all below a prefix; what is not there is no error. A prefix names a

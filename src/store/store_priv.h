@@ -29,5 +29,6 @@ struct Store {
 #define STORE_TEMPORARY ".hawk-tmp"
 
 extern const StoreKind store_kind_file;
+extern const StoreKind store_kind_s3;
 
 #endif

@@ -1,4 +1,4 @@
-/* The contract of a store. The folder kind always; another one when HAWK_TEST_STORE names a place
+/* The contract of a store. The folder kind always; another one when HAWK_TEST_S3_URL names a place
    in it that may be emptied below "contract/". What only folders have is at the end. */
 #include "cmocka_all.h"
 
@@ -370,8 +370,8 @@ int main(void)
     };
     int failures = cmocka_run_group_tests_name("file", contract, NULL, NULL);
     failures += cmocka_run_group_tests_name("folders", folders, NULL, NULL);
-    other_url = getenv("HAWK_TEST_STORE");
+    other_url = getenv("HAWK_TEST_S3_URL");
     if (other_url)
-        failures += cmocka_run_group_tests_name("other", contract, NULL, NULL);
+        failures += cmocka_run_group_tests_name("s3", contract, NULL, NULL);
     return failures;
 }

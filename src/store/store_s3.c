@@ -1,0 +1,201 @@
+/* A store in a bucket, below a prefix. */
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "store/s3_priv.h"
+
+typedef struct S3Store {
+    Store base;
+    S3 *s3;
+    char *prefix; /* "" or with '/' at its end */
+} S3Store;
+
+static char *whole_key(const Store *base, const char *key)
+{
+    return mem_printf("%s%s", ((const S3Store *)base)->prefix, key);
+}
+
+/* "Wed, 21 Oct 2015 07:28:00 GMT" (RFC 9110, section 5.6.7). */
+static int read_date(Str text, int64_t *ret)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    if (text.n != 29)
+        return -1;
+    ptrdiff_t month = str_find_str(str_of(months), str_slice(text, 8, 11));
+    if (month < 0 || month % 3 != 0)
+        return -1;
+    auto_free char *iso = mem_printf("%.4s-%02d-%.2sT%.8sZ", text.p + 12, (int)month / 3 + 1,
+                                     text.p + 5, text.p + 17);
+    return clock_parse(str_of(iso), ret);
+}
+
+int s3_head(S3 *s3, const char *key, S3Answer *answer, StoreStat *ret, Error *err)
+{
+    S3Call call = {.method = "HEAD", .key = key};
+    if (s3_send(s3, &call, answer, err) < 0)
+        return -1;
+    StoreStat stat = {.size = 0};
+    int64_t size = 0;
+    if (str_to_i64(str_of(answer->content_length), 0, INT64_MAX, &size) < 0 ||
+        read_date(str_of(answer->last_modified), &stat.modified_us) < 0)
+        return error_set(err, ERR_BAD_DATA, "%s: the answer lacks size or time", key);
+    if (s3_copy_etag(str_of(answer->etag), stat.etag, err) < 0)
+        return error_wrap(err, "%s", key);
+    stat.size = (uint64_t)size;
+    *ret = stat;
+    return 0;
+}
+
+static int s3_store_stat(Store *base, const char *key, StoreStat *ret, Error *err)
+{
+    auto_free char *whole = whole_key(base, key);
+    S3Answer answer;
+    return s3_head(((S3Store *)base)->s3, whole, &answer, ret, err);
+}
+
+static int s3_store_get(Store *base, const char *key, Buf *ret, Error *err)
+{
+    auto_free char *whole = whole_key(base, key);
+    S3Answer answer;
+    S3Sink sink = {.buf = ret};
+    S3Call call = {.method = "GET", .key = whole, .sink = &sink};
+    return s3_send(((S3Store *)base)->s3, &call, &answer, err);
+}
+
+static int s3_store_source(Store *base, const char *key, Source **ret, Error *err)
+{
+    auto_free char *whole = whole_key(base, key);
+    return s3_source_open(((S3Store *)base)->s3, whole, ret, err);
+}
+
+/* Whether the object that is in the way is the one that an earlier attempt wrote, whose answer got
+   lost. */
+static int check_claim(S3 *s3, const char *key, const char *claim, Error *err)
+{
+    S3Answer answer;
+    StoreStat stat;
+    if (s3_head(s3, key, &answer, &stat, err) < 0)
+        return -1;
+    return strcmp(answer.claim, claim) == 0 ? 0 : error_set(err, ERR_CONFLICT, "%s exists", key);
+}
+
+static int s3_store_put(Store *base, const char *key, Str bytes, bool only_new, Error *err)
+{
+    if (bytes.n > STORE_PUT_MAX)
+        return error_set(err, ERR_BAD_DATA, "%s is over the limit of %d bytes", key, STORE_PUT_MAX);
+    S3 *s3 = ((S3Store *)base)->s3;
+    auto_free char *whole = whole_key(base, key);
+    char claim[25];
+    random_id(claim, sizeof(claim) - 1);
+    const Sigv4Header headers[] = {{"Content-Type", STR("application/octet-stream")},
+                                   {"If-None-Match", STR("*")},
+                                   {S3_CLAIM, str_of(claim)}};
+    S3Answer answer;
+    S3Call call = {.method = "PUT",
+                   .key = whole,
+                   .headers = headers,
+                   .n_headers = only_new ? 3 : 1,
+                   .body = bytes.n > 0 ? bytes : STR("")};
+    if (s3_send(s3, &call, &answer, err) == 0)
+        return 0;
+    if (!only_new || answer.status != 412)
+        return -1;
+    error_reset(err);
+    if (answer.n_attempts > 1)
+        return check_claim(s3, whole, claim, err);
+    return error_set(err, ERR_CONFLICT, "%s exists", key);
+}
+
+static int s3_store_remove(Store *base, const char *key, Error *err)
+{
+    auto_free char *whole = whole_key(base, key);
+    return s3_delete(((S3Store *)base)->s3, whole, err);
+}
+
+static int s3_store_remove_prefix(Store *base, const char *prefix, Error *err)
+{
+    auto_free char *whole = mem_printf("%s%s/", ((S3Store *)base)->prefix, prefix);
+    return s3_delete_all(((S3Store *)base)->s3, whole, err);
+}
+
+typedef struct Listing {
+    size_t n_prefix;
+    StoreEach *each;
+    void *context;
+} Listing;
+
+static int list_object(void *context, const char *key, const StoreStat *stat, Error *err)
+{
+    const Listing *listing = context;
+    const char *inside = key + listing->n_prefix;
+    if (!store_key_is_valid(str_of(inside)))
+        return 0; /* not ours: a folder's marker, say */
+    return listing->each(listing->context, inside, stat, err);
+}
+
+static int s3_store_list(Store *base, const char *prefix, bool recursive, StoreEach *each,
+                         void *context, Error *err)
+{
+    const S3Store *store = (S3Store *)base;
+    auto_free char *whole = mem_printf("%s%s%s", store->prefix, prefix, *prefix ? "/" : "");
+    Listing listing = {strlen(store->prefix), each, context};
+    return s3_list(store->s3, whole, !recursive, list_object, &listing, err);
+}
+
+static char *s3_store_local_path(const Store *base, const char *key)
+{
+    (void)base;
+    (void)key;
+    return NULL;
+}
+
+static char *s3_store_location(const Store *base, const char *key)
+{
+    const S3Store *store = (const S3Store *)base;
+    return mem_printf("s3://%s/%s%s", s3_bucket(store->s3), store->prefix, key);
+}
+
+static int s3_store_open(const char *url, Store **ret, Error *err)
+{
+    Str rest = str_of(url + strlen(store_kind_s3.scheme));
+    ptrdiff_t slash = str_find(rest, '/');
+    Str bucket = slash < 0 ? rest : str_slice(rest, 0, (size_t)slash);
+    Str prefix = slash < 0 ? STR("") : str_slice(rest, (size_t)slash + 1, rest.n);
+    if (str_ends(prefix, STR("/")))
+        prefix.n--;
+    if (prefix.n > 0 && !store_key_is_valid(prefix))
+        return error_set(err, ERR_USAGE, "the prefix of the store is not well-formed");
+    S3 *s3 = NULL;
+    if (s3_open(bucket, &s3, err) < 0)
+        return -1;
+    S3Store *store = mem_alloc(sizeof(*store));
+    *store = (S3Store){.base = {.kind = &store_kind_s3},
+                       .s3 = s3,
+                       .prefix = mem_printf("%.*s%s", STR_ARG(prefix), prefix.n > 0 ? "/" : "")};
+    *ret = &store->base;
+    return 0;
+}
+
+static void s3_store_close(Store *base)
+{
+    S3Store *store = (S3Store *)base;
+    s3_close(store->s3);
+    free(store->prefix);
+    free(store);
+}
+
+const StoreKind store_kind_s3 = {
+    .scheme = "s3://",
+    .open = s3_store_open,
+    .close = s3_store_close,
+    .stat = s3_store_stat,
+    .get = s3_store_get,
+    .source = s3_store_source,
+    .put = s3_store_put,
+    .remove = s3_store_remove,
+    .remove_prefix = s3_store_remove_prefix,
+    .list = s3_store_list,
+    .local_path = s3_store_local_path,
+    .location = s3_store_location,
+};
