@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -471,4 +472,14 @@ int process_run(const ProcessOptions *options, int timeout_ms, Buf *output, int 
                          timeout_ms);
     *ret_exit_status = process.exit_status;
     return 0;
+}
+
+void process_refuse_core_dumps(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_cur == 0)
+        return;
+    /* One byte: 0 would not hold for a kernel that pipes dumps to a program (core(5)). */
+    limit.rlim_cur = 1;
+    (void)setrlimit(RLIMIT_CORE, &limit);
 }

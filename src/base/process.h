@@ -113,4 +113,8 @@ char *process_find_program(const char *name) HAWK_MUST_USE;
 /* The path of the running program; NULL when unknown. The caller frees. */
 char *process_self_path(void) HAWK_MUST_USE;
 
+/* Asks the kernel for no core dumps of this process and of those it starts: memory holds the token
+   and secrets of jobs. The hard limit stays, so that a task may ask for them again. */
+void process_refuse_core_dumps(void);
+
 #endif

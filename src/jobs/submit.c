@@ -14,8 +14,15 @@
 #include "jobs/jobs_priv.h"
 #include "jobspec/ids.h"
 
-/* The kernel refuses a variable of 128 KiB. */
-enum { CONFIG_MAX = 64 * 1024 * 1024, VARIABLE_MAX = 120 * 1024, KEY_MAX = 160 };
+/* The kernel refuses a variable of 128 KiB, and with the usual stack 2 MiB of all arguments and
+   variables; what is passed on from the server's environment has to fit as well. */
+enum {
+    CONFIG_MAX = 64 * 1024 * 1024,
+    VARIABLE_MAX = 120 * 1024,
+    VARIABLES_MAX = 1000,
+    VARIABLES_BYTES_MAX = 1024 * 1024,
+    KEY_MAX = 160,
+};
 
 static const Str local_groups[] = {{ACCESS_GROUP_LOCAL, sizeof(ACCESS_GROUP_LOCAL) - 1}};
 
@@ -143,6 +150,29 @@ static int check_variable(const ExecutorSecret *item, Error *err)
     return 0;
 }
 
+static size_t size_of_variables(const ExecutorSecret *items, size_t n)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < n; i++)
+        size += strlen(items[i].name) + secret_reveal(items[i].value).n + 2 + sizeof(char *);
+    return size;
+}
+
+/* A runner that could not be given all of them would not start. */
+static int check_together(const JobsRequest *request, const ExecutorSecret *environment,
+                          size_t n_environment, Error *err)
+{
+    if (request->n_secrets + n_environment <= VARIABLES_MAX &&
+        size_of_variables(request->secrets, request->n_secrets) +
+                size_of_variables(environment, n_environment) <=
+            VARIABLES_BYTES_MAX)
+        return 0;
+    (void)error_set(err, ERR_BAD_DATA,
+                    "the secrets and runner.environment are over %d variables or %d bytes together",
+                    VARIABLES_MAX, VARIABLES_BYTES_MAX);
+    return error_fix(err, "put what is large into a file that the task reads");
+}
+
 static int check_declared(const Submit *submit, const ExecutorSecret *environment,
                           size_t n_environment, Error *err)
 {
@@ -179,7 +209,7 @@ static int check_secrets(Submit *submit, Error *err)
     size_t n_environment = 0;
     ExecutorSecret *environment =
         jobs_priv_environment(submit->arena, submit->spec, &n_environment);
-    int done = 0;
+    int done = check_together(request, environment, n_environment, err);
     for (size_t i = 0; done == 0 && i < request->n_secrets; i++)
         done = check_variable(&request->secrets[i], err);
     for (size_t i = 0; done == 0 && i < n_environment; i++)
@@ -246,15 +276,27 @@ static int check_known(Submit *submit, const Job *known, Error *err)
     return 0;
 }
 
-/* An id without a row may still have logs: from another installation, say. */
+static int note_object(void *context, const char *key, const StoreStat *stat, Error *err)
+{
+    bool *found = context;
+    (void)key;
+    (void)stat;
+    *found = true;
+    return error_set(err, ERR_CANCELLED, "one is enough");
+}
+
+/* An id without a row may still have logs: from another installation, say, or put there by hand.
+   They stay, whatever becomes of this submit. */
 static int check_outputs(Submit *submit, Error *err)
 {
-    auto_free char *key = mem_printf("evals/%s/.models.json", submit->job.job_id);
+    auto_free char *prefix = mem_printf("evals/%s", submit->job.job_id);
     auto_error Error looking = ERROR_INIT;
-    StoreStat stat;
-    if (store_stat(submit->jobs->options.store, key, &stat, &looking) < 0)
-        return looking.kind == ERR_NOT_FOUND ? 0 : error_move(err, &looking);
-    submit->had_files = true;
+    if (store_list(submit->jobs->options.store, prefix, true, note_object, &submit->had_files,
+                   &looking) < 0 &&
+        !submit->had_files)
+        return error_move(err, &looking);
+    if (!submit->had_files)
+        return 0;
     const AccessResource about = {.name = submit->job.job_id};
     return access_allows(submit->caller, ACCESS_JOB_CONTROL, &about, err);
 }

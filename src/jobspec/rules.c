@@ -61,6 +61,18 @@ void schema_rule_secret_name(Check *check, const SchemaField *field, Json *value
                     "the name of the secret has a character that AWS does not allow");
 }
 
+/* A config may have very many variables, and compiling a pattern for each would be felt. */
+static bool is_usual_variable(Str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!is_letter && !(i > 0 && c >= '0' && c <= '9'))
+            return false;
+    }
+    return true;
+}
+
 static void check_variable(Check *check, Str name, const Json *node, const CheckPath *path)
 {
     if (name.n == 0 || str_find(name, '=') >= 0 || memchr(name.p, 0, name.n)) {
@@ -68,7 +80,7 @@ static void check_variable(Check *check, Str name, const Json *node, const Check
                     "this cannot be the name of an environment variable");
         return;
     }
-    if (!check_matches("^[A-Za-z_][A-Za-z0-9_]*$", name))
+    if (!is_usual_variable(name))
         check_warning(check, node, path, "use letters, digits and '_'",
                       "most programs cannot read an environment variable of this name");
 }
