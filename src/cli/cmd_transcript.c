@@ -104,7 +104,7 @@ static int write_out(Reader *reader, Str uuid, Error *err)
     bool raw = options->raw || options->json;
     reader->n_written++;
     if (!options->folder)
-        return raw ? cli_put(reader->cli, buf_str(&reader->text), err)
+        return raw ? print_json_text(reader->cli, buf_str(&reader->text), err)
                    : print_text(reader->cli, buf_str(&reader->text), err);
     const char *name = file_name(reader->cli->arena, uuid, raw ? ".json" : ".md");
     auto_free char *path = fs_join(options->folder, name);

@@ -12,6 +12,35 @@
 
 enum { TEXT_MAX = 256 << 20, VALUE_MAX = 1 << 20, INDENT = 2 };
 
+/* DEL and U+0080 to U+009F, which JSON need not escape and some terminals obey. In JSON they can
+   only be inside of texts. */
+static void add_json_for_terminal(Buf *buf, Str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        unsigned char next = i + 1 < text.n ? (unsigned char)text.p[i + 1] : 0;
+        if (c == 0x7F) {
+            buf_addz(buf, "\\u007f");
+        } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
+            buf_printf(buf, "\\u%04x", next);
+            i++;
+        } else {
+            buf_addc(buf, (char)c);
+        }
+    }
+}
+
+int print_json_text(Cli *cli, Str text, Error *err)
+{
+    if (!cli->out_is_tty)
+        return cli_put(cli, text, err);
+    auto_buf Buf safe = BUF_INIT(TEXT_MAX);
+    add_json_for_terminal(&safe, text);
+    if (buf_check(&safe, "the output", err) < 0)
+        return -1;
+    return cli_put(cli, buf_str(&safe), err);
+}
+
 static int put_json(Cli *cli, const Json *node, int indent, Error *err)
 {
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
@@ -21,7 +50,7 @@ static int put_json(Cli *cli, const Json *node, int indent, Error *err)
     buf_addc(&text, '\n');
     if (buf_check(&text, "the output", err) < 0)
         return -1;
-    return cli_put(cli, buf_str(&text), err);
+    return print_json_text(cli, buf_str(&text), err);
 }
 
 int print_json(Cli *cli, const Json *node, Error *err)

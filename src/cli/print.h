@@ -11,6 +11,9 @@
 int print_json(Cli *cli, const Json *node, Error *err) HAWK_MUST_USE;
 int print_json_line(Cli *cli, const Json *node, Error *err) HAWK_MUST_USE;
 
+/* Text that is JSON already. On a terminal control characters are escaped, which means the same. */
+int print_json_text(Cli *cli, Str text, Error *err) HAWK_MUST_USE;
+
 /* A table on standard output. */
 int print_table(Cli *cli, const Table *table, Error *err) HAWK_MUST_USE;
 
