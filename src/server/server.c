@@ -73,13 +73,16 @@ static int check_address(const ServerOptions *options, Error *err)
 bool server_host_is_ours(const App *app, Str host)
 {
     (void)app;
-    Str name = host;
-    if (host.n && host.p[0] == '[') {
-        ptrdiff_t end = str_find(host, ']');
-        name = end < 0 ? STR_NONE : str_slice(host, 1, (size_t)end);
-    } else if (str_find(host, ':') >= 0) {
-        name = str_slice(host, 0, (size_t)str_find(host, ':'));
-    }
+    bool is_v6 = host.n && host.p[0] == '[';
+    ptrdiff_t end = is_v6 ? str_find(host, ']') : str_find(host, ':');
+    if (is_v6 && end < 0)
+        return false;
+    Str name = str_slice(host, is_v6, end < 0 ? host.n : (size_t)end);
+    /* Behind the name there is nothing, or a port. */
+    Str rest = end < 0 ? STR_NONE : str_slice(host, (size_t)end + is_v6, host.n);
+    int64_t port = 0;
+    if (rest.n && (rest.p[0] != ':' || str_to_i64(str_slice(rest, 1, rest.n), 0, 65535, &port) < 0))
+        return false;
     if (name.n == 0 || name.n > 45)
         return false;
     char text[64] = "";
