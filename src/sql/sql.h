@@ -23,7 +23,10 @@ typedef enum SqlType {
     SQL_TYPE_INT,
     SQL_TYPE_REAL,
     SQL_TYPE_TEXT,
-    SQL_TYPE_BLOB
+    SQL_TYPE_BLOB,
+    SQL_TYPE_BOOL,    /* bound only; read as a number */
+    SQL_TYPE_INSTANT, /* microseconds UTC; bound only; read as a number */
+    SQL_TYPE_LIST,    /* a JSON array of strings; bound only; read as text */
 } SqlType;
 typedef struct SqlValue {
     SqlType type;
@@ -37,6 +40,9 @@ typedef struct SqlValue {
 #define SQL_REAL(v) ((SqlValue){.type = SQL_TYPE_REAL, .real = (v)})
 #define SQL_TEXT(s) sql_text_value(s) /* STR_NONE binds NULL */
 #define SQL_TEXTZ(s) sql_text_value(str_of(s))
+#define SQL_BOOL(v) ((SqlValue){.type = SQL_TYPE_BOOL, .integer = (v) != 0})
+#define SQL_INSTANT(us) ((SqlValue){.type = SQL_TYPE_INSTANT, .integer = (us)})
+#define SQL_LIST(s) ((SqlValue){.type = SQL_TYPE_LIST, .text = (s)})
 #define SQL_BLOB(s) ((SqlValue){.type = SQL_TYPE_BLOB, .text = (s)})
 /* The values of a statement: SQL_ARGS(SQL_INT(1), SQL_TEXT(name)), or SQL_NO_ARGS. */
 #define SQL_ARGS(...)                                                                              \
@@ -72,7 +78,11 @@ int sql_migrate(Sql *sql, const char *component, const SqlMigration *migrations,
 
 /* Begins a transaction: SQL_READ sees one consistent state, SQL_WRITE may change it. Waits up to 30
    s for a connection or the write lock, then ERR_BUSY. */
-typedef enum SqlMode { SQL_READ, SQL_WRITE } SqlMode;
+typedef enum SqlMode {
+    SQL_READ,
+    SQL_WRITE,
+    SQL_WRITE_SHARED, /* as SQL_WRITE, but in PostgreSQL others may write meanwhile: see sql_lock */
+} SqlMode;
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
 /* Durable when it returns 0. The transaction is gone either way. */
@@ -102,6 +112,39 @@ double sql_rows_real(const SqlRows *rows, int column);
 int sql_rows_n_columns(const SqlRows *rows);
 const char *sql_rows_name(const SqlRows *rows, int column);
 
+/* Until the transaction ends nobody else gets past the same name; waits as sql_begin does. Nothing
+   to do in SQLite, which has one writer. */
+int sql_lock(SqlTx *tx, const char *name, Error *err) HAWK_MUST_USE;
+
+/* What a column of a load takes: the type of PostgreSQL's column. */
+typedef enum SqlKind {
+    SQL_KIND_INT,     /* bigint; SQL_INT */
+    SQL_KIND_INT4,    /* integer; SQL_INT */
+    SQL_KIND_REAL,    /* double precision; SQL_REAL */
+    SQL_KIND_TEXT,    /* text; SQL_TEXT */
+    SQL_KIND_ENUM,    /* an enum; SQL_TEXT */
+    SQL_KIND_JSON,    /* jsonb; SQL_TEXT */
+    SQL_KIND_UUID,    /* uuid; SQL_TEXT of 36 characters */
+    SQL_KIND_BOOL,    /* boolean; SQL_BOOL */
+    SQL_KIND_INSTANT, /* timestamptz; SQL_INSTANT */
+    SQL_KIND_LIST,    /* text[]; SQL_LIST */
+} SqlKind;
+typedef struct SqlColumn {
+    const char *name;
+    SqlKind kind;
+} SqlColumn;
+
+/* Many rows for one table, sent in blocks. Several loads may be open in one transaction, and other
+   statements may run in between; rows may reach the table as late as sql_load_flush. */
+typedef struct SqlLoad SqlLoad;
+int sql_load_open(SqlTx *tx, const char *table, const SqlColumn *columns, size_t n_columns,
+                  SqlLoad **ret, Error *err) HAWK_MUST_USE;
+int sql_load_row(SqlLoad *load, const SqlValue *values, Error *err) HAWK_MUST_USE;
+int sql_load_flush(SqlLoad *load, Error *err) HAWK_MUST_USE;
+void sql_load_free(SqlLoad *load); /* drops what was not flushed; before the transaction ends */
+
+HAWK_DEFINE_AUTO(SqlLoad, sql_load, sql_load_free)
+#define auto_sql_load HAWK_CLEANUP(sql_load_cleanup_)
 HAWK_DEFINE_AUTO(Sql, sql, sql_close)
 #define auto_sql HAWK_CLEANUP(sql_cleanup_)
 HAWK_DEFINE_AUTO(SqlTx, sql_tx, sql_rollback)
