@@ -1,0 +1,135 @@
+/* A sample part by part. */
+#include "cmocka_all.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "evallog/sample_parts.h"
+#include "zip_writer.h"
+
+enum { TEXT_MAX = 1 << 20 };
+
+/* Writes each part as "kind[index] key=raw;" to ret. */
+static int collect(SampleParts *parts, Buf *ret, Error *err)
+{
+    static const char *const names[] = {"member", "message", "event", "pool", "call", "attachment"};
+    SamplePart part;
+    int has_part = 0;
+    while ((has_part = sample_parts_next(parts, &part, err)) == 1) {
+        buf_printf(ret, "%s[%zu] ", names[part.kind], part.index);
+        if (part.key.p)
+            buf_printf(ret, "%.*s=", STR_ARG(part.key));
+        buf_printf(ret, "%.*s;", STR_ARG(part.raw));
+    }
+    return has_part;
+}
+
+/* The parts of the only sample of an archive with these members. */
+static int parts_of(const char *const *members, size_t n, Buf *ret, Error *err)
+{
+    ZipWriter writer;
+    zip_writer_init(&writer);
+    for (size_t i = 0; i + 1 < n; i += 2)
+        zip_writer_add(&writer, members[i], str_of(members[i + 1]));
+    EvalLog *log = NULL;
+    Source *source = source_of_bytes(zip_writer_finish(&writer), "x.eval");
+    assert_int_equal(evallog_open(source, &log, err), 0);
+    const EvalLogSamples *samples = NULL;
+    assert_int_equal(evallog_samples(log, &samples, err), 0);
+    assert_int_equal(samples->n, 1);
+    SampleParts *parts = NULL;
+    int result = sample_parts_open(log, samples->items, &parts, err);
+    if (result == 0)
+        result = collect(parts, ret, err);
+    sample_parts_close(parts);
+    evallog_close(log);
+    zip_writer_release(&writer);
+    return result;
+}
+
+static int parts_of_text(const char *text, Buf *ret, Error *err)
+{
+    const char *const members[] = {"samples/a_epoch_1.json", text};
+    return parts_of(members, ARRAY_LEN(members), ret, err);
+}
+
+static void expect_parts(const char *text, const char *expected)
+{
+    auto_buf Buf got = BUF_INIT(TEXT_MAX);
+    auto_error Error err = ERROR_INIT;
+    if (parts_of_text(text, &got, &err) < 0)
+        fail_msg("%s", error_text(&err));
+    assert_string_equal(got.data, expected);
+}
+
+static void parts_come_in_the_order_of_the_file(void **state)
+{
+    (void)state;
+    expect_parts("{\"id\":\"a\",\"messages\":[{\"m\":1},[2]],\"events\":[{\"e\":1}],\"store\":{},"
+                 "\"events_data\":{\"messages\":[1,2],\"calls\":[3]},\"attachments\":{\"h\":\"x\"},"
+                 "\"uuid\":\"u\"}",
+                 "member[0] id=\"a\";message[0] {\"m\":1};message[1] [2];event[0] {\"e\":1};"
+                 "member[1] store={};pool[0] 1;pool[1] 2;call[0] 3;attachment[0] h=\"x\";"
+                 "member[2] uuid=\"u\";");
+}
+
+static void what_is_null_or_empty_has_no_parts(void **state)
+{
+    (void)state;
+    expect_parts("{\"messages\":null,\"events\":[],\"attachments\":{},\"events_data\":null}", "");
+    expect_parts("{\"events_data\":{\"messages\":null,\"calls\":[]},\"transcript\":null}", "");
+    expect_parts("{}", "");
+}
+
+static void a_transcript_of_an_old_log_is_events_and_attachments(void **state)
+{
+    (void)state;
+    expect_parts("{\"transcript\":{\"events\":[1,2],\"content\":{\"h\":\"x\"}},\"id\":1}",
+                 "event[0] 1;event[1] 2;attachment[0] h=\"x\";member[0] id=1;");
+}
+
+static void keys_come_without_their_escapes(void **state)
+{
+    (void)state;
+    expect_parts("{\"i\\u0064\":1,\"m\\u0065ssages\":[2],\"attachments\":{\"\\\"\":3}}",
+                 "member[0] id=1;message[0] 2;attachment[0] \"=3;");
+}
+
+static void broken_samples_name_the_sample_and_the_byte(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        const char *part;
+    } cases[] = {
+        {"{\"id\":1,\"messages\":{}}", "sample a: byte 19: expected an array"},
+        {"{\"events_data\":[]}", "sample a: byte 15: expected an object"},
+        {"{\"attachments\":[]}", "sample a: byte 15: expected an object"},
+        {"{\"messages\":[1,}", "sample a: byte 15: expected a value"},
+        {"{\"messages\":[1]", "sample a: byte 15: expected ',' or '}'"},
+        {"{} x", "sample a: byte 3: expected nothing more"},
+        {"[]", "sample a: byte 0: expected an object"},
+        {"", "sample a: byte 0: expected an object"},
+        {"{\"events\":[],\"events\":[]}", "sample a: a list"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        auto_buf Buf got = BUF_INIT(TEXT_MAX);
+        auto_error Error err = ERROR_INIT;
+        assert_int_equal(parts_of_text(cases[i].text, &got, &err), -1);
+        assert_int_equal(err.kind, ERR_BAD_DATA);
+        if (!strstr(error_text(&err), cases[i].part))
+            fail_msg("'%s' is not in '%s'", cases[i].part, error_text(&err));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_come_in_the_order_of_the_file),
+        cmocka_unit_test(what_is_null_or_empty_has_no_parts),
+        cmocka_unit_test(a_transcript_of_an_old_log_is_events_and_attachments),
+        cmocka_unit_test(keys_come_without_their_escapes),
+        cmocka_unit_test(broken_samples_name_the_sample_and_the_byte),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
