@@ -167,6 +167,17 @@ int sample_parts_next(SampleParts *parts, SamplePart *ret, Error *err)
     return json_scan_end(&parts->scan, err) < 0 ? name_sample(parts, err) : 0;
 }
 
+int sample_parts_rewind(SampleParts *parts, Error *err)
+{
+    parts->group = NULL;
+    parts->inside = NULL;
+    parts->is_over = false;
+    memset(parts->was_seen, 0, sizeof(parts->was_seen));
+    memset(parts->n, 0, sizeof(parts->n));
+    json_scan_init(&parts->scan, buf_str(&parts->text), true);
+    return json_scan_object(&parts->scan) ? 0 : check(parts, err);
+}
+
 int sample_parts_open(const EvalLog *log, const EvalLogSample *sample, SampleParts **ret,
                       Error *err)
 {
@@ -177,9 +188,8 @@ int sample_parts_open(const EvalLog *log, const EvalLogSample *sample, SamplePar
     parts->text = BUF_INIT(EVALLOG_SAMPLE_MAX);
     if (evallog_read_sample(log, sample, &parts->text, err) < 0)
         return -1;
-    json_scan_init(&parts->scan, buf_str(&parts->text), true);
-    if (!json_scan_object(&parts->scan))
-        return check(parts, err);
+    if (sample_parts_rewind(parts, err) < 0)
+        return -1;
     *ret = TAKE(parts);
     return 0;
 }

@@ -49,6 +49,10 @@ void sample_parts_close(SampleParts *parts);
    until sample_parts_close when sample_parts_is_whole. */
 int sample_parts_next(SampleParts *parts, SamplePart *ret, Error *err) HAWK_MUST_USE;
 
+/* Starts again from the first part. What was given before stays valid if the sample is whole. Fails
+   as sample_parts_open. */
+int sample_parts_rewind(SampleParts *parts, Error *err) HAWK_MUST_USE;
+
 /* Whether the whole sample is in memory. */
 bool sample_parts_is_whole(const SampleParts *parts);
 

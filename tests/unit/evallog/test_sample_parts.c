@@ -24,8 +24,10 @@ static int collect(SampleParts *parts, Buf *ret, Error *err)
     return has_part;
 }
 
-/* The parts of the only sample of an archive with these members. */
-static int parts_of(const char *const *members, size_t n, Buf *ret, Error *err)
+typedef int Reader(SampleParts *parts, Buf *ret, Error *err);
+
+/* What the reader gets from the only sample of an archive with these members. */
+static int read_with(Reader *reader, const char *const *members, size_t n, Buf *ret, Error *err)
 {
     ZipWriter writer;
     zip_writer_init(&writer);
@@ -40,7 +42,7 @@ static int parts_of(const char *const *members, size_t n, Buf *ret, Error *err)
     SampleParts *parts = NULL;
     int result = sample_parts_open(log, samples->items, &parts, err);
     if (result == 0)
-        result = collect(parts, ret, err);
+        result = reader(parts, ret, err);
     sample_parts_close(parts);
     evallog_close(log);
     zip_writer_release(&writer);
@@ -50,7 +52,7 @@ static int parts_of(const char *const *members, size_t n, Buf *ret, Error *err)
 static int parts_of_text(const char *text, Buf *ret, Error *err)
 {
     const char *const members[] = {"samples/a_epoch_1.json", text};
-    return parts_of(members, ARRAY_LEN(members), ret, err);
+    return read_with(collect, members, ARRAY_LEN(members), ret, err);
 }
 
 static void expect_parts(const char *text, const char *expected)
@@ -122,6 +124,31 @@ static void broken_samples_name_the_sample_and_the_byte(void **state)
     }
 }
 
+static int collect_anew(SampleParts *parts, Buf *ret, Error *err)
+{
+    SamplePart part;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sample_parts_next(parts, &part, err), 1);
+    if (sample_parts_rewind(parts, err) < 0 || collect(parts, ret, err) < 0 ||
+        sample_parts_rewind(parts, err) < 0)
+        return -1;
+    return collect(parts, ret, err);
+}
+
+static void parts_can_be_read_again(void **state)
+{
+    (void)state;
+    const char *const members[] = {
+        "samples/a_epoch_1.json",
+        "{\"id\":1,\"messages\":[2],\"events_data\":{\"calls\":[3,4]},\"events\":[]}"};
+    auto_buf Buf got = BUF_INIT(TEXT_MAX);
+    auto_error Error err = ERROR_INIT;
+    if (read_with(collect_anew, members, ARRAY_LEN(members), &got, &err) < 0)
+        fail_msg("%s", error_text(&err));
+    assert_string_equal(got.data, "member[0] id=1;message[0] 2;call[0] 3;call[1] 4;"
+                                  "member[0] id=1;message[0] 2;call[0] 3;call[1] 4;");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +156,7 @@ int main(void)
         cmocka_unit_test(what_is_null_or_empty_has_no_parts),
         cmocka_unit_test(a_transcript_of_an_old_log_is_events_and_attachments),
         cmocka_unit_test(keys_come_without_their_escapes),
+        cmocka_unit_test(parts_can_be_read_again),
         cmocka_unit_test(broken_samples_name_the_sample_and_the_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
