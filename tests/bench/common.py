@@ -1,6 +1,5 @@
 """What the benchmarks share: timing whole processes, a server of their own, printing figures beside a peer's."""
 
-import os
 import pathlib
 import statistics
 import subprocess
@@ -13,8 +12,7 @@ sys.path.insert(0, str(ROOT / "tests/integration"))
 
 from conftest import Hawk  # noqa: E402
 
-CACHE = pathlib.Path(os.environ.get("HAWK_DEV_CACHE", pathlib.Path.home() / ".cache/hawk-dev"))
-PEER_VERSION = "3.7.2"
+import hawk_peer  # noqa: E402 - conftest has put its folder on the path
 
 
 def new_hawk() -> Hawk:
@@ -37,17 +35,8 @@ def run_seconds(command: list[str], times: int, env: dict[str, str] | None = Non
 
 def peer_program() -> pathlib.Path | None:
     """Return the Python hawk's program, installed on first use; None without a Python 3.13."""
-    venv = CACHE / f"peer-hawk-{PEER_VERSION}"
-    program = venv / "bin/hawk"
-    if program.exists():
-        return program
-    found = [str(p) for p in pathlib.Path.home().glob(".pyenv/versions/3.13*/bin/python")] or ["python3.13"]
-    made = subprocess.run(["uv", "venv", "-q", "--python", found[0], str(venv)], check=False, stderr=subprocess.DEVNULL)
-    if made.returncode != 0:
-        return None
-    python = str(venv / "bin/python")
-    subprocess.run(["uv", "pip", "install", "-q", "--python", python, f"hawk[cli]=={PEER_VERSION}"], check=False)
-    return program if program.exists() else None
+    python = hawk_peer.peer_python()
+    return python.parent / "hawk" if python else None
 
 
 def milliseconds(seconds: list[float]) -> str:

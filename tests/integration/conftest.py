@@ -19,6 +19,11 @@ import urllib.request
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/peers"))
+
+import hawk_peer  # noqa: E402
+import postgres  # noqa: E402
+from bucket import Bucket  # noqa: E402
 
 
 def find_program() -> pathlib.Path:
@@ -225,3 +230,31 @@ def logs(tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("logs")
     subprocess.run([sys.executable, str(ROOT / "tests/integration/make_logs.py"), str(folder)], check=True, timeout=300)
     return folder
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    """A PostgreSQL server for the tests of a file."""
+    if reason := postgres.why_not():
+        pytest.skip(reason)
+    server = postgres.Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """An empty bucket for the tests of a file."""
+    pytest.importorskip("moto")
+    it = Bucket()
+    yield it
+    it.close()
+
+
+@pytest.fixture(scope="session")
+def peer() -> pathlib.Path:
+    """The Python that the Python hawk is installed for."""
+    python = hawk_peer.peer_python()
+    if python is None:
+        pytest.skip(hawk_peer.NONE)
+    return python

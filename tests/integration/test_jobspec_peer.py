@@ -1,12 +1,10 @@
 """Configs are taken, refused and filled in as the Python hawk 3.7.2 does, but for what ours refuses on purpose.
 
-Needs a Python with that package: HAWK_PEER_PYTHON names it (Python 3.13; pip install 'hawk[client,inspect]==3.7.2'
-'inspect-ai==0.3.285' ruamel.yaml). Without it the tests are skipped.
+Skipped where the Python hawk cannot be installed (tests/peers/hawk_peer.py).
 """
 
 import copy
 import json
-import os
 import pathlib
 import random
 import subprocess
@@ -15,11 +13,8 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = HERE.parent / "golden" / "jobspec"
-PEER = os.environ.get("HAWK_PEER_PYTHON")
 N_MUTANTS = 1500
 BATCH = 250
-
-pytestmark = pytest.mark.skipif(not PEER, reason="HAWK_PEER_PYTHON names no Python with hawk 3.7.2")
 
 # Beginnings of messages of ours for what the peer lets through: it fails later, or has another meaning there.
 STRICTER = (
@@ -63,11 +58,11 @@ def ours(home, paths: list[pathlib.Path]) -> list[dict]:
     return [by_file[str(path)] for path in paths]
 
 
-def theirs(paths: list[pathlib.Path]) -> list[dict | None]:
+def theirs(peer: pathlib.Path, paths: list[pathlib.Path]) -> list[dict | None]:
     """What the peer says: the config in full, or None."""
     lines = []
     for group in batches(paths):
-        command = [PEER, str(HERE / "peer_configs.py"), *group]
+        command = [str(peer), str(HERE / "peer_configs.py"), *group]
         lines += subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout.splitlines()
     return [json.loads(line) for line in lines]
 
@@ -89,10 +84,10 @@ def is_stricter_on_purpose(result: dict) -> bool:
     )
 
 
-def differences(home, paths: list[pathlib.Path]) -> list[str]:
+def differences(home, peer, paths: list[pathlib.Path]) -> list[str]:
     """One line for each config on which the two differ without a reason."""
     found = []
-    for path, own, other in zip(paths, ours(home, paths), theirs(paths), strict=True):
+    for path, own, other in zip(paths, ours(home, paths), theirs(peer, paths), strict=True):
         if own["valid"] and other is None:
             found.append(f"{path.name}: only the peer refuses")
         elif not own["valid"] and other is not None and not is_stricter_on_purpose(own):
@@ -128,13 +123,13 @@ def mutated(choose: random.Random, document: dict) -> dict:
     return document
 
 
-def test_golden_configs_are_taken_as_by_the_peer(home):
+def test_golden_configs_are_taken_as_by_the_peer(home, peer):
     """Each rule and each refusal of the golden configs."""
     paths = [path for path in sorted(GOLDEN.glob("*.yaml")) if not path.read_bytes().startswith(b"# options:")]
-    assert not differences(home, paths)
+    assert not differences(home, peer, paths)
 
 
-def test_mutants_of_full_configs_are_taken_as_by_the_peer(home, tmp_path):
+def test_mutants_of_full_configs_are_taken_as_by_the_peer(home, peer, tmp_path):
     """Configs with every field, each with something wrong or odd about it; the same ones on each run."""
     choose = random.Random(7)
     full = json.loads(home.run("validate", "--json", str(GOLDEN / "full.yaml")).stdout)[0]["config"]
@@ -145,5 +140,5 @@ def test_mutants_of_full_configs_are_taken_as_by_the_peer(home, tmp_path):
         path = tmp_path / f"{prefix}{i}.json"
         path.write_text(json.dumps(mutated(choose, base)))
         paths.append(path)
-    found = differences(home, paths)
+    found = differences(home, peer, paths)
     assert not found, "\n".join(found)

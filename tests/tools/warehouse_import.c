@@ -1,22 +1,30 @@
-/* Imports logs of a folder into a database, for comparison with what Inspect's own reader says.
+/* Imports logs of a store into a database, for comparison with what Inspect's own reader says and
+   with what other importers make of them.
 
-   warehouse_import DATABASE FOLDER KEY... prints "<outcome> <samples>" or "error: <text>" for each
-   key. */
+   warehouse_import DATABASE STORE KEY... prints "<outcome> <samples>" or "error: <text>" for each
+   key. DATABASE is the path of an SQLite file or a "postgresql://" URL, STORE a folder or an
+   "s3://" URL. */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "warehouse/importer.h"
 #include "warehouse/warehouse.h"
 
-static int import_all(const char *database, const char *folder, char **keys, Error *err)
+static char *url_of(const char *scheme, const char *text)
+{
+    return strstr(text, "://") ? mem_strdup(text) : mem_printf("%s:%s", scheme, text);
+}
+
+static int import_all(const char *database, const char *place, char **keys, Error *err)
 {
     auto_sql Sql *sql = NULL;
     auto_store Store *store = NULL;
-    auto_free char *url = mem_printf("sqlite:%s", database);
-    auto_free char *place = mem_printf("file:%s", folder);
-    if (sql_open(url, 2, &sql, err) < 0 || warehouse_migrate(sql, err) < 0 ||
-        store_open(place, &store, err) < 0)
+    auto_free char *database_url = url_of("sqlite", database);
+    auto_free char *store_url = url_of("file", place);
+    if (sql_open(database_url, 2, &sql, err) < 0 || warehouse_migrate(sql, err) < 0 ||
+        store_open(store_url, &store, err) < 0)
         return -1;
     for (; *keys; keys++) {
         auto_error Error problem = ERROR_INIT;
@@ -33,7 +41,7 @@ int main(int argc, char **argv)
 {
     auto_error Error err = ERROR_INIT;
     if (argc < 4) {
-        fprintf(stderr, "usage: warehouse_import DATABASE FOLDER KEY...\n");
+        fprintf(stderr, "usage: warehouse_import DATABASE STORE KEY...\n");
         return 2;
     }
     if (import_all(argv[1], argv[2], argv + 3, &err) < 0) {

@@ -1,0 +1,54 @@
+"""A bucket on a real S3 server in a process of its own (moto's)."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+
+SERVER = pathlib.Path(__file__).resolve().parent / "s3_server.py"
+SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260131/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+
+
+class Bucket:
+    """An empty bucket; the server takes any signature."""
+
+    def __init__(self, name: str = "hawk-test"):
+        """Start a server and make the bucket."""
+        self.name = name
+        self.process = subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        self.endpoint = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+        self._put(f"/{name}", None)
+
+    def _put(self, path: str, body: bytes | None) -> None:
+        headers = {"Authorization": SIGNED, "Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(self.endpoint + path, data=body, method="PUT", headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert answer.status == 200
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a program needs to use it."""
+        return {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+        }
+
+    def environment(self) -> dict[str, str]:
+        """The caller's environment with this bucket's settings for AWS and no others."""
+        return {**{name: value for name, value in os.environ.items() if not name.startswith("AWS_")}, **self.env}
+
+    def put(self, key: str, body: bytes) -> str:
+        """Put an object, return its address."""
+        self._put(f"/{self.name}/{urllib.parse.quote(key)}", body)
+        return f"s3://{self.name}/{key}"
+
+    def close(self) -> None:
+        """End the server."""
+        self.process.kill()
+        self.process.wait()

@@ -1,0 +1,83 @@
+"""A PostgreSQL server of its own, for tests and benchmarks; nothing of it is left when it is closed."""
+
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+
+PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+
+
+def why_not() -> str | None:
+    """Return why there can be no server here, or None."""
+    if not PROGRAMS:
+        return "no PostgreSQL is installed"
+    if os.getuid() == 0 and "postgres" not in {user.pw_name for user in pwd.getpwall()}:
+        return "PostgreSQL does not run as root and there is no user postgres"
+    return None
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Postgres:
+    """A server with a data folder of its own, reached over a socket in that folder and over a port of the loopback."""
+
+    def __init__(self, durable: bool = False, settings: tuple[str, ...] = ()):
+        """Start it; durable leaves writing to disk as PostgreSQL does it by default."""
+        self.user = "postgres" if os.getuid() == 0 else None
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hawk-pg-"))
+        if self.user:
+            shutil.chown(self.folder, self.user)
+        self.folder.chmod(0o755)
+        self.port = free_port()
+        self.data = self.folder / "data"
+        self._run("initdb", "-D", self.data, "-U", "hawk", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_permissions=0777", *settings]
+        options += [] if durable else ["fsync=off"]
+        flags = " ".join([f"-k {self.folder}", *(f"-c {option}" for option in options)])
+        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", flags, "start")
+
+    def _run(self, program: str, *args: object) -> None:
+        command = [str(PROGRAMS[-1] / program), *map(str, args)]
+        done = subprocess.run(command, capture_output=True, text=True, user=self.user, cwd="/", timeout=120, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of a database, over the socket."""
+        return f"postgresql://hawk@/{database}?host={self.folder}&port={self.port}"
+
+    def tcp_url(self, database: str = "postgres") -> str:
+        """The address of a database, over the port."""
+        return f"postgresql://hawk@127.0.0.1:{self.port}/{database}"
+
+    def run(self, statements: str, database: str = "postgres") -> str:
+        """Run SQL, return what psql prints of its rows, unadorned."""
+        command = [str(PROGRAMS[-1] / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), "-f", "-"]
+        done = subprocess.run(command, input=statements, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return done.stdout
+
+    def make(self, database: str) -> str:
+        """Make an empty database, return its name."""
+        self.run(f'CREATE DATABASE "{database}"')
+        return database
+
+    def rows(self, query: str, database: str = "postgres") -> list[dict]:
+        """The rows of a query, each as PostgreSQL says it in JSON."""
+        return [json.loads(line) for line in self.run(f"SELECT to_json(t) FROM ({query}) t", database).splitlines()]
+
+    def close(self) -> None:
+        """End the server and take its files away."""
+        self._run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+        shutil.rmtree(self.folder)
