@@ -9,6 +9,7 @@
 #include "codec/json_scan.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -284,20 +285,29 @@ INLINE const char *skip_opening(JsonScan *scan, const char *p, const char *end, 
     return is_object && !*ret_is_empty ? skip_key(scan, p, end, &key, run) : p;
 }
 
-/* Passes the value at p and everything in it. */
-INLINE const char *skip_value(JsonScan *scan, const char *p, Run *run)
+/* Passes the value at p, and what follows it until depth is `base` again. A container that cannot
+   be passed in a jump is walked through, and so is all behind it: it is invalid or cut off, and
+   trying each container in it would take time that grows with their depth. The end of the text is
+   no mark: what is cut off right behind its bracket may be an empty array. */
+INLINE const char *skip_value(JsonScan *scan, const char *p, size_t base, Run *run)
 {
     const char *end = scan->end;
-    size_t base = scan->depth;
     for (;;) {
         p = skip_space(p, end);
         if (p == end)
             return json_scan_fail(scan, p, "a value");
+        scan->mark = p;
+        scan->mark_depth = scan->depth;
         bool is_over = true;
-        if (*p == '"')
-            p = skip_string(scan, p + 1, end, run);
-        else if (*p == '{' || *p == '[')
+        bool is_container = *p == '{' || *p == '[';
+        const char *behind = is_container && scan->may_jump ? json_scan_blocks(scan, p) : NULL;
+        scan->may_jump = scan->may_jump && (behind || !is_container);
+        if (behind)
+            p = behind;
+        else if (is_container)
             p = skip_opening(scan, p, end, &is_over, run);
+        else if (*p == '"')
+            p = skip_string(scan, p + 1, end, run);
         else
             p = json_scan_bare(scan, p, end);
         if (!p)
@@ -310,9 +320,9 @@ INLINE const char *skip_value(JsonScan *scan, const char *p, Run *run)
     }
 }
 
-static const char *value_plain(JsonScan *scan, const char *p)
+static const char *value_plain(JsonScan *scan, const char *p, size_t base)
 {
-    return skip_value(scan, p, run_plain);
+    return skip_value(scan, p, base, run_plain);
 }
 
 static const char *key_plain(JsonScan *scan, const char *p, Str *ret_key)
@@ -321,11 +331,10 @@ static const char *key_plain(JsonScan *scan, const char *p, Str *ret_key)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static const char *value_wide(JsonScan *scan, const char *p)
+__attribute__((target("avx2"))) static const char *value_wide(JsonScan *scan, const char *p,
+                                                              size_t base)
 {
-    bool is_container = p < scan->end && (*p == '{' || *p == '[');
-    const char *behind = is_container ? json_scan_blocks(scan, p) : NULL;
-    return behind ? behind : skip_value(scan, p, run_wide);
+    return skip_value(scan, p, base, run_wide);
 }
 
 __attribute__((target("avx2"))) static const char *key_wide(JsonScan *scan, const char *p,
@@ -335,9 +344,9 @@ __attribute__((target("avx2"))) static const char *key_wide(JsonScan *scan, cons
 }
 
 #else
-static const char *value_wide(JsonScan *scan, const char *p)
+static const char *value_wide(JsonScan *scan, const char *p, size_t base)
 {
-    return value_plain(scan, p);
+    return value_plain(scan, p, base);
 }
 
 static const char *key_wide(JsonScan *scan, const char *p, Str *ret_key)
@@ -354,6 +363,9 @@ void json_scan_init(JsonScan *scan, Str text, bool allow_nan)
     scan->end = p + text.n;
     scan->expected = NULL;
     scan->depth = 0;
+    scan->mark = p;
+    scan->mark_depth = 0;
+    scan->may_jump = false;
     scan->allow_nan = allow_nan;
     scan->is_wide = json_scan_has_blocks();
     scan->is_due = true;
@@ -400,19 +412,36 @@ bool json_scan_array(JsonScan *scan)
     return step_in(scan, false);
 }
 
+bool json_scan_pass(JsonScan *scan, size_t base)
+{
+    scan->may_jump = scan->is_wide;
+    scan->mark = scan->p;
+    scan->mark_depth = scan->depth;
+    const char *p =
+        scan->is_wide ? value_wide(scan, scan->p, base) : value_plain(scan, scan->p, base);
+    if (!p)
+        return false;
+    scan->p = p;
+    scan->is_due = false;
+    return true;
+}
+
+void json_scan_pass_space(JsonScan *scan)
+{
+    scan->p = skip_space(scan->p, scan->end);
+}
+
 bool json_scan_skip(JsonScan *scan, Str *ret_raw)
 {
     if (scan->expected)
         return false;
     assert(scan->is_due);
-    const char *from = skip_space(scan->p, scan->end);
-    const char *p = scan->is_wide ? value_wide(scan, from) : value_plain(scan, from);
-    if (!p)
+    scan->p = skip_space(scan->p, scan->end);
+    const char *from = scan->p;
+    if (!json_scan_pass(scan, scan->depth))
         return false;
-    scan->p = p;
-    scan->is_due = false;
     if (ret_raw)
-        *ret_raw = (Str){from, (size_t)(p - from)};
+        *ret_raw = (Str){from, (size_t)(scan->p - from)};
     return true;
 }
 
@@ -476,20 +505,26 @@ bool json_scan_leave(JsonScan *scan)
     return !scan->expected;
 }
 
-int json_scan_check(const JsonScan *scan, Error *err)
+int json_scan_report(const JsonScan *scan, uint64_t before, Error *err)
 {
     if (!scan->expected)
         return 0;
-    size_t offset = (size_t)(scan->p - scan->start);
+    uint64_t offset = before + (uint64_t)(scan->p - scan->start);
     if (scan->p == scan->end)
-        return error_set(err, ERR_BAD_DATA, "byte %zu: expected %s, found the end of the text",
-                         offset, scan->expected);
+        return error_set(err, ERR_BAD_DATA,
+                         "byte %" PRIu64 ": expected %s, found the end of the text", offset,
+                         scan->expected);
     unsigned char c = (unsigned char)*scan->p;
     if (c > 0x20 && c < 0x7F)
-        return error_set(err, ERR_BAD_DATA, "byte %zu: expected %s, found '%c'", offset,
+        return error_set(err, ERR_BAD_DATA, "byte %" PRIu64 ": expected %s, found '%c'", offset,
                          scan->expected, c);
-    return error_set(err, ERR_BAD_DATA, "byte %zu: expected %s, found byte 0x%02X", offset,
+    return error_set(err, ERR_BAD_DATA, "byte %" PRIu64 ": expected %s, found byte 0x%02X", offset,
                      scan->expected, c);
+}
+
+int json_scan_check(const JsonScan *scan, Error *err)
+{
+    return json_scan_report(scan, 0, err);
 }
 
 int json_scan_end(JsonScan *scan, Error *err)

@@ -49,8 +49,11 @@ typedef struct JsonScan {
     const char *end;
     const char *expected; /* set by the first failure, which is at p */
     size_t depth;
+    const char *mark; /* where the value began that was passed last, at mark_depth */
+    size_t mark_depth;
     bool allow_nan;
     bool is_wide;  /* this machine has AVX2 */
+    bool may_jump; /* containers may be tried 64 bytes at a time */
     bool is_due;   /* a value comes next */
     bool is_first; /* nothing of the innermost container has been read yet */
     uint64_t is_object[JSON_SCAN_DEPTH_MAX / 64]; /* one bit per level */

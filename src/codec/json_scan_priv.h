@@ -1,4 +1,4 @@
-/* What the two files of the scanner share. */
+/* What the files of the scanner share with each other and with JsonStream. */
 #ifndef HAWK_CODEC_JSON_SCAN_PRIV_H
 #define HAWK_CODEC_JSON_SCAN_PRIV_H
 
@@ -16,6 +16,16 @@ bool json_scan_has_blocks(void);
    valid, or when bytes close behind it are not; then the scan is as before, and a slower reader has
    to tell. */
 const char *json_scan_blocks(JsonScan *scan, const char *p);
+
+/* Passes the value that comes next and all behind it until depth is `base` again. After a failure
+   scan->mark is where to go on when there is more text: a value comes next there, at mark_depth. */
+bool json_scan_pass(JsonScan *scan, size_t base);
+
+/* Passes white space. */
+void json_scan_pass_space(JsonScan *scan);
+
+/* As json_scan_check, for a text of which `before` bytes come in front of what is scanned. */
+int json_scan_report(const JsonScan *scan, uint64_t before, Error *err) HAWK_MUST_USE;
 
 /* Passes a value that is neither string nor container; NULL after a failure. */
 const char *json_scan_bare(JsonScan *scan, const char *p, const char *end);

@@ -1,9 +1,10 @@
-/* JSON: the tree, the fast and the plain scan agree on what is valid; what is read can be written
-   and reads back equal. */
+/* JSON: the tree, the fast and the plain scan agree on what is valid, and the stream agrees with
+   the scan however its input is cut; what is read can be written and reads back equal. */
 
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "../unit/codec/json_walk.h"
 #include "base/buf.h"
 #include "codec/json.h"
 #include "codec/json_out.h"
@@ -11,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OUT_MAX = 64 << 20 };
+enum { OUT_MAX = 64 << 20, SEED_BYTES = 64 };
 
 static void must(bool claim)
 {
@@ -101,5 +102,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Str text = {(const char *)data, size};
     check(text, false);
     check(text, true);
+    /* The text itself picks the walk and the pieces. */
+    uint64_t seed = size + 1;
+    for (size_t i = 0; i < size && i < SEED_BYTES; i++)
+        seed = seed * 31 + data[i];
+    must(json_walk_agrees(text, true, 32 + seed % 100, false, seed | 1));
+    must(json_walk_agrees(text, false, 32 + seed % 9, true, seed | 1));
     return 0;
 }
