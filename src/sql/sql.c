@@ -39,7 +39,7 @@ struct Sql {
 struct SqlTx {
     Sql *sql;
     SqlConn *conn;
-    SqlMode mode;
+    bool is_lone_writer;
     bool has_failed;
     size_t n_rows_open;
 };
@@ -197,7 +197,8 @@ SqlDialect sql_dialect(const Sql *sql)
 
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
 {
-    bool is_lone_writer = mode == SQL_WRITE && sql->driver->has_one_writer;
+    bool is_lone_writer =
+        mode == SQL_WRITE || (mode == SQL_WRITE_SHARED && !sql->driver->shares_writing);
     struct timespec deadline = deadline_in(sql->wait_ms);
     if (is_lone_writer && take_writer(sql, &deadline, err) < 0)
         return -1;
@@ -208,7 +209,7 @@ int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
         return -1;
     }
     SqlTx *tx = mem_alloc(sizeof(*tx));
-    *tx = (SqlTx){.sql = sql, .conn = conn, .mode = mode};
+    *tx = (SqlTx){.sql = sql, .conn = conn, .is_lone_writer = is_lone_writer};
     *ret = tx;
     return 0;
 }
@@ -223,7 +224,7 @@ static void end_tx(SqlTx *tx)
 {
     Sql *sql = tx->sql;
     put_conn(sql, tx->conn);
-    if (tx->mode == SQL_WRITE && sql->driver->has_one_writer)
+    if (tx->is_lone_writer)
         leave_writer(sql);
     free(tx);
 }
@@ -274,6 +275,17 @@ int sql_exec(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_ar
     }
     if (ret_changed)
         *ret_changed = changed;
+    return 0;
+}
+
+int sql_lock(SqlTx *tx, const char *name, Error *err)
+{
+    if (check_usable(tx, err) < 0)
+        return -1;
+    if (tx->sql->driver->lock(tx->conn, name, err) < 0) {
+        tx->has_failed = true;
+        return error_wrap(err, "cannot lock %s", name);
+    }
     return 0;
 }
 

@@ -25,8 +25,8 @@ typedef enum SqlType {
     SQL_TYPE_TEXT,
     SQL_TYPE_BLOB,
     SQL_TYPE_BOOL,    /* bound only; read as a number */
-    SQL_TYPE_INSTANT, /* microseconds UTC; bound only; read as a number */
-    SQL_TYPE_LIST,    /* a JSON array of strings; bound only; read as text */
+    SQL_TYPE_INSTANT, /* microseconds UTC, INT64_MAX is infinity; bound only; read as a number */
+    SQL_TYPE_LIST,    /* a JSON array of strings; bound only; read as text; STR_NONE is NULL */
 } SqlType;
 typedef struct SqlValue {
     SqlType type;
@@ -37,6 +37,7 @@ typedef struct SqlValue {
 
 #define SQL_NULL ((SqlValue){.type = SQL_TYPE_NULL})
 #define SQL_INT(v) ((SqlValue){.type = SQL_TYPE_INT, .integer = (v)})
+/* Not-a-number becomes NULL in SQLite, which has none. */
 #define SQL_REAL(v) ((SqlValue){.type = SQL_TYPE_REAL, .real = (v)})
 #define SQL_TEXT(s) sql_text_value(s) /* STR_NONE binds NULL */
 #define SQL_TEXTZ(s) sql_text_value(str_of(s))

@@ -20,7 +20,7 @@ struct SqlRows {
 struct SqlDriver {
     const char *scheme; /* what its URLs begin with */
     SqlDialect dialect;
-    bool has_one_writer; /* write transactions of this process queue up in sql.c */
+    bool shares_writing; /* SQL_WRITE_SHARED is another mode than SQL_WRITE */
 
     int (*connect)(const char *url, int wait_ms, SqlConn **ret, Error *err);
     void (*disconnect)(SqlConn *conn);
@@ -32,6 +32,7 @@ struct SqlDriver {
                 int64_t *ret_changed, Error *err);
     int (*query)(SqlConn *conn, const char *statement, const SqlValue *args, size_t n_args,
                  SqlRows **ret, Error *err);
+    int (*lock)(SqlConn *conn, const char *name, Error *err);
 
     int (*rows_next)(SqlRows *rows, Error *err);
     void (*rows_free)(SqlRows *rows);

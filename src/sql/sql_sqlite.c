@@ -175,8 +175,14 @@ static int bind_value(sqlite3_stmt *stmt, int at, const SqlValue *value, bool ke
 {
     sqlite3_destructor_type life = keep ? SQLITE_STATIC : SQLITE_TRANSIENT;
     switch (value->type) {
-    case SQL_TYPE_INT: return sqlite3_bind_int64(stmt, at, value->integer);
+    case SQL_TYPE_INT:
+    case SQL_TYPE_BOOL:
+    case SQL_TYPE_INSTANT: return sqlite3_bind_int64(stmt, at, value->integer);
     case SQL_TYPE_REAL: return sqlite3_bind_double(stmt, at, value->real);
+    case SQL_TYPE_LIST:
+        if (!value->text.p)
+            return sqlite3_bind_null(stmt, at);
+        __attribute__((fallthrough));
     case SQL_TYPE_TEXT:
         return sqlite3_bind_text64(stmt, at, value->text.p, value->text.n, life, SQLITE_UTF8);
     case SQL_TYPE_BLOB:
@@ -272,7 +278,7 @@ static int sqlite_begin(SqlConn *base, SqlMode mode, int wait_ms, Error *err)
     sqlite3_busy_timeout(conn->db, wait_ms);
     conn->mode = SQL_WRITE; /* BEGIN itself counts as neither */
     int64_t changed = 0;
-    const char *text = mode == SQL_WRITE ? "BEGIN IMMEDIATE" : "BEGIN";
+    const char *text = mode == SQL_READ ? "BEGIN" : "BEGIN IMMEDIATE";
     if (sqlite_exec(base, text, NULL, 0, &changed, err) < 0)
         return -1;
     conn->mode = mode;
@@ -284,6 +290,15 @@ static int sqlite_commit(SqlConn *base, Error *err)
     int64_t changed = 0;
     ((SqliteConn *)base)->mode = SQL_WRITE;
     return sqlite_exec(base, "COMMIT", NULL, 0, &changed, err);
+}
+
+/* There is one writer, who has every lock. */
+static int sqlite_lock(SqlConn *base, const char *name, Error *err)
+{
+    (void)base;
+    (void)name;
+    (void)err;
+    return 0;
 }
 
 static void sqlite_rollback(SqlConn *base)
@@ -418,7 +433,6 @@ static const char *sqlite_rows_name(const SqlRows *rows, int column)
 const SqlDriver sql_driver_sqlite = {
     .scheme = "sqlite:",
     .dialect = SQL_SQLITE,
-    .has_one_writer = true,
     .connect = sqlite_connect,
     .disconnect = sqlite_disconnect,
     .begin = sqlite_begin,
@@ -427,6 +441,7 @@ const SqlDriver sql_driver_sqlite = {
     .script = sqlite_script,
     .exec = sqlite_exec,
     .query = sqlite_query,
+    .lock = sqlite_lock,
     .rows_next = sqlite_rows_next,
     .rows_free = sqlite_rows_free,
     .rows_is_null = sqlite_rows_is_null,

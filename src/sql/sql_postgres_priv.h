@@ -1,0 +1,146 @@
+/* What the files of the PostgreSQL driver share: libpq, the connection, values on the wire. */
+#ifndef HAWK_SQL_SQL_POSTGRES_PRIV_H
+#define HAWK_SQL_SQL_POSTGRES_PRIV_H
+
+#include <libpq-fe.h>
+
+#include "base/buf.h"
+#include "sql/sql_priv.h"
+
+enum {
+    PG_N_PREPARED = 64,
+    PG_NAME_MAX_BYTES = 32,
+    PG_VALUES_MAX = 1000 * 1000 * 1000, /* of one statement; PostgreSQL's own limit is 1 GiB */
+};
+
+/* Numbers of types, as in PostgreSQL's pg_type.dat. */
+enum {
+    PG_BOOL = 16,
+    PG_BYTEA = 17,
+    PG_INT8 = 20,
+    PG_INT2 = 21,
+    PG_INT4 = 23,
+    PG_TEXT = 25,
+    PG_OID = 26,
+    PG_FLOAT4 = 700,
+    PG_FLOAT8 = 701,
+    PG_TEXT_LIST = 1009,
+    PG_VARCHAR_LIST = 1015,
+    PG_DATE = 1082,
+    PG_TIMESTAMP = 1114,
+    PG_TIMESTAMPTZ = 1184,
+    PG_NUMERIC = 1700,
+};
+
+/* The functions of libpq in use: one row each makes both the pointer and its name. */
+#define PG_FUNCTIONS(X)                                                                            \
+    X(PQconnectdbParams)                                                                           \
+    X(PQstatus)                                                                                    \
+    X(PQfinish)                                                                                    \
+    X(PQsetNoticeProcessor)                                                                        \
+    X(PQerrorMessage)                                                                              \
+    X(PQexec)                                                                                      \
+    X(PQprepare)                                                                                   \
+    X(PQexecPrepared)                                                                              \
+    X(PQsendQueryPrepared)                                                                         \
+    X(PQsetSingleRowMode)                                                                          \
+    X(PQgetResult)                                                                                 \
+    X(PQresultStatus)                                                                              \
+    X(PQresultErrorField)                                                                          \
+    X(PQclear)                                                                                     \
+    X(PQcmdTuples)                                                                                 \
+    X(PQtransactionStatus)                                                                         \
+    X(PQnfields)                                                                                   \
+    X(PQfname)                                                                                     \
+    X(PQftype)                                                                                     \
+    X(PQgetisnull)                                                                                 \
+    X(PQgetvalue)                                                                                  \
+    X(PQgetlength)
+
+typedef struct PgLib {
+#define X(name) __typeof__(name) *name;
+    PG_FUNCTIONS(X)
+#undef X
+    bool is_loaded;
+} PgLib;
+
+/* Filled once, before the first connection. */
+extern PgLib pg_lib;
+
+typedef struct PgPrepared {
+    char *text; /* NULL: free */
+    Oid *types; /* that its values were declared with, 0: inferred by the server */
+    size_t n_types;
+    char name[PG_NAME_MAX_BYTES];
+    uint64_t last_used;
+} PgPrepared;
+
+typedef struct PgRows PgRows;
+
+typedef struct PgConn {
+    SqlConn base;
+    PGconn *db;
+    PgPrepared prepared[PG_N_PREPARED];
+    uint64_t clock;
+    PgRows *streaming; /* whose rows are still on their way, or NULL */
+} PgConn;
+
+/* Sets the error that fits a failed result, which may be NULL, and returns -1. Only the primary
+   message is shown: details repeat values. */
+int pg_conn_fail(PgConn *conn, const PGresult *result, Error *err);
+
+/* Takes in the rest of the rows that are on their way, so that the connection is free. */
+void pg_conn_settle(PgConn *conn);
+
+/* Forgets all prepared statements without telling the server. */
+void pg_conn_forget_all(PgConn *conn);
+
+/* The statements of the driver's table. */
+int pg_conn_script(SqlConn *base, const char *text, Error *err);
+int pg_conn_exec(SqlConn *base, const char *text, const SqlValue *args, size_t n_args,
+                 int64_t *ret_changed, Error *err);
+int pg_conn_query(SqlConn *base, const char *text, const SqlValue *args, size_t n_args,
+                  SqlRows **ret, Error *err);
+
+/* The rows of the driver's table. */
+int pg_rows_next(SqlRows *base, Error *err);
+void pg_rows_free(SqlRows *base);
+bool pg_rows_is_null(const SqlRows *base, int column);
+Str pg_rows_text(const SqlRows *base, int column);
+int64_t pg_rows_int(const SqlRows *base, int column);
+double pg_rows_real(const SqlRows *base, int column);
+int pg_rows_n_columns(const SqlRows *base);
+const char *pg_rows_name(const SqlRows *base, int column);
+
+/* The values of a statement as libpq takes them. */
+typedef struct PgArgs {
+    const char **values;
+    int *lengths;
+    int *formats;
+    Oid *types; /* 0 where the server infers it */
+    size_t n;
+    Buf bytes;
+} PgArgs;
+
+/* Fills args, which the caller releases also after a failure. */
+int pg_args_init(PgArgs *args, const SqlValue *values, size_t n, Error *err);
+void pg_args_release(PgArgs *args);
+
+/* Appends big-endian numbers of the binary protocol. */
+void pg_args_add_i16(Buf *buf, int16_t value);
+void pg_args_add_i32(Buf *buf, int32_t value);
+void pg_args_add_i64(Buf *buf, int64_t value);
+
+/* Appends an instant or a JSON array of strings in the binary form of timestamptz and text[]
+   (PostgreSQL's timestamptz_recv and array_recv). */
+int pg_args_add_instant(Buf *buf, int64_t instant_us, Error *err);
+int pg_args_add_list(Buf *buf, Str json, Error *err);
+
+/* The text forms that the server gives, read: an instant as microseconds (infinity is INT64_MAX or
+   INT64_MIN), an array of texts as a JSON array, bytes in hexadecimal digits. -1 when the text is
+   none. */
+int pg_args_read_instant(Str text, int64_t *ret_us);
+int pg_args_read_list(Str text, Buf *json);
+int pg_args_read_bytes(Str text, Buf *bytes);
+
+#endif
