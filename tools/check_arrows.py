@@ -54,8 +54,9 @@ def offences(arrows: dict[str, set[str]]) -> list[str]:
 def headers_alone() -> list[str]:
     """Return a line for each header that does not compile by itself."""
     found = []
+    libpq = subprocess.run(["pkg-config", "--cflags", "libpq"], capture_output=True, text=True, check=True).stdout.split()
     for header in sorted(SRC.rglob("*.h")):
-        command = ["gcc", "-std=gnu17", "-D_GNU_SOURCE", '-DHAWK_VERSION="0"', f"-I{SRC}", "-fsyntax-only", "-x", "c", str(header)]
+        command = ["gcc", "-std=gnu17", "-D_GNU_SOURCE", '-DHAWK_VERSION="0"', f"-I{SRC}", *libpq, "-fsyntax-only", "-x", "c", str(header)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             found.append(f"{header.relative_to(ROOT)}: does not compile alone: {done.stderr.splitlines()[0]}")
