@@ -160,20 +160,27 @@ static int start_stream(ZipMember *member, Error *err)
     return 0;
 }
 
-int zip_member_open(const Zip *zip, const ZipEntry *entry, ZipMember **ret, Error *err)
+int zip_data_offset(const Zip *zip, const ZipEntry *entry, uint64_t *ret, Error *err)
 {
-    if (check_readable(zip, entry, err) < 0)
-        return -1;
     size_t named = LOCAL_SIZE + entry->name.n;
     auto_free char *header = mem_alloc(named);
     size_t front = 0;
     if (zip_bytes(zip, entry->offset, header, named, err) < 0 ||
         check_local(zip, entry, header, &front, err) < 0)
         return -1;
+    *ret = entry->offset + front;
+    return 0;
+}
+
+int zip_member_open(const Zip *zip, const ZipEntry *entry, ZipMember **ret, Error *err)
+{
+    uint64_t at = 0;
+    if (check_readable(zip, entry, err) < 0 || zip_data_offset(zip, entry, &at, err) < 0)
+        return -1;
     auto_zip_member ZipMember *member = mem_alloc(sizeof(*member));
     member->zip = zip;
     member->entry = entry;
-    member->at = entry->offset + front;
+    member->at = at;
     member->left = entry->compressed;
     if (start_stream(member, err) < 0)
         return -1;

@@ -22,6 +22,9 @@ int zip_bytes(const Zip *zip, uint64_t offset, void *data, size_t n, Error *err)
 /* ERR_BAD_DATA (or kind) "<source>: member <name> at byte N: <text>". */
 int zip_fail(const Zip *zip, const ZipEntry *entry, ErrorKind kind, const char *text, Error *err);
 
+/* Where the compressed bytes of a member begin in the source; its local header is checked. */
+int zip_data_offset(const Zip *zip, const ZipEntry *entry, uint64_t *ret, Error *err) HAWK_MUST_USE;
+
 /* Numbers as archives have them, least byte first. */
 static inline uint16_t zip_u16(const char *p)
 {
