@@ -8,6 +8,13 @@ void identity_close(Identity *identity)
         identity->close(identity);
 }
 
+Str identity_bearer(Str header)
+{
+    Str scheme = str_slice(header, 0, 7);
+    return str_eq_nocase(scheme, STR("Bearer ")) ? str_trim(str_slice(header, 7, header.n))
+                                                 : STR_NONE;
+}
+
 int identity_check(Identity *identity, Arena *arena, const IdentityProof *proof, Caller *ret,
                    Error *err)
 {

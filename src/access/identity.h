@@ -38,6 +38,10 @@ struct Identity {
     void (*close)(Identity *identity);
 };
 
+/* The token behind "Bearer " in an Authorization header, whatever the case of the word (RFC 9110,
+   11.1); STR_NONE when the header is something else. */
+Str identity_bearer(Str header);
+
 /* The single user of an installation: admin, sees all, named after the operating system's user. The
    token is in data_dir/token (0600), made when it is not there; a file that others can read is
    refused. Sessions of browsers are kept, as hashes, in data_dir/sessions.json, so that they

@@ -37,21 +37,13 @@ static char *user_name(void)
     return mem_strdup(found->pw_name);
 }
 
-/* The token behind "Bearer ", whatever its case; STR_NONE when the header is something else. */
-static Str bearer(Str header)
-{
-    Str scheme = str_slice(header, 0, 7);
-    return str_eq_nocase(scheme, STR("Bearer ")) ? str_trim(str_slice(header, 7, header.n))
-                                                 : STR_NONE;
-}
-
 static int check(Identity *identity, Arena *arena, const IdentityProof *proof, Caller *ret,
                  Error *err)
 {
     const TokenIdentity *self = (const TokenIdentity *)identity;
     int64_t expires_us = 0;
     if (proof->authorization.p) {
-        Str given = bearer(proof->authorization);
+        Str given = identity_bearer(proof->authorization);
         if (!given.p || !secret_eq(self->token, given))
             return error_set(err, ERR_LOGIN, "the access token is not the one of this server");
     } else if (!sessions_find(self->sessions, proof->cookie, self->user, clock_now_us(),
