@@ -15,7 +15,7 @@
 enum { LIST_TEXT_MAX = 256 * 1024, STATES_TEXT_MAX = 128, STATEMENT_MAX = 4096, WORDS_MAX = 8 };
 
 static const SqlMigration migrations[] = {
-    {.number = 1, .sqlite = &embed_sqlite_0001_job_sql},
+    {1, &embed_sqlite_0001_job_sql, &embed_postgres_0001_job_sql},
 };
 
 /* The order of read_row. */
@@ -176,11 +176,11 @@ int job_table_insert(SqlTx *tx, const Job *job, Str config, bool allow_dirty, Er
         SQL_ARGS(SQL_TEXTZ(random_uuid7(pk)), SQL_TEXTZ(job->job_id),
                  SQL_TEXTZ(job_type_name(job->type)), SQL_TEXTZ(job->created_by),
                  SQL_TEXTZ(job->email),
-                 SQL_TEXT(job_table_json_list(arena, job->model_groups, job->n_model_groups)),
+                 SQL_LIST(job_table_json_list(arena, job->model_groups, job->n_model_groups)),
                  SQL_INT(job->priority),
-                 SQL_TEXT(job_table_json_list(arena, job->secret_names, job->n_secret_names)),
-                 SQL_TEXT(config), SQL_INT(allow_dirty), SQL_TEXTZ(job->reason_code),
-                 SQL_TEXTZ(job->reason), SQL_INT(job->queued_us)),
+                 SQL_LIST(job_table_json_list(arena, job->secret_names, job->n_secret_names)),
+                 SQL_TEXT(config), SQL_BOOL(allow_dirty), SQL_TEXTZ(job->reason_code),
+                 SQL_TEXTZ(job->reason), SQL_INSTANT(job->queued_us)),
         NULL, err);
 }
 
@@ -198,10 +198,10 @@ int job_table_relaunch(SqlTx *tx, const Job *job, Str config, bool allow_dirty, 
             "WHERE job_id = $1 AND state IN ('complete', 'failed', 'cancelled')",
             SQL_ARGS(SQL_TEXTZ(job->job_id), SQL_TEXTZ(job->reason_code), SQL_TEXTZ(job->reason),
                      SQL_INT(job->attempt), SQL_INT(job->priority),
-                     SQL_TEXT(job_table_json_list(arena, job->secret_names, job->n_secret_names)),
-                     SQL_TEXT(config), SQL_INT(allow_dirty),
-                     SQL_TEXT(job_table_json_list(arena, job->model_groups, job->n_model_groups)),
-                     SQL_INT(job->queued_us)),
+                     SQL_LIST(job_table_json_list(arena, job->secret_names, job->n_secret_names)),
+                     SQL_TEXT(config), SQL_BOOL(allow_dirty),
+                     SQL_LIST(job_table_json_list(arena, job->model_groups, job->n_model_groups)),
+                     SQL_INSTANT(job->queued_us)),
             &changed, err) < 0)
         return -1;
     *ret_changed = changed == 1;
@@ -225,7 +225,7 @@ int job_table_move(SqlTx *tx, const JobMove *move, bool *ret_changed, Error *err
     char from[STATES_TEXT_MAX];
     int64_t changed = 0;
     states_before(move->to, from);
-    SqlValue now = SQL_INT(move->now_us);
+    SqlValue now = SQL_INSTANT(move->now_us);
     SqlValue exit_code = move->exit_code < 0 ? SQL_NULL : SQL_INT(move->exit_code);
     if (sql_exec(tx,
                  "UPDATE job SET state = $1, reason_code = $2, reason = $3, updated_at = $4, "
@@ -234,11 +234,11 @@ int job_table_move(SqlTx *tx, const JobMove *move, bool *ret_changed, Error *err
                  "failed_at = CASE WHEN $1 = 'failed' THEN $4 ELSE failed_at END, "
                  "deleted_at = CASE WHEN $6 THEN coalesce(deleted_at, $4) ELSE deleted_at END, "
                  "exit_code = coalesce($7, exit_code) "
-                 "WHERE job_id = $8 AND ($9 = 0 OR attempt = $9) AND instr($10, ',' || state || "
-                 "',') > 0",
+                 "WHERE job_id = $8 AND ($9 = 0 OR attempt = $9) AND $10 LIKE '%,' || state || "
+                 "',%'",
                  SQL_ARGS(SQL_TEXTZ(job_state_name(move->to)), SQL_TEXTZ(move->reason_code),
-                          SQL_TEXTZ(move->reason), now, SQL_INT(job_state_is_over(move->to)),
-                          SQL_INT(move->is_deletion), exit_code, SQL_TEXTZ(move->job_id),
+                          SQL_TEXTZ(move->reason), now, SQL_BOOL(job_state_is_over(move->to)),
+                          SQL_BOOL(move->is_deletion), exit_code, SQL_TEXTZ(move->job_id),
                           SQL_INT(move->attempt), SQL_TEXTZ(from)),
                  &changed, err) < 0)
         return -1;
@@ -251,7 +251,7 @@ int job_table_delete_mark(SqlTx *tx, const char *job_id, int64_t now_us, Error *
     return sql_exec(tx,
                     "UPDATE job SET deleted_at = coalesce(deleted_at, $2), updated_at = $2 "
                     "WHERE job_id = $1",
-                    SQL_ARGS(SQL_TEXTZ(job_id), SQL_INT(now_us)), NULL, err);
+                    SQL_ARGS(SQL_TEXTZ(job_id), SQL_INSTANT(now_us)), NULL, err);
 }
 
 int job_table_remove(SqlTx *tx, const char *job_id, Error *err)
@@ -267,6 +267,7 @@ typedef struct Filter {
     Buf where;
     SqlValue args[WORDS_MAX + 8];
     size_t n;
+    SqlDialect dialect;
 } Filter;
 
 static void filter_add(Filter *filter, const char *before, SqlValue value, const char *after)
@@ -291,6 +292,19 @@ static Str pattern_of(Arena *arena, Str word)
     return (Str){text, n};
 }
 
+typedef struct VisibleRow {
+    const char *before; /* the list of the caller's groups */
+    const char *after;
+} VisibleRow;
+
+/* A job without groups is nobody's. */
+static const VisibleRow visible[] = {
+    [SQL_SQLITE] = {"(json_array_length(model_groups) > 0 AND NOT EXISTS (SELECT 1 FROM "
+                    "json_each(model_groups) g WHERE g.value NOT IN (SELECT value FROM json_each(",
+                    "))))"},
+    [SQL_POSTGRES] = {"(model_groups <> '{}' AND model_groups <@ ", "::text[])"},
+};
+
 /* The same rule as access_allows for ACCESS_JOB_READ, said once more in SQL because a page is cut
  * there. */
 static void filter_visible(Filter *filter, Arena *arena, const Caller *caller)
@@ -302,10 +316,8 @@ static void filter_visible(Filter *filter, Arena *arena, const Caller *caller)
     for (size_t i = 0; i < caller->n_groups; i++)
         if (strcmp(caller->groups[i], ACCESS_GROUP_UNRESOLVED) != 0)
             groups[n++] = str_of(caller->groups[i]);
-    filter_add(filter,
-               "NOT EXISTS (SELECT 1 FROM json_each(model_groups) g WHERE g.value NOT IN "
-               "(SELECT value FROM json_each(",
-               SQL_TEXT(job_table_json_list(arena, groups, n)), ")))");
+    const VisibleRow *row = &visible[filter->dialect];
+    filter_add(filter, row->before, SQL_LIST(job_table_json_list(arena, groups, n)), row->after);
 }
 
 static void filter_make(Filter *filter, Arena *arena, const Caller *caller, const JobsQuery *query)
@@ -318,8 +330,8 @@ static void filter_make(Filter *filter, Arena *arena, const Caller *caller, cons
     for (size_t n = 0; n < WORDS_MAX && rest.p && str_split(&rest, ' ', &word);) {
         if (!word.n)
             continue;
-        filter_add(filter, "(job_id || ' ' || created_by) LIKE ", SQL_TEXT(pattern_of(arena, word)),
-                   " ESCAPE '\\'");
+        filter_add(filter, "lower(job_id || ' ' || created_by) LIKE lower(",
+                   SQL_TEXT(pattern_of(arena, word)), ") ESCAPE '\\'");
         n++;
     }
 }
@@ -366,10 +378,10 @@ static int read_page(SqlTx *tx, Arena *arena, Filter *filter, const JobsQuery *q
     return 0;
 }
 
-int job_table_list(SqlTx *tx, Arena *arena, const Caller *caller, const JobsQuery *query,
-                   JobsList *ret, Error *err)
+int job_table_list(SqlTx *tx, SqlDialect dialect, Arena *arena, const Caller *caller,
+                   const JobsQuery *query, JobsList *ret, Error *err)
 {
-    Filter filter = {.where = BUF_INIT(STATEMENT_MAX / 2)};
+    Filter filter = {.where = BUF_INIT(STATEMENT_MAX / 2), .dialect = dialect};
     JobsList list = {0};
     filter_make(&filter, arena, caller, query);
     int done = count_statuses(tx, arena, &filter, &list, err);

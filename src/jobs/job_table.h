@@ -55,8 +55,8 @@ int job_table_remove(SqlTx *tx, const char *job_id, Error *err) HAWK_MUST_USE;
 int job_table_live(SqlTx *tx, Arena *arena, Job **ret, size_t *ret_n, Error *err) HAWK_MUST_USE;
 
 /* A page of jobs. */
-int job_table_list(SqlTx *tx, Arena *arena, const Caller *caller, const JobsQuery *query,
-                   JobsList *ret, Error *err) HAWK_MUST_USE;
+int job_table_list(SqlTx *tx, SqlDialect dialect, Arena *arena, const Caller *caller,
+                   const JobsQuery *query, JobsList *ret, Error *err) HAWK_MUST_USE;
 
 /* A list of texts as JSON, in the arena. */
 Str job_table_json_list(Arena *arena, const Str *items, size_t n);

@@ -280,7 +280,7 @@ int jobs_list(Jobs *jobs, const Caller *caller, const JobsQuery *query, Arena *a
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_begin(jobs->options.sql, SQL_READ, &tx, err) < 0)
         return -1;
-    return job_table_list(tx, arena, caller, query, ret, err);
+    return job_table_list(tx, sql_dialect(jobs->options.sql), arena, caller, query, ret, err);
 }
 
 /* ---- opening and closing ---- */

@@ -151,8 +151,9 @@ static const char *sign(const App *app, Arena *arena, const char *key, int64_t e
 const char *logs_link(const App *app, Arena *arena, const LogsName *name, int64_t expires)
 {
     const char *path = route_encode(arena, str_of(name->key + sizeof("evals/") - 1), "/");
-    return arena_printf(arena, "%s/download/%s?expires=%" PRId64 "&signature=%s", app->url, path,
-                        expires, sign(app, arena, name->key, expires));
+    return arena_printf(arena, "%s/download/%s?expires=%" PRId64 "&signature=%s",
+                        server_public_url(app), path, expires,
+                        sign(app, arena, name->key, expires));
 }
 
 int logs_check_link(RouteCtx *ctx, Str path, int64_t expires, Str signature, LogsName *ret,

@@ -8,33 +8,67 @@
 #include "server/page.h"
 #include "server/server_priv.h"
 
+/* A list of words as a member that is a JSON list. */
+static void write_words(JsonOut *out, const char *key, const char *words)
+{
+    Str rest = str_of(words);
+    Str word = STR_NONE;
+    json_out_kv_array(out, key);
+    while (words && str_split(&rest, ' ', &word))
+        if (word.n > 0)
+            json_out_str(out, word);
+    json_out_end_array(out);
+}
+
+static Str first_word(const char *words)
+{
+    Str rest = str_of(words);
+    Str word = STR_NONE;
+    (void)str_split(&rest, ' ', &word);
+    return word;
+}
+
+static void write_texts(JsonOut *out, const ServerSettings *settings)
+{
+    const struct {
+        const char *key;
+        const char *value;
+    } texts[] = {
+        {"scopes", settings->scopes},
+        {"authorization_endpoint", settings->authorization_endpoint},
+        {"device_authorization_endpoint", settings->device_endpoint},
+        {"jwks_uri", settings->jwks_uri},
+        {"token_endpoint", settings->token_endpoint},
+        {"datadog_eval_set_dashboard_url", settings->eval_set_dashboard_url},
+        {"datadog_scan_dashboard_url", settings->scan_dashboard_url},
+        {"middleman_url", settings->middleman_url},
+        {"relay_url", settings->relay_url},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        json_out_kvz(out, texts[i].key, texts[i].value ? texts[i].value : "");
+}
+
 /* ClientConfig. Without an identity provider its addresses are empty: the token is in a file. */
 static int auth_config(RouteCtx *ctx, Error *err)
 {
-    static const char *const empty[] = {"scopes",
-                                        "authorization_endpoint",
-                                        "device_authorization_endpoint",
-                                        "jwks_uri",
-                                        "token_endpoint",
-                                        "datadog_eval_set_dashboard_url",
-                                        "datadog_scan_dashboard_url",
-                                        "middleman_url",
-                                        "relay_url"};
     (void)err;
-    auto_buf Buf body = BUF_INIT(8192);
+    const ServerSettings *settings = &ctx->app->settings;
+    const bool has_provider = settings->issuer != NULL;
+    auto_buf Buf body = BUF_INIT(64 << 10);
     JsonOut out;
     json_out_init(&out, &body, 0);
     json_out_object(&out);
-    json_out_kvz(&out, "audience", "hawk");
-    json_out_kvz(&out, "client_id", "hawk");
-    json_out_kvz(&out, "issuer", ctx->app->url);
-    json_out_kv_array(&out, "scopes_supported");
-    json_out_end_array(&out);
-    for (size_t i = 0; i < ARRAY_LEN(empty); i++)
-        json_out_kvz(&out, empty[i], "");
-    json_out_kv_int(&out, "refresh_token_lifetime_days", 90);
-    json_out_kv_null(&out, "expected_longest_run_days");
-    json_out_kvz(&out, "log_viewer_url", ctx->app->url);
+    json_out_kv_str(&out, "audience", has_provider ? first_word(settings->audiences) : STR("hawk"));
+    json_out_kvz(&out, "client_id", has_provider ? settings->client_id : "hawk");
+    json_out_kvz(&out, "issuer", has_provider ? settings->issuer : ctx->app->url);
+    write_words(&out, "scopes_supported", settings->scopes_supported);
+    write_texts(&out, settings);
+    json_out_kv_int(&out, "refresh_token_lifetime_days", settings->refresh_token_days);
+    if (has_provider && settings->longest_run_days > 0)
+        json_out_kv_int(&out, "expected_longest_run_days", settings->longest_run_days);
+    else
+        json_out_kv_null(&out, "expected_longest_run_days");
+    json_out_kvz(&out, "log_viewer_url", server_viewer_url(ctx->app));
     json_out_kv_null(&out, "code_access_git_hosts");
     json_out_kv_bool(&out, "supports_import_code_sources", false);
     json_out_kv_array(&out, "viewers");

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "access/identity_oidc.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -59,9 +60,10 @@ static bool is_loopback(const char *address)
     return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-static int check_address(const ServerOptions *options, Error *err)
+static int check_address(const App *app, Error *err)
 {
-    if (is_loopback(options->address))
+    const ServerOptions *options = app->options;
+    if (app->settings.issuer || is_loopback(options->address))
         return 0;
     (void)error_set(
         err, ERR_USAGE,
@@ -70,9 +72,20 @@ static int check_address(const ServerOptions *options, Error *err)
     return error_fix(err, "listen on 127.0.0.1 and reach it through an SSH tunnel");
 }
 
+const char *server_public_url(const App *app)
+{
+    return app->settings.public_url ? app->settings.public_url : app->url;
+}
+
+const char *server_viewer_url(const App *app)
+{
+    return app->settings.viewer_url ? app->settings.viewer_url : server_public_url(app);
+}
+
 bool server_host_is_ours(const App *app, Str host)
 {
-    (void)app;
+    if (app->settings.issuer)
+        return true;
     bool is_v6 = host.n && host.p[0] == '[';
     ptrdiff_t end = is_v6 ? str_find(host, ']') : str_find(host, ':');
     if (is_v6 && end < 0)
@@ -174,16 +187,57 @@ static int open_folders(App *app, Error *err)
         err, "use that one, end it with `hawk serve --stop`, or choose another folder with --data");
 }
 
+/* The address of the database; the form that SQLAlchemy wants is taken too. */
+static char *database_url(const App *app)
+{
+    Str given = str_of(app->settings.database_url);
+    if (!given.p)
+        return mem_printf("sqlite:%s/hawk.db", app->data_dir);
+    Str scheme = STR("postgresql+psycopg://");
+    if (str_starts(given, scheme))
+        return mem_printf("postgresql://%s", given.p + scheme.n);
+    return mem_strdup(given.p);
+}
+
+static int open_store(App *app, Error *err)
+{
+    if (app->settings.bucket) {
+        auto_free char *bucket = mem_printf("s3://%s", app->settings.bucket);
+        return store_open(bucket, &app->store, err);
+    }
+    auto_free char *folder_url = mem_printf("file:%s/store", app->data_dir);
+    auto_free char *store_dir = fs_join(app->data_dir, "store");
+    if (fs_make_dirs(store_dir, 0700, err) < 0)
+        return -1;
+    return store_open(folder_url, &app->store, err);
+}
+
 static int open_data(App *app, Error *err)
 {
-    auto_free char *store = mem_printf("file:%s/store", app->data_dir);
-    auto_free char *sql = mem_printf("sqlite:%s/hawk.db", app->data_dir);
-    auto_free char *store_dir = fs_join(app->data_dir, "store");
-    if (fs_make_dirs(store_dir, 0700, err) < 0 || store_open(store, &app->store, err) < 0)
-        return -1;
-    if (sql_open(sql, N_SQL_CONNECTIONS, &app->sql, err) < 0)
-        return -1;
-    return warehouse_migrate(app->sql, err);
+    auto_free char *sql = database_url(app);
+    int rc = open_store(app, err);
+    if (rc == 0)
+        rc = sql_open(sql, N_SQL_CONNECTIONS, &app->sql, err);
+    mem_wipe(sql, strlen(sql)); /* it may have a password */
+    return rc < 0 ? -1 : warehouse_migrate(app->sql, err);
+}
+
+static int open_identity(App *app, Error *err)
+{
+    const ServerSettings *settings = &app->settings;
+    if (!settings->issuer)
+        return identity_token_open(app->data_dir, &app->identity, err);
+    const IdentityOidcOptions options = {
+        .issuer = settings->issuer,
+        .audiences = settings->audiences,
+        .jwks_uri = settings->jwks_uri,
+        .email_claim = settings->email_claim,
+        .default_permissions = settings->default_permissions,
+        .admin_claim = settings->admin_claim,
+        .admin_permissions = settings->admin_permissions,
+        .is_public_only = settings->is_public_only,
+    };
+    return identity_oidc_open(&options, &app->identity, err);
 }
 
 static int open_jobs(App *app, Error *err)
@@ -255,11 +309,12 @@ static int announce(App *app, Error *err)
 
 static int app_open(App *app, Error *err)
 {
-    if (check_address(app->options, err) < 0 || open_folders(app, err) < 0 ||
-        open_data(app, err) < 0)
+    app->settings_arena = arena_new();
+    if (server_settings_read(app->settings_arena, &app->settings, err) < 0 ||
+        check_address(app, err) < 0 || open_folders(app, err) < 0 || open_data(app, err) < 0)
         return -1;
     app->link_key = secret_random(32);
-    if (identity_token_open(app->data_dir, &app->identity, err) < 0 || open_jobs(app, err) < 0)
+    if (open_identity(app, err) < 0 || open_jobs(app, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
     if (open_http(app, err) < 0)
@@ -292,6 +347,7 @@ static void app_close(App *app)
     store_close(app->store);
     fs_close_cleanup(&app->lock_fd);
     secret_free(app->link_key);
+    arena_free(app->settings_arena);
     free(app->url);
     free(app->data_dir);
     free(app->cache_dir);

@@ -11,6 +11,7 @@
 #include "jobs/jobs.h"
 #include "server/route.h"
 #include "server/server.h"
+#include "server/settings.h"
 #include "server/viewer.h"
 #include "sql/sql.h"
 #include "store/store.h"
@@ -20,6 +21,8 @@
    parts are safe to use from several threads. */
 struct App {
     const ServerOptions *options;
+    ServerSettings settings;
+    Arena *settings_arena;
     char *data_dir;
     char *cache_dir;
     char *url;   /* "http://127.0.0.1:8137" */
@@ -42,7 +45,12 @@ struct App {
 extern const RouteTable *const server_route_tables[];
 extern const size_t server_n_route_tables;
 
-/* Whether a Host header names this server: guards a server on loopback against DNS rebinding. */
+/* Where clients reach this server, and people the viewer. */
+const char *server_public_url(const App *app);
+const char *server_viewer_url(const App *app);
+
+/* Whether a Host header names this server: guards a server on loopback, whose only user needs no
+   login from there, against DNS rebinding. */
 bool server_host_is_ours(const App *app, Str host);
 
 /* What a caller may see of the warehouse. */

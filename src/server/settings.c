@@ -1,0 +1,146 @@
+/* A table of variables; each row says where its value goes and how it is read. */
+
+#include "server/settings.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "codec/json.h"
+
+#define PROVIDER "HAWK_API_MODEL_ACCESS_TOKEN_"
+
+enum { VALUE_MAX = 64 * 1024 };
+
+typedef enum SettingType {
+    SETTING_TEXT,
+    SETTING_WORDS, /* a JSON list of texts, or words separated by spaces */
+    SETTING_BOOL,
+    SETTING_DAYS,
+} SettingType;
+
+typedef struct SettingRow {
+    const char *variable;
+    SettingType type;
+    size_t offset;
+    bool is_needed; /* with an identity provider */
+    int64_t otherwise;
+} SettingRow;
+
+#define AT(field) offsetof(ServerSettings, field)
+
+/* clang-format off */
+static const SettingRow rows[] = {
+    { "HAWK_API_DATABASE_URL",                      SETTING_TEXT,  AT(database_url),           false, 0 },
+    { "HAWK_API_S3_BUCKET_NAME",                    SETTING_TEXT,  AT(bucket),                 false, 0 },
+    { PROVIDER "ISSUER",                            SETTING_TEXT,  AT(issuer),                 true,  0 },
+    { PROVIDER "AUDIENCE",                          SETTING_WORDS, AT(audiences),              true,  0 },
+    { PROVIDER "CLIENT_ID",                         SETTING_TEXT,  AT(client_id),              true,  0 },
+    { PROVIDER "SCOPES",                            SETTING_TEXT,  AT(scopes),                 false, 0 },
+    { PROVIDER "SCOPES_SUPPORTED",                  SETTING_WORDS, AT(scopes_supported),       false, 0 },
+    { PROVIDER "JWKS_URI",                          SETTING_TEXT,  AT(jwks_uri),               true,  0 },
+    { PROVIDER "AUTHORIZATION_ENDPOINT",            SETTING_TEXT,  AT(authorization_endpoint), false, 0 },
+    { PROVIDER "DEVICE_AUTHORIZATION_ENDPOINT",     SETTING_TEXT,  AT(device_endpoint),        false, 0 },
+    { PROVIDER "TOKEN_ENDPOINT",                    SETTING_TEXT,  AT(token_endpoint),         false, 0 },
+    { PROVIDER "REVOCATION_ENDPOINT",               SETTING_TEXT,  AT(revocation_endpoint),    false, 0 },
+    { PROVIDER "EMAIL_FIELD",                       SETTING_TEXT,  AT(email_claim),            false, 0 },
+    { PROVIDER "DEFAULT_PERMISSIONS",               SETTING_WORDS, AT(default_permissions),    false, 0 },
+    { PROVIDER "ADMIN_CLAIM",                       SETTING_TEXT,  AT(admin_claim),            false, 0 },
+    { "HAWK_API_ADMIN_PERMISSIONS",                 SETTING_WORDS, AT(admin_permissions),      false, 0 },
+    { "HAWK_API_PUBLIC_MODELS_ONLY",                SETTING_BOOL,  AT(is_public_only),         false, 0 },
+    { "HAWK_API_PUBLIC_URL",                        SETTING_TEXT,  AT(public_url),             false, 0 },
+    { "HAWK_API_VIEWER_URL",                        SETTING_TEXT,  AT(viewer_url),             false, 0 },
+    { "HAWK_API_MIDDLEMAN_API_URL",                 SETTING_TEXT,  AT(middleman_url),          false, 0 },
+    { "HAWK_API_RELAY_URL",                         SETTING_TEXT,  AT(relay_url),              false, 0 },
+    { "HAWK_API_DATADOG_EVAL_SET_DASHBOARD_URL",    SETTING_TEXT,  AT(eval_set_dashboard_url), false, 0 },
+    { "HAWK_API_DATADOG_SCAN_DASHBOARD_URL",        SETTING_TEXT,  AT(scan_dashboard_url),     false, 0 },
+    { "HAWK_API_REFRESH_TOKEN_LIFETIME_DAYS",       SETTING_DAYS,  AT(refresh_token_days),     false, 90 },
+    { "HAWK_API_EXPECTED_LONGEST_RUN_DAYS",         SETTING_DAYS,  AT(longest_run_days),       false, 30 },
+};
+/* clang-format on */
+
+static int bad_value(const SettingRow *row, const char *expected, Error *err)
+{
+    return error_set(err, ERR_USAGE, "%s: expected %s", row->variable, expected);
+}
+
+/* The words of a JSON list, joined by spaces. */
+static int read_words(const SettingRow *row, Str value, Arena *arena, const char **ret, Error *err)
+{
+    auto_error Error ignored = ERROR_INIT;
+    auto_buf Buf words = BUF_INIT(VALUE_MAX);
+    Json *list = NULL;
+    if (!str_starts(value, STR("["))) {
+        *ret = arena_strndup(arena, value.p, value.n);
+        return 0;
+    }
+    if (json_parse(arena, value, &json_limits_config, &list, &ignored) < 0)
+        return bad_value(row, "a JSON list of texts, or words separated by spaces", err);
+    for (const Json *item = list->first; item; item = item->next) {
+        if (item->type != JSON_STRING || str_find(item->text, ' ') >= 0)
+            return bad_value(row, "a list of texts without spaces", err);
+        if (words.len > 0)
+            buf_addc(&words, ' ');
+        buf_add_str(&words, item->text);
+    }
+    *ret = arena_strndup(arena, words.data, words.len);
+    return 0;
+}
+
+static int read_bool(const SettingRow *row, Str value, bool *ret, Error *err)
+{
+    static const char *const yes[] = {"1", "true", "yes", "on"};
+    static const char *const no[] = {"0", "false", "no", "off"};
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        if (str_eq_nocase(value, str_of(yes[i])))
+            *ret = true;
+        else if (str_eq_nocase(value, str_of(no[i])))
+            *ret = false;
+        else
+            continue;
+        return 0;
+    }
+    return bad_value(row, "true or false", err);
+}
+
+static int read_row(const SettingRow *row, Arena *arena, ServerSettings *ret, Error *err)
+{
+    char *at = (char *)ret + row->offset;
+    Str value = str_trim(str_of(getenv(row->variable)));
+    if (row->type == SETTING_DAYS)
+        *(int64_t *)(void *)at = row->otherwise;
+    if (!value.p || value.n == 0)
+        return 0;
+    if (value.n > VALUE_MAX || !str_is_utf8(value))
+        return bad_value(row, "a text of reasonable length", err);
+    switch (row->type) {
+    case SETTING_TEXT:
+        *(const char **)(void *)at = arena_strndup(arena, value.p, value.n);
+        return 0;
+    case SETTING_WORDS: return read_words(row, value, arena, (const char **)(void *)at, err);
+    case SETTING_BOOL: return read_bool(row, value, (bool *)at, err);
+    case SETTING_DAYS:
+        return str_to_i64(value, 0, 36500, (int64_t *)(void *)at) < 0
+                   ? bad_value(row, "a number of days", err)
+                   : 0;
+    }
+    return 0;
+}
+
+int server_settings_read(Arena *arena, ServerSettings *ret, Error *err)
+{
+    ServerSettings settings = {0};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (read_row(&rows[i], arena, &settings, err) < 0)
+            return -1;
+    for (size_t i = 0; i < ARRAY_LEN(rows) && settings.issuer; i++) {
+        const char *const *value = (const void *)((const char *)&settings + rows[i].offset);
+        if (!rows[i].is_needed || *value)
+            continue;
+        (void)error_set(err, ERR_USAGE, "an identity provider is set, but %s is not",
+                        rows[i].variable);
+        return error_fix(err, "set it, or unset " PROVIDER "ISSUER for a server of your own");
+    }
+    *ret = settings;
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* Settings of a server that is more than one person's: from the environment, with the names that
+   operators of the Python hawk use. Nothing of it is needed on a laptop. */
+#ifndef HAWK_SERVER_SETTINGS_H
+#define HAWK_SERVER_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+
+/* Texts are NULL when they are not set. Lists are separated by spaces. */
+typedef struct ServerSettings {
+    const char *database_url; /* NULL: SQLite in the data folder */
+    const char *bucket;       /* NULL: a folder in the data folder */
+    const char *issuer;       /* NULL: no identity provider */
+    const char *audiences;
+    const char *client_id;
+    const char *scopes;
+    const char *scopes_supported;
+    const char *jwks_uri;
+    const char *authorization_endpoint;
+    const char *device_endpoint;
+    const char *token_endpoint;
+    const char *revocation_endpoint;
+    const char *email_claim;
+    const char *default_permissions;
+    const char *admin_claim;
+    const char *admin_permissions;
+    bool is_public_only;
+    const char *public_url; /* how clients reach this server; NULL: by the address it listens on */
+    const char *viewer_url; /* NULL: this server's own address */
+    const char *middleman_url;
+    const char *relay_url;
+    const char *eval_set_dashboard_url;
+    const char *scan_dashboard_url;
+    int64_t refresh_token_days;
+    int64_t longest_run_days; /* 0: not said */
+} ServerSettings;
+
+/* Reads the environment; texts live in the arena. ERR_USAGE names the variable that is wrong, or
+   that is missing when an identity provider is set. */
+int server_settings_read(Arena *arena, ServerSettings *ret, Error *err) HAWK_MUST_USE;
+
+#endif
