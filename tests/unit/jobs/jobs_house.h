@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "database.h"
 #include "jobs/executor.h"
 #include "jobs/jobs.h"
 #include "jobs/status.h"
@@ -22,6 +23,7 @@ enum { HOUSE_PATIENCE_MS = 60 * 1000 };
 
 typedef struct House {
     char folder[64];
+    char *database;      /* its address */
     const char *program; /* NULL: the stand-in */
     int max_running;
     int max_live;
@@ -39,11 +41,10 @@ static const Caller house_admin = {
 HAWK_UNUSED static void house_open(House *house)
 {
     auto_error Error err = ERROR_INIT;
-    auto_free char *database = mem_printf("sqlite:%s/hawk.db", house->folder);
     auto_free char *store = mem_printf("file:%s/store", house->folder);
     const char *program =
         house->program ? house->program : HAWK_TEST_DATA "/unit/jobs/stand_in_runner.py";
-    if (sql_open(database, 4, &house->sql, &err) < 0 ||
+    if (sql_open(house->database, 4, &house->sql, &err) < 0 ||
         store_open(store, &house->store, &err) < 0 ||
         executor_process_open(house->folder, program, &house->executor, &err) < 0)
         fail_msg("%s", error_text(&err));
@@ -84,6 +85,7 @@ HAWK_UNUSED static House *house_new(int max_running)
     auto_error Error err = ERROR_INIT;
     assert_int_equal(fs_make_dirs(store, 0700, &err), 0);
     house->max_running = max_running;
+    house->database = database_url(house->folder);
     house_open(house);
     return house;
 }
@@ -98,6 +100,7 @@ HAWK_UNUSED static void house_free(House *house)
     assert_int_equal(executor_process_open(house->folder, "none", &executor, &err), 0);
     executor->sweep(executor);
     assert_int_equal(fs_remove_tree(house->folder, &err), 0);
+    free(house->database);
     free(house);
 }
 

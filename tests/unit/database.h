@@ -1,11 +1,12 @@
-/* The database that the tests of the warehouse run on: SQLite or, with
+/* The database that tests run on: SQLite or, with
    HAWK_TEST_POSTGRES=postgresql://..., one that may be emptied. */
-#ifndef HAWK_TESTS_WAREHOUSE_DATABASE_H
-#define HAWK_TESTS_WAREHOUSE_DATABASE_H
+#ifndef HAWK_TESTS_DATABASE_H
+#define HAWK_TESTS_DATABASE_H
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "sql/sql.h"
 
@@ -21,12 +22,19 @@ static inline void database_empty(const char *url)
         fail_msg("%s", error_text(&err));
 }
 
-/* URL of an empty database; the caller frees. */
+/* URL of an empty database; what was in it is gone. The caller frees. */
 static inline char *database_url(const char *folder)
 {
     const char *postgres = getenv("HAWK_TEST_POSTGRES");
-    if (!postgres)
+    if (!postgres) {
+        auto_error Error err = ERROR_INIT;
+        static const char *const suffixes[] = {"", "-wal", "-shm"};
+        for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+            auto_free char *path = mem_printf("%s/w.db%s", folder, suffixes[i]);
+            assert_int_equal(fs_remove_tree(path, &err), 0);
+        }
         return mem_printf("sqlite:%s/w.db", folder);
+    }
     database_empty(postgres);
     return mem_strdup(postgres);
 }
