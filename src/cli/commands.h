@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+extern const Command commands_compare;
 extern const Command commands_completion;
 extern const Command commands_complete;
 extern const Command commands_config;
