@@ -184,10 +184,10 @@ static int write_eval(Import *import, SqlTx *tx, Str groups, Error *err)
     /* clang-format off */
     const ImportField fields[] = {
         { "pk",                    SQL_TEXTZ(import->eval_pk), true },
-        { "created_at",            SQL_INT(header->created_us == EVALLOG_NONE ? import->started_us : header->created_us), true },
-        { "updated_at",            SQL_INT(import->started_us), false },
-        { "first_imported_at",     SQL_INT(import->started_us), true },
-        { "last_imported_at",      SQL_INT(import->started_us), false },
+        { "created_at",            SQL_INSTANT(header->created_us == EVALLOG_NONE ? import->started_us : header->created_us), true },
+        { "updated_at",            SQL_INSTANT(import->started_us), false },
+        { "first_imported_at",     SQL_INSTANT(import->started_us), true },
+        { "last_imported_at",      SQL_INSTANT(import->started_us), false },
         { "eval_set_id",           SQL_TEXT(import->eval_set_id), true },
         { "id",                    SQL_TEXT(header->eval_id), true },
         { "task_id",               text_value(import, header->task_id.p ? header->task_id : STR("")), false },
@@ -201,12 +201,12 @@ static int write_eval(Import *import, SqlTx *tx, Str groups, Error *err)
         { "log_key",               SQL_TEXTZ(import->key), false },
         { "file_size_bytes",       SQL_INT((int64_t)import->stat.size), false },
         { "file_hash",             SQL_TEXTZ(import->file_hash), false },
-        { "file_last_modified",    SQL_INT(import->stat.modified_us), false },
+        { "file_last_modified",    SQL_INSTANT(import->stat.modified_us), false },
         { "created_by",            text_value(import, header->created_by), false },
         { "status",                SQL_TEXTZ(evallog_status_name(header->status)), false },
         { "import_status",         SQL_TEXTZ("importing"), false },
-        { "started_at",            import_int(header->started_us), false },
-        { "completed_at",          import_int(header->completed_us), false },
+        { "started_at",            import_instant(header->started_us), false },
+        { "completed_at",          import_instant(header->completed_us), false },
         { "error_message",         text_value(import, header->error_message), false },
         { "error_traceback",       text_value(import, header->error_traceback), false },
         { "agent",                 text_value(import, header->agent), false },
@@ -217,8 +217,9 @@ static int write_eval(Import *import, SqlTx *tx, Str groups, Error *err)
         { "model_args",            json_value(import, header->model_args, "model_args"), false },
         { "sandbox_type",          text_value(import, header->sandbox_type), false },
         { "sandbox_config",        sandbox_value(import), false },
-        { "model_groups",          SQL_TEXT(groups), false },
+        { "model_groups",          SQL_LIST(groups), false },
         { "meta",                  json_or_empty(import, header->metadata, "metadata"), false },
+        { "header",                SQL_TEXT(header->raw), false },
     };
     /* clang-format on */
     return import_upsert(tx, "eval", "id", fields, ARRAY_LEN(fields), err);
@@ -243,6 +244,8 @@ static int write_role(Import *import, SqlTx *tx, Str role, Str raw, Error *err)
     char pk[RANDOM_UUID_MAX];
     const ImportField fields[] = {
         {"pk", SQL_TEXTZ(random_uuid7(pk)), true},
+        {"created_at", SQL_INSTANT(import->started_us), true},
+        {"updated_at", SQL_INSTANT(import->started_us), false},
         {"type", SQL_TEXTZ("eval"), true},
         {"eval_pk", SQL_TEXTZ(import->eval_pk), true},
         {"role", text_value(import, role), true},
@@ -251,7 +254,8 @@ static int write_role(Import *import, SqlTx *tx, Str role, Str raw, Error *err)
         {"base_url", text_value(import, url), false},
         {"args", json_value(import, parts[2], "args"), false},
     };
-    return import_upsert(tx, "model_role", "eval_pk, role, model", fields, ARRAY_LEN(fields), err);
+    return import_upsert(tx, "model_role", "eval_pk, scan_pk, role, model", fields,
+                         ARRAY_LEN(fields), err);
 }
 
 /* The roles as the log has them now: a role's config, or a list of them. */
@@ -311,7 +315,7 @@ static int drop_old_samples(Import *import, SqlTx *tx, Error *err)
     if (import->is_running)
         return 0;
     return sql_exec(tx, "DELETE FROM sample WHERE eval_pk = $1 AND last_imported_at < $2",
-                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_INT(import->started_us)), NULL, err);
+                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_INSTANT(import->started_us)), NULL, err);
 }
 
 /* A log without results (running, cancelled, failed) has its samples counted. */
@@ -342,7 +346,7 @@ int import_eval_end(Import *import, Error *err)
         sql_exec(tx,
                  "UPDATE eval SET import_status = $2, model = $3, updated_at = $4 WHERE pk = $1",
                  SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_TEXTZ(status),
-                          text_value(import, import->model), SQL_INT(clock_now_us())),
+                          text_value(import, import->model), SQL_INSTANT(clock_now_us())),
                  NULL, err) < 0 ||
         sql_exec(tx, "DELETE FROM import_failure WHERE log_key = $1",
                  SQL_ARGS(SQL_TEXTZ(import->key)), NULL, err) < 0)

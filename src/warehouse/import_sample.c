@@ -20,9 +20,10 @@ static int find_holder(Import *import, SqlTx *tx, Str uuid, Holder *ret, Error *
 {
     static const char query[] =
         "SELECT s.pk, s.eval_pk, CASE WHEN o.eval_set_id <> e.eval_set_id OR "
-        "(coalesce(o.completed_at, -1), o.created_at, o.id) > "
-        "(coalesce(e.completed_at, -1), e.created_at, e.id) THEN 1 ELSE 0 END, "
-        "CASE WHEN s.is_provisional = 0 OR s.completed_at IS NOT NULL THEN 1 ELSE 0 END "
+        "(o.completed_at IS NOT NULL, coalesce(o.completed_at, o.created_at), o.created_at, o.id) > "
+        "(e.completed_at IS NOT NULL, coalesce(e.completed_at, e.created_at), e.created_at, e.id) "
+        "THEN 1 ELSE 0 END, "
+        "CASE WHEN NOT s.is_provisional OR s.completed_at IS NOT NULL THEN 1 ELSE 0 END "
         "FROM sample s JOIN eval o ON o.pk = s.eval_pk JOIN eval e ON e.pk = $2 WHERE s.uuid = $1";
     auto_sql_rows SqlRows *rows = NULL;
     if (sql_query(tx, query, SQL_ARGS(SQL_TEXT(uuid), SQL_TEXTZ(import->eval_pk)), &rows, err) < 0)
@@ -56,17 +57,17 @@ static int write_sample(Import *import, SqlTx *tx, const char *pk, Str uuid, con
     /* clang-format off */
     const ImportField fields[] = {
         { "pk",                       SQL_TEXTZ(pk), true },
-        { "created_at",               SQL_INT(import->started_us), true },
-        { "updated_at",               SQL_INT(import->started_us), false },
-        { "first_imported_at",        SQL_INT(import->started_us), true },
-        { "last_imported_at",         SQL_INT(import->started_us), false },
+        { "created_at",               SQL_INSTANT(import->started_us), true },
+        { "updated_at",               SQL_INSTANT(import->started_us), false },
+        { "first_imported_at",        SQL_INSTANT(import->started_us), true },
+        { "last_imported_at",         SQL_INSTANT(import->started_us), false },
         { "eval_pk",                  SQL_TEXTZ(import->eval_pk), false },
         { "id",                       SQL_TEXT(row->id), false },
         { "uuid",                     SQL_TEXT(uuid), true },
         { "epoch",                    SQL_INT(row->epoch), false },
-        { "started_at",               import_int(row->started_us), false },
-        { "completed_at",             import_int(row->completed_us), false },
-        { "invalidation_timestamp",   import_int(row->invalidated_us), false },
+        { "started_at",               import_instant(row->started_us), false },
+        { "completed_at",             import_instant(row->completed_us), false },
+        { "invalidation_timestamp",   import_instant(row->invalidated_us), false },
         { "invalidation_author",      SQL_TEXT(row->invalidation_author), false },
         { "invalidation_reason",      SQL_TEXT(row->invalidation_reason), false },
         { "input",                    SQL_TEXT(row->input), false },
@@ -93,7 +94,7 @@ static int write_sample(Import *import, SqlTx *tx, const char *pk, Str uuid, con
         { "working_limit",            import_int(header->working_limit), false },
         { "cost_limit",               import_real(header->cost_limit), false },
         { "search_text",              SQL_TEXT(search_text(import, row, arena)), false },
-        { "is_provisional",           SQL_INT(is_provisional), false },
+        { "is_provisional",           SQL_BOOL(is_provisional), false },
         { "meta",                     row->meta.p ? SQL_TEXT(row->meta) : SQL_TEXTZ("{}"), false },
     };
     /* clang-format on */
@@ -107,8 +108,8 @@ static int write_score(Import *import, SqlTx *tx, const char *sample_pk, Str uui
     /* clang-format off */
     const ImportField fields[] = {
         { "pk",              SQL_TEXTZ(random_uuid7(pk)), true },
-        { "created_at",      SQL_INT(import->started_us), true },
-        { "updated_at",      SQL_INT(import->started_us), false },
+        { "created_at",      SQL_INSTANT(import->started_us), true },
+        { "updated_at",      SQL_INSTANT(import->started_us), false },
         { "sample_pk",       SQL_TEXTZ(sample_pk), true },
         { "sample_uuid",     SQL_TEXT(uuid), false },
         { "value",           SQL_TEXT(score->value), false },
@@ -117,8 +118,8 @@ static int write_score(Import *import, SqlTx *tx, const char *sample_pk, Str uui
         { "explanation",     SQL_TEXT(score->explanation), false },
         { "answer",          SQL_TEXT(score->answer), false },
         { "scorer",          SQL_TEXT(score->scorer), true },
-        { "is_intermediate", SQL_INT(score->is_intermediate), false },
-        { "scored_at",       import_int(score->scored_us), false },
+        { "is_intermediate", SQL_BOOL(score->is_intermediate), false },
+        { "scored_at",       import_instant(score->scored_us), false },
         { "model_usage",     SQL_TEXT(score->model_usage), false },
         { "history",         SQL_TEXT(score->history), false },
         { "meta",            score->meta.p ? SQL_TEXT(score->meta) : SQL_TEXTZ("{}"), false },
@@ -127,12 +128,16 @@ static int write_score(Import *import, SqlTx *tx, const char *sample_pk, Str uui
     return import_upsert(tx, "score", "sample_pk, scorer", fields, ARRAY_LEN(fields), err);
 }
 
-static int write_model(SqlTx *tx, const char *sample_pk, Str model, Error *err)
+static int write_model(const Import *import, SqlTx *tx, const char *sample_pk, Str model,
+                       Error *err)
 {
+    char pk[RANDOM_UUID_MAX];
     return sql_exec(tx,
-                    "INSERT INTO sample_model (sample_pk, model) VALUES ($1, $2) "
-                    "ON CONFLICT (sample_pk, model) DO NOTHING",
-                    SQL_ARGS(SQL_TEXTZ(sample_pk), SQL_TEXT(model)), NULL, err);
+                    "INSERT INTO sample_model (pk, created_at, updated_at, sample_pk, model) "
+                    "VALUES ($1, $2, $2, $3, $4) ON CONFLICT (sample_pk, model) DO NOTHING",
+                    SQL_ARGS(SQL_TEXTZ(random_uuid7(pk)), SQL_INSTANT(import->started_us),
+                             SQL_TEXTZ(sample_pk), SQL_TEXT(model)),
+                    NULL, err);
 }
 
 /* Whether name is the end of path, at a '/': "azure/gpt-4" ends in "gpt-4". */
@@ -157,10 +162,10 @@ static int write_models(Import *import, SqlTx *tx, const char *sample_pk, const 
 {
     if (sql_exec(tx, "DELETE FROM sample_model WHERE sample_pk = $1",
                  SQL_ARGS(SQL_TEXTZ(sample_pk)), NULL, err) < 0 ||
-        write_model(tx, sample_pk, import->model, err) < 0)
+        write_model(import, tx, sample_pk, import->model, err) < 0)
         return -1;
     for (const SampleRowModel *model = row->models; model; model = model->next)
-        if (write_model(tx, sample_pk, model->name, err) < 0)
+        if (write_model(import, tx, sample_pk, model->name, err) < 0)
             return -1;
     return 0;
 }
@@ -193,7 +198,7 @@ int import_sample(Import *import, SqlTx *tx, const SampleRow *row, bool is_provi
                           SQL_TEXT(uuid)),
                  NULL, err) < 0 ||
         write_sample(import, tx, pk, uuid, row, is_provisional, err) < 0 ||
-        sql_exec(tx, "DELETE FROM score WHERE sample_pk = $1 AND is_intermediate = 1",
+        sql_exec(tx, "DELETE FROM score WHERE sample_pk = $1 AND is_intermediate",
                  SQL_ARGS(SQL_TEXTZ(pk)), NULL, err) < 0)
         return -1;
     for (const SampleRowScore *score = row->scores; score; score = score->next)

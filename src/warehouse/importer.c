@@ -267,7 +267,7 @@ static void record_failure(const Import *import, const Error *problem)
         {"file_hash", SQL_TEXTZ(import->file_hash), false},
         {"kind", SQL_TEXTZ(error_kind_name(problem->kind)), false},
         {"reason", SQL_TEXT(((Str){reason, n})), false},
-        {"failed_at", SQL_INT(clock_now_us()), false},
+        {"failed_at", SQL_INSTANT(clock_now_us()), false},
     };
     auto_error Error ignored = ERROR_INIT; /* the import's own error is the one to report */
     auto_sql_tx SqlTx *tx = NULL;

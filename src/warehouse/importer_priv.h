@@ -37,6 +37,11 @@ static inline SqlValue import_int(int64_t value)
     return value == INT64_MIN ? SQL_NULL : SQL_INT(value);
 }
 
+static inline SqlValue import_instant(int64_t us)
+{
+    return us == INT64_MIN ? SQL_NULL : SQL_INSTANT(us);
+}
+
 /* NULL for what is missing or not finite. */
 static inline SqlValue import_real(double value)
 {

@@ -13,6 +13,9 @@ typedef struct SortRow {
     const char *second; /* decides among equals, or NULL */
 } SortRow;
 
+/* The number of "the score", null when it is none that has a place among others. */
+#define SCORE_NUMBER "f.value_float + CASE WHEN f.value_nonfinite IS NULL THEN 0 END"
+
 /* clang-format off */
 static const SortRow sorts[] = {
     { "completed_at",            "s.completed_at",            NULL },
@@ -34,7 +37,7 @@ static const SortRow sorts[] = {
     { "task_name",               "e.task_name",               NULL },
     { "task_version",            "e.task_version",            NULL },
     { "model",                   "e.model",                   NULL },
-    { "score_value",             "f.value_float",             "f.value" },
+    { "score_value",             SCORE_NUMBER,                "f.value" },
     { "score_scorer",            "f.scorer",                  NULL },
     { "status",                  "s.status",                  NULL },
     { "author",                  "e.created_by",              NULL },
@@ -141,12 +144,12 @@ static int check_filter(const QueriesSamples *filter, Error *err)
 
 static void add_score_join(Query *query, const QueriesSamples *filter)
 {
-    query_add(query, " LEFT JOIN score f ON f.sample_pk = s.pk AND f.is_intermediate = 0 AND ");
+    query_add(query, " LEFT JOIN score f ON f.sample_pk = s.pk AND NOT f.is_intermediate AND ");
     if (filter->scorer.p)
         query_add_value(query, "f.scorer = ?", SQL_TEXT(filter->scorer));
     else
         query_add(query, "NOT EXISTS (SELECT 1 FROM score o WHERE o.sample_pk = s.pk AND "
-                         "o.is_intermediate = 0 AND o.pk <> f.pk)");
+                         "NOT o.is_intermediate AND o.pk <> f.pk)");
 }
 
 /* A scorer's score in the range or, when none is named, any final score. */
@@ -155,7 +158,7 @@ static void add_score_range(Query *query, const QueriesSamples *filter)
     if (!filter->has_score_min && !filter->has_score_max)
         return;
     query_where(query, "EXISTS (SELECT 1 FROM score r WHERE r.sample_pk = s.pk AND "
-                       "r.is_intermediate = 0");
+                       "NOT r.is_intermediate AND r.value_nonfinite IS NULL");
     if (filter->scorer.p)
         query_add_value(query, " AND r.scorer = ?", SQL_TEXT(filter->scorer));
     if (filter->has_score_min)
@@ -191,9 +194,9 @@ static void add_conditions(Query *query, const QueriesAccess *access, const Quer
     if (filter->task_version.p)
         query_where_value(query, "e.task_version = ?", SQL_TEXT(filter->task_version));
     if (filter->has_completed_after)
-        query_where_value(query, "s.completed_at >= ?", SQL_INT(filter->completed_after_us));
+        query_where_value(query, "s.completed_at >= ?", SQL_INSTANT(filter->completed_after_us));
     if (filter->has_completed_before)
-        query_where_value(query, "s.completed_at <= ?", SQL_INT(filter->completed_before_us));
+        query_where_value(query, "s.completed_at <= ?", SQL_INSTANT(filter->completed_before_us));
     add_statuses(query, filter);
     add_score_range(query, filter);
     for (size_t i = 0; i < words->n; i++)
@@ -268,9 +271,9 @@ static int write_scores(SqlTx *tx, Str sample_pk, JsonOut *out, Error *err)
     if (sql_query(tx,
                   "SELECT scorer, value, value_float, value_nonfinite, is_intermediate FROM score "
                   "WHERE sample_pk = $1 ORDER BY is_intermediate, "
-                  "CASE WHEN is_intermediate <> 0 THEN -coalesce(scored_at, 0) ELSE 0 END, "
-                  "CASE WHEN is_intermediate <> 0 THEN -length(scorer) ELSE 0 END, "
-                  "CASE WHEN is_intermediate = 0 THEN scorer END, scorer DESC",
+                  "CASE WHEN is_intermediate THEN scored_at END DESC NULLS LAST, "
+                  "CASE WHEN is_intermediate THEN -length(scorer) ELSE 0 END, "
+                  "CASE WHEN NOT is_intermediate THEN scorer END, scorer DESC",
                   SQL_ARGS(SQL_TEXT(sample_pk)), &rows, err) < 0)
         return -1;
     json_out_kv_array(out, "scores");

@@ -99,7 +99,7 @@ static Str groups_json(Arena *arena, const QueriesAccess *access)
 static const char *const access_texts[] = {
     [SQL_SQLITE]   = "(json_array_length(e.model_groups) > 0 AND NOT EXISTS (SELECT 1 FROM "
                      "json_each(e.model_groups) g WHERE g.value NOT IN (SELECT value FROM json_each(?))))",
-    [SQL_POSTGRES] = "(e.model_groups <> '[]'::jsonb AND e.model_groups <@ ?::jsonb)",
+    [SQL_POSTGRES] = "(cardinality(e.model_groups) > 0 AND e.model_groups <@ ?)",
 };
 /* clang-format on */
 
@@ -110,7 +110,7 @@ void query_add_access(Query *query, const QueriesAccess *access)
         return;
     }
     query_add_value(query, access_texts[query->dialect],
-                    SQL_TEXT(groups_json(query->arena, access)));
+                    SQL_LIST(groups_json(query->arena, access)));
 }
 
 int query_words(Str search, QueryWords *ret, Error *err)
