@@ -315,7 +315,8 @@ static int drop_old_samples(Import *import, SqlTx *tx, Error *err)
     if (import->is_running)
         return 0;
     return sql_exec(tx, "DELETE FROM sample WHERE eval_pk = $1 AND last_imported_at < $2",
-                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_INSTANT(import->started_us)), NULL, err);
+                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_INSTANT(import->started_us)), NULL,
+                    err);
 }
 
 /* A log without results (running, cancelled, failed) has its samples counted. */

@@ -20,7 +20,8 @@ static int find_holder(Import *import, SqlTx *tx, Str uuid, Holder *ret, Error *
 {
     static const char query[] =
         "SELECT s.pk, s.eval_pk, CASE WHEN o.eval_set_id <> e.eval_set_id OR "
-        "(o.completed_at IS NOT NULL, coalesce(o.completed_at, o.created_at), o.created_at, o.id) > "
+        "(o.completed_at IS NOT NULL, coalesce(o.completed_at, o.created_at), o.created_at, o.id) "
+        "> "
         "(e.completed_at IS NOT NULL, coalesce(e.completed_at, e.created_at), e.created_at, e.id) "
         "THEN 1 ELSE 0 END, "
         "CASE WHEN NOT s.is_provisional OR s.completed_at IS NOT NULL THEN 1 ELSE 0 END "

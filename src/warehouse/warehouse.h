@@ -1,7 +1,7 @@
 /* The warehouse: what the logs say, as tables that lists can be made from. Its content can always
    be made again from the logs.
 
-   Instants are INTEGER microseconds UTC, JSON and UUIDs are TEXT. */
+   Which types stand for one another in the two databases is in docs/warehouse.md. */
 #ifndef HAWK_WAREHOUSE_WAREHOUSE_H
 #define HAWK_WAREHOUSE_WAREHOUSE_H
 

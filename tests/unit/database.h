@@ -3,6 +3,7 @@
 #ifndef HAWK_TESTS_DATABASE_H
 #define HAWK_TESTS_DATABASE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,18 @@ static inline char *database_url(const char *folder)
     }
     database_empty(postgres);
     return mem_strdup(postgres);
+}
+
+/* A UUID that stands for a short name; they sort as the names do. */
+enum { DATABASE_UUID_MAX = 37 };
+static inline const char *database_uuid(const char *name, char ret[DATABASE_UUID_MAX])
+{
+    unsigned char last[6] = {0};
+    for (size_t i = 0; i < sizeof(last) && name[i]; i++)
+        last[i] = (unsigned char)name[i];
+    (void)snprintf(ret, DATABASE_UUID_MAX, "00000000-0000-7000-8000-%02x%02x%02x%02x%02x%02x",
+                   last[0], last[1], last[2], last[3], last[4], last[5]);
+    return ret;
 }
 
 /* Takes out the spaces that PostgreSQL puts behind ':' and ',' of its JSON, in place. */

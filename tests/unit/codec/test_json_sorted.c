@@ -1,4 +1,5 @@
-/* Documents in sorted form, as Python's json.dumps(sort_keys=True) writes them, and their hashes. */
+/* Documents in sorted form, as Python's json.dumps(sort_keys=True) writes them, and their hashes.
+ */
 #include "cmocka_all.h"
 
 #include "codec/json_sorted.h"

@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "warehouse/queries.h"
 #include "warehouse/warehouse.h"
 
@@ -22,12 +23,12 @@ static const QueriesAccess all = {.sees_all = true};
 static const QueriesAccess nobody = {.sees_all = false};
 static const QueriesPage first_page = {.page = 1, .limit = 100};
 
-static void run(const char *statement)
+static void run(const char *statement, const SqlValue *values, size_t n_values)
 {
     auto_error Error err = ERROR_INIT;
     auto_sql_tx SqlTx *tx = NULL;
     assert_int_equal(sql_begin(sql, SQL_WRITE, &tx, &err), 0);
-    if (sql_exec(tx, statement, SQL_NO_ARGS, NULL, &err) < 0)
+    if (sql_exec(tx, statement, values, n_values, NULL, &err) < 0)
         fail_msg("%s: %s", statement, error_text(&err));
     assert_int_equal(sql_commit(TAKE(tx), &err), 0);
 }
@@ -35,45 +36,52 @@ static void run(const char *statement)
 static void add_eval(const char *id, const char *set, const char *task, const char *groups,
                      int created_s)
 {
-    auto_free char *statement = mem_printf(
-        "INSERT INTO eval (pk, created_at, updated_at, first_imported_at, last_imported_at, "
-        "eval_set_id, "
-        "id, task_id, task_name, total_samples, completed_samples, location, log_key, "
-        "file_size_bytes, "
-        "file_hash, file_last_modified, created_by, status, import_status, model, model_groups) "
-        "VALUES "
-        "('pk-%s', %d000000, 0, 0, 0, '%s', '%s', 't', '%s', 3, 2, '/s/evals/%s/%s.eval', "
-        "'evals/%s/%s.eval', 1, 'h', 0, 'ann', 'success', 'success', 'gpt', '%s')",
-        id, created_s, set, id, task, set, id, set, id, groups);
-    run(statement);
+    char pk[DATABASE_UUID_MAX];
+    auto_free char *key = mem_printf("evals/%s/%s.eval", set, id);
+    auto_free char *location = mem_printf("/s/%s", key);
+    run("INSERT INTO eval (pk, created_at, updated_at, first_imported_at, last_imported_at, "
+        "eval_set_id, id, task_id, task_name, total_samples, completed_samples, location, log_key, "
+        "file_size_bytes, file_hash, file_last_modified, created_by, status, import_status, model, "
+        "model_groups) VALUES ($1, $2, $3, $3, $3, $4, $5, 't', $6, 3, 2, $7, $8, 1, 'h', $3, "
+        "'ann', 'success', 'success', 'gpt', $9)",
+        SQL_ARGS(SQL_TEXTZ(database_uuid(id, pk)), SQL_INSTANT(created_s * INT64_C(1000000)),
+                 SQL_INSTANT(0), SQL_TEXTZ(set), SQL_TEXTZ(id), SQL_TEXTZ(task),
+                 SQL_TEXTZ(location), SQL_TEXTZ(key), SQL_LIST(str_of(groups))));
 }
 
 /* completed_s below 0: unknown */
 static void add_sample(const char *uuid, const char *eval, int completed_s,
                        const char *extra_column, const char *extra_value)
 {
-    auto_free char *completed =
-        completed_s < 0 ? mem_strdup("NULL") : mem_printf("%d000000", completed_s);
+    char pk[DATABASE_UUID_MAX];
+    char eval_pk[DATABASE_UUID_MAX];
+    auto_free char *id = mem_printf("id-%s", uuid);
+    auto_free char *search = mem_printf("id-%s arith %s gpt", uuid, eval);
     auto_free char *statement =
         mem_printf("INSERT INTO sample (pk, created_at, updated_at, first_imported_at, "
-                   "last_imported_at, eval_pk, id, "
-                   "uuid, epoch, completed_at, input, search_text, %s) VALUES ('pk-%s', 0, 0, 0, "
-                   "0, 'pk-%s', 'id-%s', "
-                   "'%s', 1, %s, '\"in\"', 'id-%s arith %s gpt', %s)",
-                   extra_column, uuid, eval, uuid, uuid, completed, uuid, eval, extra_value);
-    run(statement);
+                   "last_imported_at, eval_pk, id, uuid, epoch, completed_at, input, search_text, "
+                   "%s) VALUES ($1, $2, $2, $2, $2, $3, $4, $5, 1, $6, '\"in\"', $7, %s)",
+                   extra_column, extra_value);
+    run(statement,
+        SQL_ARGS(SQL_TEXTZ(database_uuid(uuid, pk)), SQL_INSTANT(0),
+                 SQL_TEXTZ(database_uuid(eval, eval_pk)), SQL_TEXTZ(id), SQL_TEXTZ(uuid),
+                 completed_s < 0 ? SQL_NULL : SQL_INSTANT(completed_s * INT64_C(1000000)),
+                 SQL_TEXTZ(search)));
 }
 
 static void add_score(const char *uuid, const char *scorer, const char *value, const char *number,
-                      int intermediate)
+                      bool is_intermediate)
 {
-    auto_free char *statement = mem_printf(
-        "INSERT INTO score (pk, created_at, updated_at, sample_pk, value, value_float, scorer, "
-        "is_intermediate, scored_at, meta) VALUES ('%s-%s', 0, 0, 'pk-%s', '%s', %s, '%s', %d, "
-        "1000000, "
-        "'{\"m\":1}')",
-        uuid, scorer, uuid, value, number, scorer, intermediate);
-    run(statement);
+    char pk[DATABASE_UUID_MAX];
+    char sample_pk[DATABASE_UUID_MAX];
+    auto_free char *statement =
+        mem_printf("INSERT INTO score (pk, created_at, updated_at, sample_pk, value, value_float, "
+                   "scorer, is_intermediate, scored_at, meta) VALUES ($1, $2, $2, $3, '%s', %s, "
+                   "$4, $5, $6, '{\"m\":1}')",
+                   value, number);
+    run(statement, SQL_ARGS(SQL_TEXTZ(random_uuid7(pk)), SQL_INSTANT(0),
+                            SQL_TEXTZ(database_uuid(uuid, sample_pk)), SQL_TEXTZ(scorer),
+                            SQL_BOOL(is_intermediate), SQL_INSTANT(1000000)));
 }
 
 static int open_warehouse(void **state)
@@ -266,11 +274,12 @@ static void a_sample_is_listed_in_its_exact_form(void **state)
     (void)state;
     add_eval("e1", "set-1", "arith", "[\"g\"]", 10);
     add_sample("u1", "e1", 5, "input_tokens", "7");
-    add_score("u1", "match", "\"C\"", "NULL", 0);
+    add_score("u1", "match", "\"C\"", "NULL", false);
     assert_string_equal(uuids(&all, &(QueriesSamples){0}), "u1");
     assert_string_equal(
         database_tight(text.data),
-        "{\"items\":[{\"pk\":\"pk-u1\",\"uuid\":\"u1\",\"id\":\"id-u1\",\"epoch\":1,\"started_at\":"
+        "{\"items\":[{\"pk\":\"00000000-0000-7000-8000-753100000000\",\"uuid\":\"u1\",\"id\":\"id-"
+        "u1\",\"epoch\":1,\"started_at\":"
         "null,"
         "\"completed_at\":\"1970-01-01T00:00:05Z\",\"input_tokens\":7,\"output_tokens\":null,"
         "\"reasoning_tokens\":null,\"total_tokens\":null,\"input_tokens_cache_read\":null,"
@@ -295,9 +304,9 @@ static void the_single_score_is_filled_in_only_when_it_is_one(void **state)
     (void)state;
     add_eval("e1", "set-1", "arith", "[\"g\"]", 10);
     add_sample("u1", "e1", 5, "input_tokens", "7");
-    add_score("u1", "match", "1", "1", 0);
-    add_score("u1", "grade", "0.5", "0.5", 0);
-    add_score("u1", "intermediate_0", "9", "9", 1);
+    add_score("u1", "match", "1", "1", false);
+    add_score("u1", "grade", "0.5", "0.5", false);
+    add_score("u1", "intermediate_0", "9", "9", true);
     (void)uuids(&all, &(QueriesSamples){0});
     assert_non_null(strstr(text.data, "\"score_value\":null,\"score_scorer\":null"));
     assert_null(strstr(text.data, "intermediate_0"));
@@ -309,9 +318,9 @@ static void without_a_final_score_the_latest_intermediate_one_is_shown(void **st
 {
     (void)state;
     add_eval("e1", "set-1", "arith", "[\"g\"]", 10);
-    add_sample("u1", "e1", 5, "is_provisional", "1");
-    add_score("u1", "intermediate_9", "9", "9", 1);
-    add_score("u1", "intermediate_10", "10", "10", 1);
+    add_sample("u1", "e1", 5, "is_provisional", "TRUE");
+    add_score("u1", "intermediate_9", "9", "9", true);
+    add_score("u1", "intermediate_10", "10", "10", true);
     (void)uuids(&all, &(QueriesSamples){0});
     assert_non_null(strstr(text.data, "\"scores\":[{\"scorer\":\"intermediate_10\",\"value\":10,"));
     assert_null(strstr(text.data, "intermediate_9"));
@@ -336,8 +345,8 @@ static void what_is_unknown_sorts_last_both_ways(void **state)
     three_samples();
     assert_string_equal(uuids(&all, &(QueriesSamples){.sort_order = STR("desc")}), "u2 u1 u3");
     assert_string_equal(uuids(&all, &(QueriesSamples){.sort_order = STR("asc")}), "u1 u2 u3");
-    add_score("u1", "match", "2", "2", 0);
-    add_score("u2", "match", "10", "10", 0);
+    add_score("u1", "match", "2", "2", false);
+    add_score("u2", "match", "10", "10", false);
     QueriesSamples by_score = {.sort_by = STR("score_value"), .sort_order = STR("desc")};
     assert_string_equal(uuids(&all, &by_score), "u2 u1 u3");
     by_score.sort_order = STR("asc");
@@ -388,8 +397,8 @@ static void filters_narrow_the_list(void **state)
     three_samples();
     add_eval("e2", "set-2", "other", "[\"g\"]", 10);
     add_sample("u9", "e2", 3, "error_message", "NULL");
-    add_score("u1", "match", "0.5", "0.5", 0);
-    add_score("u2", "match", "1", "1", 0);
+    add_score("u1", "match", "0.5", "0.5", false);
+    add_score("u2", "match", "1", "1", false);
     const Str error_or_token[] = {STR("error"), STR("token_limit")};
     assert_string_equal(uuids(&all, &(QueriesSamples){.eval_set_id = STR("set-2")}), "u9");
     assert_string_equal(uuids(&all, &(QueriesSamples){.task_name = STR("other")}), "u9");
@@ -417,7 +426,7 @@ static void a_search_is_taken_word_for_word(void **state)
     (void)state;
     add_eval("e1", "set-1", "arith", "[\"g\"]", 10);
     add_sample("u1", "e1", 5, "output", "NULL");
-    run("UPDATE sample SET search_text = '100%_done\\ it''s \"q\"'");
+    run("UPDATE sample SET search_text = '100%_done\\ it''s \"q\"'", SQL_NO_ARGS);
     static const char *const found[] = {"100%", "%_d", "done\\", "it's", "\"q\"", "'"};
     static const char *const not_found[] = {"1%0", "100__", "x' OR '1'='1", "%%", "done\\\\", "$1"};
     for (size_t i = 0; i < ARRAY_LEN(found); i++)
@@ -462,7 +471,7 @@ static void one_sample_and_its_scores_have_their_exact_form(void **state)
     (void)state;
     auto_error Error err = ERROR_INIT;
     three_samples();
-    add_score("u1", "match", "[1,null]", "NULL", 0);
+    add_score("u1", "match", "[1,null]", "NULL", false);
     JsonOut out;
     json_out_init(&out, &text, 0);
     assert_int_equal(queries_sample(sql, &all, STR("u1"), &out, &err), 0);
