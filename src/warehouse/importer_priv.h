@@ -37,6 +37,7 @@ static inline SqlValue import_int(int64_t value)
     return value == INT64_MIN ? SQL_NULL : SQL_INT(value);
 }
 
+/* The same for instants. */
 static inline SqlValue import_instant(int64_t us)
 {
     return us == INT64_MIN ? SQL_NULL : SQL_INSTANT(us);
