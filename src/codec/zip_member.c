@@ -21,8 +21,8 @@ enum {
     EXTRA_GUESS = 32, /* a zip64 extra field in the local header is 20 bytes */
     FLAG_ENCRYPTED = 1,
     GROWTH_MAX = 64 << 10,
-    PIECE_SIZE = 64 << 10,
-    WINDOW_LOG_MAX = 27, /* 128 MiB of memory for a zstd stream */
+    PIECE_SIZE = 4 << 20, /* a request to an object store costs as much as this many bytes */
+    WINDOW_LOG_MAX = 27,  /* 128 MiB, the most that zstd makes without being told to */
 };
 #define SIGNATURE_LOCAL UINT32_C(0x04034b50)
 
@@ -37,9 +37,9 @@ struct ZipMember {
     z_stream inflate;
     bool has_inflate;
     ZSTD_DStream *zstd;
+    char *in;
     size_t n_in;   /* bytes in `in` */
     size_t pos_in; /* of which were used */
-    char in[PIECE_SIZE];
 };
 
 static int check_readable(const Zip *zip, const ZipEntry *entry, Error *err)
@@ -153,7 +153,7 @@ static int start_stream(ZipMember *member, Error *err)
         is_ready = member->zstd && !ZSTD_isError(ZSTD_DCtx_setParameter(
                                        member->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX));
         /* Without bytes there is no frame whose end could be seen. */
-        member->is_over = member->left == 0;
+        member->is_over = member->entry->compressed == 0;
     }
     if (!is_ready)
         return error_set(err, ERR_INTERNAL, "cannot start a decompressor");
@@ -172,17 +172,38 @@ int zip_data_offset(const Zip *zip, const ZipEntry *entry, uint64_t *ret, Error 
     return 0;
 }
 
+/* Reads the local header and as much of the data as makes a piece. */
+static int read_first(ZipMember *member, Error *err)
+{
+    const Zip *zip = member->zip;
+    const ZipEntry *entry = member->entry;
+    uint64_t room = zip->data_size - entry->offset;
+    uint64_t wanted = LOCAL_SIZE + entry->name.n + EXTRA_GUESS + entry->compressed;
+    size_t n = (size_t)(wanted < room ? wanted : room);
+    n = n < PIECE_SIZE ? n : PIECE_SIZE;
+    member->in = mem_resize(NULL, n, 1);
+    size_t front = 0;
+    if (zip_bytes(zip, entry->offset, member->in, n, err) < 0 ||
+        check_local(zip, entry, member->in, &front, err) < 0)
+        return -1;
+    uint64_t end = entry->offset + front + entry->compressed;
+    member->at = entry->offset + (front < n ? n : front);
+    if (member->at > end)
+        member->at = end;
+    member->left = end - member->at;
+    member->n_in = front < n ? (size_t)(member->at - entry->offset) : 0;
+    member->pos_in = front < n ? front : 0;
+    return 0;
+}
+
 int zip_member_open(const Zip *zip, const ZipEntry *entry, ZipMember **ret, Error *err)
 {
-    uint64_t at = 0;
-    if (check_readable(zip, entry, err) < 0 || zip_data_offset(zip, entry, &at, err) < 0)
+    if (check_readable(zip, entry, err) < 0)
         return -1;
     auto_zip_member ZipMember *member = mem_alloc(sizeof(*member));
     member->zip = zip;
     member->entry = entry;
-    member->at = at;
-    member->left = entry->compressed;
-    if (start_stream(member, err) < 0)
+    if (read_first(member, err) < 0 || start_stream(member, err) < 0)
         return -1;
     *ret = TAKE(member);
     return 0;
@@ -191,6 +212,8 @@ int zip_member_open(const Zip *zip, const ZipEntry *entry, ZipMember **ret, Erro
 static int fill(ZipMember *member, Error *err)
 {
     size_t n = member->left < PIECE_SIZE ? (size_t)member->left : PIECE_SIZE;
+    if (n > member->n_in)
+        member->in = mem_resize(member->in, n, 1);
     if (zip_bytes(member->zip, member->at, member->in, n, err) < 0)
         return -1;
     member->at += n;
@@ -276,5 +299,6 @@ void zip_member_close(ZipMember *member)
     if (member->has_inflate)
         (void)inflateEnd(&member->inflate);
     (void)ZSTD_freeDStream(member->zstd);
+    free(member->in);
     free(member);
 }

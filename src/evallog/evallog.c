@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "evallog/evallog_priv.h"
+#include "evallog/sample_parts.h"
 
 typedef enum Form { FORM_ZIP, FORM_JSON } Form;
 
@@ -43,11 +44,11 @@ int evallog_open(Source *take_source, EvalLog **ret, Error *err)
     *log = (EvalLog){
         .source = take_source,
         .zip = TAKE(zip),
+        .whole_max = SAMPLE_PARTS_WHOLE_MAX,
         .arena = arena_new(),
         .header_text = BUF_INIT(EVALLOG_HEADER_MAX),
         .summaries_text = BUF_INIT(EVALLOG_SUMMARIES_MAX),
         .reductions_text = BUF_INIT(EVALLOG_SUMMARIES_MAX),
-        .json = BUF_INIT(EVALLOG_JSON_MAX),
     };
     *ret = log;
     return 0;
@@ -63,12 +64,17 @@ void evallog_close(EvalLog *log)
     buf_release(&log->header_text);
     buf_release(&log->summaries_text);
     buf_release(&log->reductions_text);
-    buf_release(&log->json);
     free(log->summary_items);
     free(log->sample_items);
     free(log->sample_of_member);
     free(log->json_samples);
     free(log);
+}
+
+void evallog_hold_at_most(EvalLog *log, size_t n)
+{
+    assert(n <= SAMPLE_PARTS_WHOLE_MAX);
+    log->whole_max = n;
 }
 
 int evallog_header(EvalLog *log, const EvalLogHeader **ret, Error *err)
@@ -100,17 +106,10 @@ int evallog_summaries(EvalLog *log, const EvalLogSummaries **ret, Error *err)
 
 int evallog_samples(EvalLog *log, const EvalLogSamples **ret, Error *err)
 {
-    if (!log->has_samples) {
-        free(log->sample_items);
-        log->sample_items = NULL;
-        log->n_samples = 0;
-        if (log->zip)
-            evallog_zip_samples(log);
-        else if (evallog_json_samples(log, err) < 0)
-            return -1;
-        log->samples = (EvalLogSamples){log->sample_items, log->n_samples};
-        log->has_samples = true;
-    }
+    if (!log->has_samples && log->zip)
+        evallog_zip_samples(log);
+    if (!log->has_samples && evallog_json_samples(log, err) < 0)
+        return -1;
     *ret = &log->samples;
     return 0;
 }
@@ -181,12 +180,8 @@ int evallog_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret, Error *
 
 int evallog_read_sample(const EvalLog *log, const EvalLogSample *sample, Buf *ret, Error *err)
 {
-    if (log->zip) {
-        const ZipEntry *entry = zip_entry(log->zip, sample->index);
-        return sample->is_chunked ? evallog_chunks_read(log, entry, ret, err)
-                                  : zip_read(log->zip, entry, ret, err);
-    }
-    assert(sample->index < log->n_json_samples);
-    buf_add_str(ret, log->json_samples[sample->index]);
-    return buf_check(ret, "the sample", err);
+    if (sample->is_chunked)
+        return evallog_chunks_read(log, sample, ret, err);
+    return log->zip ? zip_read(log->zip, zip_entry(log->zip, sample->index), ret, err)
+                    : evallog_json_read_sample(log, sample, ret, err);
 }

@@ -18,10 +18,9 @@
 
 #define EVALLOG_NONE INT64_MIN
 
-/* Ceilings. A `.json` log is read whole; a sample is read whole. */
+/* Ceilings. */
 #define EVALLOG_HEADER_MAX ((size_t)64 << 20)
 #define EVALLOG_SUMMARIES_MAX ((size_t)512 << 20)
-#define EVALLOG_JSON_MAX ((size_t)2 << 30)
 #define EVALLOG_SAMPLE_MAX ((size_t)2 << 30)
 
 typedef struct EvalLog EvalLog;
@@ -137,6 +136,11 @@ typedef struct EvalLogSamples {
    failing that by its first bytes. ERR_BAD_DATA when it has neither form. */
 int evallog_open(Source *take_source, EvalLog **ret, Error *err) HAWK_MUST_USE;
 void evallog_close(EvalLog *log);
+
+/* From here on samples (and the file of a `.json` log) of more than n bytes of JSON are read
+   through a window instead of whole; n is at most what it is without this, SAMPLE_PARTS_WHOLE_MAX.
+ */
+void evallog_hold_at_most(EvalLog *log, size_t n);
 
 /* The header; of a log without one, what its start and journal say, with status "started". */
 int evallog_header(EvalLog *log, const EvalLogHeader **ret, Error *err) HAWK_MUST_USE;

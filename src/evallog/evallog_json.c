@@ -1,7 +1,11 @@
 /* A `.json` log: one object with the header's members first, then all samples.
 
    The header is read by growing a prefix until "samples" comes, since the rest may be a thousand
-   times as large. Anything else reads the whole file, up to EVALLOG_JSON_MAX. */
+   times as large. Anything else passes once through the whole file and remembers where each sample
+   is; a sample is then a range of the file. */
+
+#include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "codec/json_out.h"
@@ -64,65 +68,15 @@ int evallog_json_header(EvalLog *log, Error *err)
     }
 }
 
-static int add_samples(EvalLog *log, JsonScan *scan)
-{
-    size_t room = 0;
-    log->n_json_samples = 0;
-    if (json_scan_kind(scan) == JSON_SCAN_NULL)
-        return 0;
-    json_scan_array(scan);
-    while (json_scan_item(scan)) {
-        if (log->n_json_samples == room) {
-            room = room ? room * 2 : 64;
-            log->json_samples = mem_resize(log->json_samples, room, sizeof(*log->json_samples));
-        }
-        if (json_scan_skip(scan, &log->json_samples[log->n_json_samples]))
-            log->n_json_samples++;
-    }
-    return 0;
-}
-
-/* Reads the whole file and finds its samples, once. */
-static int read_whole(EvalLog *log, Error *err)
-{
-    if (log->has_json)
-        return 0;
-    uint64_t size = log->source->size;
-    char *room = size <= EVALLOG_JSON_MAX ? buf_room(&log->json, (size_t)size) : NULL;
-    if (!room)
-        return error_set(err, ERR_BAD_DATA, "%s: a .json log over the limit of %zu bytes",
-                         log->source->name, EVALLOG_JSON_MAX);
-    if (source_read_at(log->source, 0, room, (size_t)size, err) < 0)
-        return -1;
-    buf_grew(&log->json, (size_t)size);
-    JsonScan scan;
-    Str key;
-    json_scan_init(&scan, buf_str(&log->json), true);
-    json_scan_object(&scan);
-    while (json_scan_member(&scan, &key)) {
-        Str raw;
-        if (json_scan_key_eq(key, "samples"))
-            (void)add_samples(log, &scan);
-        else if (json_scan_key_eq(key, "reductions") && json_scan_skip(&scan, &raw) &&
-                 json_scan_kind_of(raw) != JSON_SCAN_NULL)
-            log->reductions = raw;
-    }
-    if (json_scan_end(&scan, err) < 0) {
-        buf_reset(&log->json);
-        return error_wrap(err, "%s", log->source->name);
-    }
-    log->has_json = true;
-    return 0;
-}
-
 /* clang-format off */
-/* Members of a sample that its summary has under the same name. */
+/* Members of a sample that its summary has under the same name. The first two say which it is. */
 static const char *const copied[] = {
     "id", "epoch", "input", "choices", "target", "description", "metadata", "scores", "model_usage",
     "role_usage", "model_fallbacks", "started_at", "completed_at", "total_time", "working_time",
     "uuid", "turn_count", "token_limit", "token_limit_type", "token_limit_usage", "message_limit",
     "time_limit",
 };
+enum { N_NAMING = 2 };
 
 /* And those that are made from another member: a part of an object, or the length of an array. */
 typedef struct Derived {
@@ -139,67 +93,172 @@ static const Derived derived[] = {
 };
 /* clang-format on */
 
-static int64_t count_items(Str array)
+/* Writes the length of the array that comes next, without holding it. */
+static void write_length(JsonStream *stream, const char *name, JsonOut *out)
 {
-    JsonScan scan;
+    if (json_stream_kind(stream) != JSON_SCAN_ARRAY || !json_stream_array(stream))
+        return;
     int64_t n = 0;
-    json_scan_init(&scan, array, true);
-    json_scan_array(&scan);
-    while (json_scan_item(&scan))
+    while (json_stream_item(stream))
         n++;
-    return n;
+    json_out_kv_int(out, name, n);
 }
 
-static void write_derived(JsonOut *out, const Derived *rule, Str value)
+/* Writes what is made from the member whose value comes next; `rule` is its first one. */
+static void write_derived(JsonStream *stream, const Derived *rule, JsonOut *out)
 {
-    Str part;
-    JsonScanKind kind = json_scan_kind_of(value);
-    if (rule->part && kind == JSON_SCAN_OBJECT && json_scan_get(value, rule->part, &part)) {
+    Str raw = STR_NONE;
+    Str part = STR_NONE;
+    const char *from = rule->from;
+    if (!rule->part) {
+        write_length(stream, rule->name, out);
+        return;
+    }
+    if (!json_stream_skip(stream, &raw))
+        return;
+    for (; rule < derived + ARRAY_LEN(derived) && strcmp(rule->from, from) == 0; rule++) {
+        if (!json_scan_get(raw, rule->part, &part))
+            continue;
         json_out_key(out, str_of(rule->name));
         json_out_raw(out, part);
-    } else if (!rule->part && kind == JSON_SCAN_ARRAY) {
-        json_out_kv_int(out, rule->name, count_items(value));
     }
 }
 
-static int write_summary(JsonOut *out, Str sample, Error *err)
+static void write_copied(JsonStream *stream, const char *name, JsonOut *out)
 {
-    JsonScan scan;
-    Str key;
-    json_out_object(out);
-    json_scan_init(&scan, sample, true);
-    json_scan_object(&scan);
-    while (json_scan_member(&scan, &key)) {
-        Str value;
-        if (!json_scan_skip(&scan, &value))
-            break;
-        for (size_t i = 0; i < ARRAY_LEN(copied); i++) {
-            if (json_scan_key_eq(key, copied[i])) {
-                json_out_key(out, str_of(copied[i]));
-                json_out_raw(out, value);
-            }
-        }
-        for (size_t i = 0; i < ARRAY_LEN(derived); i++) {
-            if (json_scan_key_eq(key, derived[i].from))
-                write_derived(out, &derived[i], value);
+    Str raw = STR_NONE;
+    if (!json_stream_skip(stream, &raw))
+        return;
+    json_out_key(out, str_of(name));
+    json_out_raw(out, raw);
+}
+
+/* Takes what is wanted of the member whose value comes next. */
+static void write_member(JsonStream *stream, Str key, bool with_all, JsonOut *out)
+{
+    for (size_t i = 0; i < (with_all ? ARRAY_LEN(copied) : N_NAMING); i++) {
+        if (json_scan_key_eq(key, copied[i])) {
+            write_copied(stream, copied[i], out);
+            return;
         }
     }
-    json_out_kv_bool(out, "completed", true);
-    json_out_end_object(out);
-    return json_scan_end(&scan, err);
+    for (size_t i = 0; with_all && i < ARRAY_LEN(derived); i++) {
+        if (json_scan_key_eq(key, derived[i].from)) {
+            write_derived(stream, &derived[i], out);
+            return;
+        }
+    }
+}
+
+/* Passes the sample that comes next and writes its summary, or what says which it is. */
+static int write_summary(JsonStream *stream, bool with_all, Buf *ret, Error *err)
+{
+    JsonOut out;
+    Str key;
+    json_out_init(&out, ret, 0);
+    json_out_object(&out);
+    bool is_in = json_stream_object(stream);
+    while (is_in && json_stream_member(stream, &key))
+        write_member(stream, key, with_all, &out);
+    json_out_kv_bool(&out, "completed", true);
+    json_out_end_object(&out);
+    if (json_stream_check(stream, err) < 0)
+        return -1;
+    return buf_check(ret, "the sample's summary", err);
+}
+
+static int add_sample(EvalLog *log, EvalLogRange range, Str summary, Error *err)
+{
+    static const EvalLogField fields[] = {
+        {"id", EVALLOG_NAME, offsetof(EvalLogSample, id)},
+        {"epoch", EVALLOG_INT, offsetof(EvalLogSample, epoch)},
+    };
+    size_t n = log->n_samples;
+    EvalLogSample sample = {.size = range.size, .index = n};
+    if (evallog_fill(summary, fields, ARRAY_LEN(fields), log->arena, &sample, err) < 0)
+        return -1;
+    if (!sample.id.p || sample.epoch == EVALLOG_NONE)
+        return error_set(err, ERR_BAD_DATA, "sample %zu has no id or no epoch", n);
+    if (n == EVALLOG_JSON_SAMPLES_MAX)
+        return error_set(err, ERR_BAD_DATA, "over the limit of %zu samples", n);
+    if ((n & (n - 1)) == 0) {
+        size_t room = n ? n * 2 : 1;
+        log->sample_items = mem_resize(log->sample_items, room, sizeof(*log->sample_items));
+        log->json_samples = mem_resize(log->json_samples, room, sizeof(*log->json_samples));
+    }
+    sample.id = arena_str(log->arena, sample.id);
+    log->sample_items[n] = sample;
+    log->json_samples[n] = range;
+    log->n_samples++;
+    return 0;
+}
+
+/* At the value of "samples". Without `summaries` only what says which sample it is is taken. */
+static int add_samples(EvalLog *log, JsonStream *stream, JsonOut *summaries, Error *err)
+{
+    auto_buf Buf summary = BUF_INIT(EVALLOG_SUMMARIES_MAX);
+    if (json_stream_kind(stream) == JSON_SCAN_NULL)
+        return 0;
+    bool is_in = json_stream_array(stream);
+    while (is_in && json_stream_item(stream)) {
+        buf_reset(&summary);
+        (void)json_stream_kind(stream);
+        EvalLogRange range = {.offset = json_stream_offset(stream)};
+        if (write_summary(stream, summaries != NULL, &summary, err) < 0)
+            return -1;
+        range.size = json_stream_offset(stream) - range.offset;
+        if (add_sample(log, range, buf_str(&summary), err) < 0)
+            return -1;
+        if (summaries)
+            json_out_raw(summaries, buf_str(&summary));
+    }
+    return json_stream_check(stream, err);
+}
+
+static int pass_members(EvalLog *log, JsonStream *stream, JsonOut *summaries, Error *err)
+{
+    Str key;
+    bool is_in = json_stream_object(stream);
+    while (is_in && json_stream_member(stream, &key)) {
+        bool is_reductions = json_scan_key_eq(key, "reductions");
+        if (json_scan_key_eq(key, "samples") && add_samples(log, stream, summaries, err) < 0)
+            return -1;
+        if (!is_reductions || json_stream_kind(stream) == JSON_SCAN_NULL)
+            continue;
+        log->json_reductions.offset = json_stream_offset(stream);
+        (void)json_stream_skip(stream, NULL);
+        log->json_reductions.size = json_stream_offset(stream) - log->json_reductions.offset;
+    }
+    return json_stream_end(stream, err);
+}
+
+/* Passes through the whole file; fills in the samples and, when they are wanted, the summaries. */
+static int pass_file(EvalLog *log, JsonOut *summaries, Error *err)
+{
+    auto_evallog_text EvalLogText text = {0};
+    log->n_samples = 0;
+    log->json_reductions = (EvalLogRange){0};
+    if (evallog_text_open_range(&text, log, 0, log->source->size, err) < 0)
+        return -1;
+    if (pass_members(log, text.stream, summaries, err) < 0)
+        return error_wrap(err, "%s", log->source->name);
+    log->samples = (EvalLogSamples){log->sample_items, log->n_samples};
+    log->has_samples = true;
+    return 0;
+}
+
+int evallog_json_samples(EvalLog *log, Error *err)
+{
+    return pass_file(log, NULL, err);
 }
 
 int evallog_json_summaries(EvalLog *log, Error *err)
 {
-    if (read_whole(log, err) < 0)
-        return -1;
     JsonOut out;
     json_out_init(&out, &log->summaries_text, 0);
     json_out_array(&out);
-    for (size_t i = 0; i < log->n_json_samples; i++) {
-        if (write_summary(&out, log->json_samples[i], err) < 0)
-            return error_wrap(err, "%s: sample %zu", log->source->name, i);
-    }
+    if (pass_file(log, &out, err) < 0)
+        return -1;
     json_out_end_array(&out);
     if (buf_check(&log->summaries_text, "the summaries", err) < 0)
         return -1;
@@ -209,29 +268,42 @@ int evallog_json_summaries(EvalLog *log, Error *err)
     return 0;
 }
 
-int evallog_json_samples(EvalLog *log, Error *err)
+/* Appends a range of the file. */
+static int read_range(const EvalLog *log, EvalLogRange range, const char *what, Buf *ret,
+                      Error *err)
 {
-    static const EvalLogField fields[] = {
-        {"id", EVALLOG_NAME, offsetof(EvalLogSample, id)},
-        {"epoch", EVALLOG_INT, offsetof(EvalLogSample, epoch)},
-    };
-    if (read_whole(log, err) < 0)
+    char *room = range.size <= ret->max ? buf_room(ret, (size_t)range.size) : NULL;
+    if (!room)
+        return error_set(err, ERR_BAD_DATA,
+                         "%s: %s at byte %" PRIu64 " is over the limit of %zu bytes",
+                         log->source->name, what, range.offset, ret->max);
+    if (source_read_at(log->source, range.offset, room, (size_t)range.size, err) < 0)
         return -1;
-    log->sample_items = mem_array(log->n_json_samples + 1, sizeof(*log->sample_items));
-    for (size_t i = 0; i < log->n_json_samples; i++) {
-        EvalLogSample sample = {.size = log->json_samples[i].n, .index = i};
-        if (evallog_fill(log->json_samples[i], fields, ARRAY_LEN(fields), log->arena, &sample,
-                         err) < 0)
-            return -1;
-        if (!sample.id.p || sample.epoch == EVALLOG_NONE)
-            return error_set(err, ERR_BAD_DATA, "%s: sample %zu has no id or no epoch",
-                             log->source->name, i);
-        log->sample_items[log->n_samples++] = sample;
-    }
+    buf_grew(ret, (size_t)range.size);
     return 0;
 }
 
 int evallog_json_reductions(EvalLog *log, Error *err)
 {
-    return read_whole(log, err);
+    const EvalLogSamples *samples = NULL;
+    if (evallog_samples(log, &samples, err) < 0)
+        return -1;
+    if (log->json_reductions.size == 0)
+        return 0;
+    if (read_range(log, log->json_reductions, "reductions", &log->reductions_text, err) < 0)
+        return -1;
+    log->reductions = buf_str(&log->reductions_text);
+    return 0;
+}
+
+int evallog_json_read_sample(const EvalLog *log, const EvalLogSample *sample, Buf *ret, Error *err)
+{
+    return read_range(log, log->json_samples[sample->index], "a sample", ret, err);
+}
+
+int evallog_json_open_sample(const EvalLog *log, const EvalLogSample *sample, EvalLogText *ret,
+                             Error *err)
+{
+    EvalLogRange range = log->json_samples[sample->index];
+    return evallog_text_open_range(ret, log, range.offset, range.size, err);
 }

@@ -6,11 +6,21 @@
 #include "codec/json_scan.h"
 #include "codec/zip.h"
 #include "evallog/evallog.h"
+#include "evallog/evallog_text.h"
+
+#define EVALLOG_JSON_SAMPLES_MAX ZIP_ENTRIES_MAX
+
+/* Bytes of a `.json` log. */
+typedef struct EvalLogRange {
+    uint64_t offset;
+    uint64_t size;
+} EvalLogRange;
 
 /* Everything but source and zip is filled when it is asked for. */
 struct EvalLog {
     Source *source;
-    Zip *zip; /* NULL for a `.json` log */
+    Zip *zip;         /* NULL for a `.json` log */
+    size_t whole_max; /* a text of more bytes is not held as a whole */
     Arena *arena;
 
     bool has_header;
@@ -33,10 +43,8 @@ struct EvalLog {
     Buf reductions_text;
     Str reductions;
 
-    bool has_json; /* a `.json` log has been read whole */
-    Buf json;
-    Str *json_samples;
-    size_t n_json_samples;
+    EvalLogRange *json_samples;   /* as sample_items, of a `.json` log */
+    EvalLogRange json_reductions; /* of size 0 when there are none */
 };
 
 /* How a member of a JSON object becomes a field of a record. */
@@ -76,7 +84,7 @@ void evallog_zip_samples(EvalLog *log);
 int evallog_zip_reductions(EvalLog *log, Error *err) HAWK_MUST_USE;
 
 /* Puts a sample in chunks together. */
-int evallog_chunks_read(const EvalLog *log, const ZipEntry *shell, Buf *ret,
+int evallog_chunks_read(const EvalLog *log, const EvalLogSample *sample, Buf *ret,
                         Error *err) HAWK_MUST_USE;
 
 /* The same parts of a `.json` log. */
@@ -84,6 +92,10 @@ int evallog_json_header(EvalLog *log, Error *err) HAWK_MUST_USE;
 int evallog_json_summaries(EvalLog *log, Error *err) HAWK_MUST_USE;
 int evallog_json_samples(EvalLog *log, Error *err) HAWK_MUST_USE;
 int evallog_json_reductions(EvalLog *log, Error *err) HAWK_MUST_USE;
+int evallog_json_read_sample(const EvalLog *log, const EvalLogSample *sample, Buf *ret,
+                             Error *err) HAWK_MUST_USE;
+int evallog_json_open_sample(const EvalLog *log, const EvalLogSample *sample, EvalLogText *ret,
+                             Error *err) HAWK_MUST_USE;
 
 /* Reads log->header_text into log->header. */
 int evallog_parse_header(EvalLog *log, Error *err) HAWK_MUST_USE;

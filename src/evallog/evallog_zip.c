@@ -183,6 +183,8 @@ void evallog_zip_samples(EvalLog *log)
         log->sample_items[log->n_samples++] = sample;
         log->sample_of_member[i] = (uint32_t)log->n_samples;
     }
+    log->samples = (EvalLogSamples){log->sample_items, log->n_samples};
+    log->has_samples = true;
 }
 
 int evallog_zip_reductions(EvalLog *log, Error *err)

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "evallog/evallog_priv.h"
+#include "evallog/evallog_text.h"
+#include "evallog/sample_chunks.h"
 
 /* A sequence of parts: a member of the sample, or of one of its groups. */
 typedef struct Sequence {
@@ -33,9 +35,10 @@ enum { N_KINDS = SAMPLE_PART_ATTACHMENT + 1 };
 struct SampleParts {
     const EvalLog *log;
     const EvalLogSample *sample;
-    Arena *arena;
-    Buf text;
-    JsonScan scan;
+    SampleChunks *chunks; /* NULL: the sample is the document in text */
+    EvalLogText text;
+    Arena *arena;           /* keys of a sample in memory */
+    Buf key;                /* the key given last, of another */
     const char *group;      /* whose members come next; NULL: those of the sample */
     const Sequence *inside; /* whose items come next */
     bool is_over;
@@ -43,21 +46,16 @@ struct SampleParts {
     size_t n[N_KINDS];
 };
 
-static int fail(const SampleParts *parts, const char *text, Error *err)
-{
-    return error_set(err, ERR_BAD_DATA, "%s: sample %.*s: %s", parts->log->source->name,
-                     STR_ARG(parts->sample->id), text);
-}
-
 /* Says which sample a failure is about. */
 static int name_sample(const SampleParts *parts, Error *err)
 {
     return error_wrap(err, "%s: sample %.*s", parts->log->source->name, STR_ARG(parts->sample->id));
 }
 
+/* Whether the text has failed; reports it. */
 static int check(const SampleParts *parts, Error *err)
 {
-    return json_scan_check(&parts->scan, err) < 0 ? name_sample(parts, err) : 0;
+    return json_stream_check(parts->text.stream, err) < 0 ? name_sample(parts, err) : 0;
 }
 
 static bool is_same_group(const char *a, const char *b)
@@ -83,43 +81,46 @@ static const char *find_group(const char *group, Str key)
     return NULL;
 }
 
-/* A key without its escapes, valid as long as the sample's text. */
+/* A key without its escapes, valid as long as the part. */
 static Str plain_key(SampleParts *parts, Str key)
 {
-    if (str_find(key, '\\') < 0)
-        return key;
     Str quoted = {key.p - 1, key.n + 2};
-    Str plain = key;
-    (void)json_scan_str(quoted, parts->arena, &plain);
-    return plain;
+    Str plain = STR_NONE;
+    if (parts->text.is_whole) {
+        (void)json_scan_str(quoted, parts->arena, &plain);
+        return plain;
+    }
+    buf_reset(&parts->key);
+    (void)json_scan_add_str(quoted, &parts->key);
+    return buf_str(&parts->key);
 }
 
 /* Steps into the sequence whose value comes next. */
 static int enter_sequence(SampleParts *parts, const Sequence *sequence, Error *err)
 {
     size_t i = (size_t)(sequence - sequences);
-    if (json_scan_kind(&parts->scan) == JSON_SCAN_NULL)
+    if (json_stream_kind(parts->text.stream) == JSON_SCAN_NULL)
         return 0;
     if (parts->was_seen[i])
-        return fail(parts, "a list of messages, events or attachments comes twice", err);
+        return error_set(err, ERR_BAD_DATA, "%s: sample %.*s: %s comes twice",
+                         parts->log->source->name, STR_ARG(parts->sample->id), sequence->name);
     parts->was_seen[i] = true;
-    bool is_in =
-        sequence->is_object ? json_scan_object(&parts->scan) : json_scan_array(&parts->scan);
+    bool is_in = sequence->is_object ? json_stream_object(parts->text.stream)
+                                     : json_stream_array(parts->text.stream);
     if (!is_in)
         return check(parts, err);
     parts->inside = sequence;
     return 0;
 }
 
-/* Gives the value that comes next as a part. */
+/* Gives the value that comes next as a part; sequences without keys have STR_NONE. */
 static int give(SampleParts *parts, SamplePartKind kind, Str key, SamplePart *ret, Error *err)
 {
-    SamplePart part = {.kind = kind, .index = parts->n[kind]};
-    if (!json_scan_skip(&parts->scan, &part.raw))
+    Str plain = key.p ? plain_key(parts, key) : STR_NONE;
+    Str raw = STR_NONE;
+    if (!json_stream_skip(parts->text.stream, &raw))
         return check(parts, err);
-    part.key = key.p ? plain_key(parts, key) : STR_NONE;
-    parts->n[kind]++;
-    *ret = part;
+    *ret = (SamplePart){.kind = kind, .key = plain, .raw = raw};
     return 1;
 }
 
@@ -128,8 +129,8 @@ static int next_item(SampleParts *parts, SamplePart *ret, Error *err)
 {
     Str key = STR_NONE;
     const Sequence *sequence = parts->inside;
-    bool has_item =
-        sequence->is_object ? json_scan_member(&parts->scan, &key) : json_scan_item(&parts->scan);
+    bool has_item = sequence->is_object ? json_stream_member(parts->text.stream, &key)
+                                        : json_stream_item(parts->text.stream);
     if (has_item)
         return give(parts, sequence->kind, key, ret, err);
     parts->inside = NULL;
@@ -140,7 +141,7 @@ static int next_item(SampleParts *parts, SamplePart *ret, Error *err)
 static int next_member(SampleParts *parts, SamplePart *ret, Error *err)
 {
     Str key = STR_NONE;
-    if (!json_scan_member(&parts->scan, &key)) {
+    if (!json_stream_member(parts->text.stream, &key)) {
         parts->is_over = !parts->group;
         parts->group = NULL;
         return check(parts, err);
@@ -149,22 +150,45 @@ static int next_member(SampleParts *parts, SamplePart *ret, Error *err)
     const char *group = find_group(parts->group, key);
     if (sequence)
         return enter_sequence(parts, sequence, err);
-    if (parts->group || (group && json_scan_kind(&parts->scan) == JSON_SCAN_NULL))
+    if (parts->group || (group && json_stream_kind(parts->text.stream) == JSON_SCAN_NULL))
         return 0;
     if (!group)
         return give(parts, SAMPLE_PART_MEMBER, key, ret, err);
     parts->group = group;
-    return json_scan_object(&parts->scan) ? 0 : check(parts, err);
+    return json_stream_object(parts->text.stream) ? 0 : check(parts, err);
 }
 
-int sample_parts_next(SampleParts *parts, SamplePart *ret, Error *err)
+/* The next part of a sample that is one document. */
+static int next_part(SampleParts *parts, SamplePart *ret, Error *err)
 {
     int result = 0;
     while (result == 0 && !parts->is_over)
         result = parts->inside ? next_item(parts, ret, err) : next_member(parts, ret, err);
     if (result != 0)
         return result;
-    return json_scan_end(&parts->scan, err) < 0 ? name_sample(parts, err) : 0;
+    return json_stream_end(parts->text.stream, err) < 0 ? name_sample(parts, err) : 0;
+}
+
+int sample_parts_next(SampleParts *parts, SamplePart *ret, Error *err)
+{
+    SamplePart part;
+    int result = parts->chunks ? sample_chunks_next(parts->chunks, &part, err)
+                               : next_part(parts, &part, err);
+    if (result != 1)
+        return result;
+    part.index = parts->n[part.kind]++;
+    *ret = part;
+    return 1;
+}
+
+static int open_text(SampleParts *parts, Error *err)
+{
+    const EvalLog *log = parts->log;
+    if (!log->zip)
+        return evallog_json_open_sample(log, parts->sample, &parts->text, err);
+    const ZipEntry *entry = zip_entry(log->zip, parts->sample->index);
+    return parts->sample->is_chunked ? sample_chunks_open(log, entry, &parts->chunks, err)
+                                     : evallog_text_open_member(&parts->text, log, entry, err);
 }
 
 int sample_parts_rewind(SampleParts *parts, Error *err)
@@ -174,8 +198,12 @@ int sample_parts_rewind(SampleParts *parts, Error *err)
     parts->is_over = false;
     memset(parts->was_seen, 0, sizeof(parts->was_seen));
     memset(parts->n, 0, sizeof(parts->n));
-    json_scan_init(&parts->scan, buf_str(&parts->text), true);
-    return json_scan_object(&parts->scan) ? 0 : check(parts, err);
+    sample_chunks_close(TAKE(parts->chunks));
+    if (parts->text.is_whole)
+        evallog_text_rewind(&parts->text);
+    else if (open_text(parts, err) < 0)
+        return -1;
+    return parts->chunks || json_stream_object(parts->text.stream) ? 0 : check(parts, err);
 }
 
 int sample_parts_open(const EvalLog *log, const EvalLogSample *sample, SampleParts **ret,
@@ -185,9 +213,7 @@ int sample_parts_open(const EvalLog *log, const EvalLogSample *sample, SamplePar
     parts->log = log;
     parts->sample = sample;
     parts->arena = arena_new();
-    parts->text = BUF_INIT(EVALLOG_SAMPLE_MAX);
-    if (evallog_read_sample(log, sample, &parts->text, err) < 0)
-        return -1;
+    parts->key = BUF_INIT(SAMPLE_PARTS_PART_MAX);
     if (sample_parts_rewind(parts, err) < 0)
         return -1;
     *ret = TAKE(parts);
@@ -198,13 +224,14 @@ void sample_parts_close(SampleParts *parts)
 {
     if (!parts)
         return;
+    sample_chunks_close(parts->chunks);
+    evallog_text_close(&parts->text);
     arena_free(parts->arena);
-    buf_release(&parts->text);
+    buf_release(&parts->key);
     free(parts);
 }
 
 bool sample_parts_is_whole(const SampleParts *parts)
 {
-    (void)parts;
-    return true;
+    return !parts->chunks && parts->text.is_whole;
 }

@@ -1,7 +1,8 @@
 /* SampleParts: one sample of a log, one part after the other, in bounded memory.
 
    Parts come in the order of the file, which is the maker's: a pool entry or an attachment may come
-   behind the events that refer to it.
+   behind the events that refer to it. Of a sample in chunks come members, attachments (whose keys
+   are their numbers), pool messages, pool calls, messages, events.
 
    Members of the sample other than messages, events, attachments and events_data come as they are,
    one part each. A key may come twice; the last counts. What a log from before the `.eval` format
@@ -19,6 +20,12 @@
 #include <stdbool.h>
 
 #include "evallog/evallog.h"
+
+/* A sample of up to SAMPLE_PARTS_WHOLE_MAX bytes of JSON is in memory as a whole. Of a larger one
+   only the part given last is, of up to SAMPLE_PARTS_PART_MAX bytes, beside a few MB; of one in
+   chunks one chunk, by the same rule. */
+#define SAMPLE_PARTS_WHOLE_MAX ((size_t)32 << 20)
+#define SAMPLE_PARTS_PART_MAX ((size_t)256 << 20)
 
 typedef struct SampleParts SampleParts;
 

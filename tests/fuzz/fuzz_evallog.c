@@ -1,6 +1,7 @@
 /* Logs and live buffers. The first byte says what the rest is: 'e' an archive, 'j' a .json log, 'm'
    members as name and text with a zero byte between (checksums made right, so that what lies behind
-   them is reached), 'l' a manifest and behind a zero byte the text of a segment. */
+   them is reached), 'l' a manifest and behind a zero byte the text of a segment. A sample's parts
+   must be the same whether it is held as a whole or read through a window. */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,10 +9,11 @@
 #include "../unit/zip_writer.h"
 #include "evallog/evallog.h"
 #include "evallog/live.h"
+#include "evallog/sample_parts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ANSWER_MAX = 1 << 20, SAMPLES_MAX = 20, MEMBERS_MAX = 30 };
+enum { ANSWER_MAX = 1 << 20, SAMPLES_MAX = 20, MEMBERS_MAX = 30, PARTS_MAX = 10000 };
 
 typedef struct Live {
     Str manifest;
@@ -24,6 +26,42 @@ static void accept(int result, Error *err)
     if ((result < 0) != (err->kind != ERR_NONE))
         abort();
     error_reset(err);
+}
+
+/* Notes the parts of a sample, and how reading them ends. */
+static void note_parts(const EvalLog *log, const EvalLogSample *sample, Buf *ret)
+{
+    SamplePart part;
+    auto_sample_parts SampleParts *parts = NULL;
+    auto_error Error err = ERROR_INIT;
+    int result = sample_parts_open(log, sample, &parts, &err);
+    for (int i = 0; i < PARTS_MAX && parts; i++) {
+        result = sample_parts_next(parts, &part, &err);
+        if (result != 1)
+            break;
+        buf_printf(ret, "%d %zu ", (int)part.kind, part.index);
+        buf_add_str(ret, part.key);
+        buf_add_str(ret, part.raw);
+    }
+    buf_printf(ret, "%d", result);
+    accept(result, &err);
+}
+
+static void read_parts(EvalLog *log, const EvalLogSamples *samples)
+{
+    for (size_t i = 0; samples && i < samples->n && i < SAMPLES_MAX; i++) {
+        auto_buf Buf whole = BUF_INIT(ANSWER_MAX);
+        auto_buf Buf streamed = BUF_INIT(ANSWER_MAX);
+        evallog_hold_at_most(log, SAMPLE_PARTS_WHOLE_MAX);
+        note_parts(log, &samples->items[i], &whole);
+        evallog_hold_at_most(log, 0);
+        note_parts(log, &samples->items[i], &streamed);
+        /* A broken archive may be found out before or behind the first parts. */
+        bool is_good =
+            str_ends(buf_str(&whole), STR("0")) && str_ends(buf_str(&streamed), STR("0"));
+        if (is_good && !str_eq(buf_str(&whole), buf_str(&streamed)))
+            abort();
+    }
 }
 
 static void read_all(EvalLog *log)
@@ -46,6 +84,7 @@ static void read_all(EvalLog *log)
         auto_buf Buf text = BUF_INIT(ANSWER_MAX);
         accept(evallog_read_sample(log, &samples->items[i], &text, &err), &err);
     }
+    read_parts(log, samples);
 }
 
 static void read_log(Str bytes, const char *name)

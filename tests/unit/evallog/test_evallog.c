@@ -190,9 +190,9 @@ static void chunks_come_together_in_the_order_of_their_numbers(void **state)
     auto_buf Buf text = BUF_INIT(1000);
     assert_int_equal(read_only_sample(members, ARRAY_LEN(members), &text, &err), 0);
     expect_text(buf_str(&text),
-                "{\"id\":\"c\",\"k\\n\":NaN,\"metadata\":{\"m\":1},\"messages\":[\"m2\",\"m0\"],"
-                "\"events\":[1,2],\"attachments\":{\"0\":\"x\"},"
-                "\"events_data\":{\"messages\":[\"m0\",\"m1\",\"m2\"],\"calls\":[]}}");
+                "{\"id\":\"c\",\"k\\n\":NaN,\"metadata\":{\"m\":1},\"attachments\":{\"0\":\"x\"},"
+                "\"events_data\":{\"messages\":[\"m0\",\"m1\",\"m2\"],\"calls\":[]},"
+                "\"messages\":[\"m2\",\"m0\"],\"events\":[1,2]}");
 }
 
 static void chunks_that_miss_something_are_bad(void **state)

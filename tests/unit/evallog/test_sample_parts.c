@@ -1,4 +1,4 @@
-/* A sample part by part. */
+/* A sample part by part: held as a whole, and through a window, which must give the same. */
 #include "cmocka_all.h"
 
 #include <string.h>
@@ -26,6 +26,27 @@ static int collect(SampleParts *parts, Buf *ret, Error *err)
 
 typedef int Reader(SampleParts *parts, Buf *ret, Error *err);
 
+/* What the reader gets from the only sample of a log. */
+static int read_sample(Reader *reader, Source *source, size_t hold, Buf *ret, Error *err)
+{
+    EvalLog *log = NULL;
+    assert_int_equal(evallog_open(source, &log, err), 0);
+    const EvalLogSamples *samples = NULL;
+    evallog_hold_at_most(log, hold);
+    assert_int_equal(evallog_samples(log, &samples, err), 0);
+    assert_int_equal(samples->n, 1);
+    SampleParts *parts = NULL;
+    int result = sample_parts_open(log, samples->items, &parts, err);
+    if (result == 0) {
+        assert_int_equal(sample_parts_is_whole(parts),
+                         !samples->items->is_chunked && samples->items->size <= hold);
+        result = reader(parts, ret, err);
+    }
+    sample_parts_close(parts);
+    evallog_close(log);
+    return result;
+}
+
 /* What the reader gets from the only sample of an archive with these members. */
 static int read_with(Reader *reader, const char *const *members, size_t n, Buf *ret, Error *err)
 {
@@ -33,19 +54,17 @@ static int read_with(Reader *reader, const char *const *members, size_t n, Buf *
     zip_writer_init(&writer);
     for (size_t i = 0; i + 1 < n; i += 2)
         zip_writer_add(&writer, members[i], str_of(members[i + 1]));
-    EvalLog *log = NULL;
-    Source *source = source_of_bytes(zip_writer_finish(&writer), "x.eval");
-    assert_int_equal(evallog_open(source, &log, err), 0);
-    const EvalLogSamples *samples = NULL;
-    assert_int_equal(evallog_samples(log, &samples, err), 0);
-    assert_int_equal(samples->n, 1);
-    SampleParts *parts = NULL;
-    int result = sample_parts_open(log, samples->items, &parts, err);
-    if (result == 0)
-        result = reader(parts, ret, err);
-    sample_parts_close(parts);
-    evallog_close(log);
+    Str bytes = zip_writer_finish(&writer);
+    auto_buf Buf streamed = BUF_INIT(TEXT_MAX);
+    auto_error Error streamed_err = ERROR_INIT;
+    int result =
+        read_sample(reader, source_of_bytes(bytes, "x.eval"), SAMPLE_PARTS_WHOLE_MAX, ret, err);
+    int streamed_result =
+        read_sample(reader, source_of_bytes(bytes, "x.eval"), 0, &streamed, &streamed_err);
     zip_writer_release(&writer);
+    assert_string_equal(ret->data, streamed.data);
+    assert_string_equal(error_text(err), error_text(&streamed_err));
+    assert_int_equal(result, streamed_result);
     return result;
 }
 
@@ -112,7 +131,7 @@ static void broken_samples_name_the_sample_and_the_byte(void **state)
         {"{} x", "sample a: byte 3: expected nothing more"},
         {"[]", "sample a: byte 0: expected an object"},
         {"", "sample a: byte 0: expected an object"},
-        {"{\"events\":[],\"events\":[]}", "sample a: a list"},
+        {"{\"events\":[],\"events\":[]}", "sample a: events comes twice"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         auto_buf Buf got = BUF_INIT(TEXT_MAX);
@@ -149,6 +168,72 @@ static void parts_can_be_read_again(void **state)
                                   "member[0] id=1;message[0] 2;call[0] 3;call[1] 4;");
 }
 
+static void a_sample_of_a_json_log_has_the_same_parts(void **state)
+{
+    (void)state;
+    Str text =
+        STR("{\"status\":\"success\",\"samples\":[ {\"id\":1,\"epoch\":1,\"messages\":[2, 3],"
+            "\"attachments\":{\"h\":\"x\"}} ],\"reductions\":null}");
+    static const size_t holds[] = {SAMPLE_PARTS_WHOLE_MAX, 100, 0};
+    for (size_t i = 0; i < ARRAY_LEN(holds); i++) {
+        auto_buf Buf got = BUF_INIT(TEXT_MAX);
+        auto_error Error err = ERROR_INIT;
+        if (read_sample(collect, source_of_bytes(text, "x.json"), holds[i], &got, &err) < 0)
+            fail_msg("%s", error_text(&err));
+        assert_string_equal(got.data, "member[0] id=1;member[1] epoch=1;message[0] 2;message[1] 3;"
+                                      "attachment[0] h=\"x\";");
+    }
+}
+
+static int parts_of_chunks(const char *shell, Buf *ret, Error *err)
+{
+    const char *const members[] = {
+        "samples/c_epoch_1/sample.json",        shell,
+        "samples/c_epoch_1/metadata.json",      "{\"m\":1}",
+        "samples/c_epoch_1/messages/0.json",    "[\"m0\", \"m1\"]",
+        "samples/c_epoch_1/messages/2.json",    "[\"m2\",\"m3\"]",
+        "samples/c_epoch_1/messages/4.json",    "[\"m4\"]",
+        "samples/c_epoch_1/calls/0.json",       "[7]",
+        "samples/c_epoch_1/events/0.json",      "[1]",
+        "samples/c_epoch_1/events/1.json",      "[2,3]",
+        "samples/c_epoch_1/attachments/0.json", "[\"x\"]",
+        "samples/c_epoch_1/attachments/1.json", "[\"y\"]",
+    };
+    return read_with(collect, members, ARRAY_LEN(members), ret, err);
+}
+
+static void the_parts_of_a_sample_in_chunks_come_chunk_by_chunk(void **state)
+{
+    (void)state;
+    auto_buf Buf got = BUF_INIT(TEXT_MAX);
+    auto_error Error err = ERROR_INIT;
+    const char *shell =
+        "{\"id\":\"c\",\"events\":0,\"message_refs\":[[4,5],[1,3],[0,0],[1,2]],\"k\":2}";
+    if (parts_of_chunks(shell, &got, &err) < 0)
+        fail_msg("%s", error_text(&err));
+    assert_string_equal(
+        got.data,
+        "member[0] id=\"c\";member[1] k=2;member[2] metadata={\"m\":1};"
+        "attachment[0] 0=\"x\";attachment[1] 1=\"y\";"
+        "pool[0] \"m0\";pool[1] \"m1\";pool[2] \"m2\";pool[3] \"m3\";pool[4] \"m4\";call[0] 7;"
+        "message[0] \"m4\";message[1] \"m1\";message[2] \"m2\";message[3] \"m1\";"
+        "event[0] 1;event[1] 2;event[2] 3;");
+}
+
+static void a_conversation_that_jumps_back_for_ever_is_refused(void **state)
+{
+    (void)state;
+    auto_buf Buf shell = BUF_INIT(TEXT_MAX);
+    auto_buf Buf got = BUF_INIT(TEXT_MAX);
+    auto_error Error err = ERROR_INIT;
+    buf_addz(&shell, "{\"message_refs\":[[0,1]");
+    for (int i = 0; i < 1100; i++)
+        buf_addz(&shell, ",[4,5],[0,1]");
+    buf_addz(&shell, "]}");
+    assert_int_equal(parts_of_chunks(shell.data, &got, &err), -1);
+    assert_non_null(strstr(error_text(&err), "sample.json: message_refs goes back too often"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +243,9 @@ int main(void)
         cmocka_unit_test(keys_come_without_their_escapes),
         cmocka_unit_test(parts_can_be_read_again),
         cmocka_unit_test(broken_samples_name_the_sample_and_the_byte),
+        cmocka_unit_test(a_sample_of_a_json_log_has_the_same_parts),
+        cmocka_unit_test(the_parts_of_a_sample_in_chunks_come_chunk_by_chunk),
+        cmocka_unit_test(a_conversation_that_jumps_back_for_ever_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
