@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -269,18 +271,40 @@ int local_start(Arena *arena, const char *data_dir, const char *const *options, 
     return failed;
 }
 
+/* Waits for the end of a process, which comes a moment after the server has let go of its lock. */
+static int wait_for_end(int pidfd, pid_t pid, Error *err)
+{
+    int64_t deadline = clock_monotonic_ms() + STOP_TIMEOUT_MS;
+    for (;;) {
+        int64_t left = deadline - clock_monotonic_ms();
+        struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+        int n = poll(&ended, 1, left > 0 ? (int)left : 0);
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return error_errno(err, errno, "cannot wait for the server (process %d)", (int)pid);
+        if (left <= 0) {
+            (void)error_set(err, ERR_TIMEOUT,
+                            "the server (process %d) has not ended within %d seconds", (int)pid,
+                            STOP_TIMEOUT_MS / 1000);
+            return error_fix(err, "it may still answer its last requests: try again, or kill %d",
+                             (int)pid);
+        }
+    }
+}
+
 int local_stop(Arena *arena, const Local *local, Error *err)
 {
-    if (kill(local->pid, SIGTERM) < 0 && errno != ESRCH)
+    auto_fd int pidfd = (int)syscall(SYS_pidfd_open, local->pid, 0U);
+    if (pidfd < 0 && errno == ESRCH)
+        return 0;
+    if (pidfd < 0)
         return error_errno(err, errno, "cannot stop the server (process %d)", (int)local->pid);
-    int64_t deadline = clock_monotonic_ms() + STOP_TIMEOUT_MS;
+    /* Looked at after the pidfd was opened: a process that got the number of a server that has just
+       ended is not told to end. */
     Local now = {0};
-    while (local_find(arena, local->data_dir, &now) && now.pid == local->pid) {
-        if (clock_monotonic_ms() > deadline)
-            return error_set(err, ERR_TIMEOUT,
-                             "the server (process %d) still drains after %d seconds",
-                             (int)local->pid, STOP_TIMEOUT_MS / 1000);
-        (void)usleep(POLL_MS * 1000);
-    }
-    return 0;
+    bool is_server = local_find(arena, local->data_dir, &now) && now.pid == local->pid;
+    if (is_server && syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0U) < 0 && errno != ESRCH)
+        return error_errno(err, errno, "cannot stop the server (process %d)", (int)local->pid);
+    return wait_for_end(pidfd, local->pid, err);
 }

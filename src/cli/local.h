@@ -31,7 +31,8 @@ bool local_find(Arena *arena, const char *data_dir, Local *ret);
 int local_start(Arena *arena, const char *data_dir, const char *const *options, Local *ret,
                 Error *err) HAWK_MUST_USE;
 
-/* Asks the server to end and waits for it. */
+/* Asks the server to end and waits until its process has; ERR_TIMEOUT when it does not within a
+ * minute. */
 int local_stop(Arena *arena, const Local *local, Error *err) HAWK_MUST_USE;
 
 #endif

@@ -1,5 +1,6 @@
 /* Finding the viewer: CACHE/venvs/<hash>/lib/python3.x/site-packages/inspect_ai/_view/dist, the
- * newest version first. */
+   newest version first. A virtualenv without its file `ready` is still being made, and what it has
+   of a viewer so far is no viewer. */
 
 #include "server/viewer.h"
 
@@ -78,8 +79,10 @@ static void consider(const char *dist_info, char **best_dir, char **best_version
     Str path = str_of(dist_info);
     auto_free char *packages = mem_strndup(path.p, (size_t)str_rfind(path, '/'));
     auto_free char *index = fs_join(packages, "inspect_ai/_view/dist/index.html");
+    auto_free char *ready = fs_join(packages, "../../../ready"); /* beside lib/python3.x */
     auto_free char *version = version_of(dist_info);
-    if (!fs_exists(index) || (*best_version && compare_versions(version, *best_version) <= 0))
+    if (!fs_exists(index) || !fs_exists(ready) ||
+        (*best_version && compare_versions(version, *best_version) <= 0))
         return;
     free(*best_dir);
     free(*best_version);
