@@ -84,7 +84,7 @@ class Hawk:
             [str(self.program), "serve", "--port", "0", *args], env=self.env, stdout=self.log, stderr=self.log,
             stdin=subprocess.DEVNULL, cwd=self.home,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             if self.server.poll() is not None:
                 pytest.fail(f"the server ended with {self.server.returncode}: {self.server_output()}")
@@ -110,7 +110,7 @@ class Hawk:
         return (self.data / "token").read_text().strip()
 
     def request(self, method: str, path: str, body=None, headers: dict[str, str] | None = None, token: str | None = None,
-                timeout: float = 60):
+                timeout: float = 120):
         """Send one request; return (status, headers, bytes). token="" sends none."""
         head = dict(headers or {})
         token = self.token if token is None else token
@@ -144,7 +144,7 @@ class Hawk:
         if self.server is not None and self.server.poll() is None:
             self.server.send_signal(signal.SIGTERM)
             try:
-                self.server.wait(60)
+                self.server.wait(120)
             except subprocess.TimeoutExpired:
                 self.server.kill()
                 self.server.wait()

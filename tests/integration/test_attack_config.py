@@ -20,7 +20,7 @@ def config(eval_set_id: str, **changes) -> dict:
 
 def submit(hawk, cfg: dict, **more) -> tuple[int, dict]:
     """Submit a config; return (status, answer)."""
-    status, _, body = hawk.request("POST", "/eval_sets/", {"eval_set_config": cfg, **more}, timeout=20)
+    status, _, body = hawk.request("POST", "/eval_sets/", {"eval_set_config": cfg, **more})
     return status, json.loads(body)
 
 

@@ -101,6 +101,14 @@ class Job:
 
         wait_for(running)
 
+    def begun(self) -> list[str]:
+        """Return the uuids of the samples that have begun; only with log_shared."""
+        found = []
+        for path in self.logs.glob(".buffer/*/manifest.json"):
+            with contextlib.suppress(ValueError):  # it is being written
+                found.append(json.loads(path.read_text())["samples"])
+        return [sample["summary"]["uuid"] for samples in found for sample in samples if sample["summary"].get("uuid")]
+
     def workers(self) -> list[int]:
         """Return the pids of workers of this job."""
         pids = []
@@ -286,10 +294,10 @@ VERSIONS = [[], ["inspect-ai==0.3.188"]]
 @pytest.mark.parametrize("packages", VERSIONS)
 def test_sigterm_cancels_the_run_as_inspect_does(job, packages):
     """The log says cancelled, with the samples that had begun."""
-    it = job(config_of({"name": "slow", "args": {"seconds": 600}}, packages=packages))
+    it = job(config_of({"name": "slow", "args": {"seconds": 600}}, packages=packages), log_shared=1)
     runner = it.start()
     it.wait_for_samples(runner)
-    time.sleep(2)  # Inspect opens the log a moment before the samples begin.
+    wait_for(it.begun)  # Inspect opens the log a moment before the samples begin.
     runner.send_signal(signal.SIGTERM)
     assert runner.wait(LIMIT) == 130
     assert it.end()["reason"] == "run.cancelled"
@@ -318,13 +326,8 @@ def test_a_stop_file_for_one_sample_leaves_the_others(job):
     it = job(config_of(task, fail_on_error=False), log_shared=1)
     runner = it.start()
     it.wait_for_samples(runner)
-
-    def uuids():
-        manifests = list(it.logs.glob(".buffer/*/manifest.json"))
-        found = [s["summary"].get("uuid") for m in manifests for s in json.loads(m.read_text())["samples"]]
-        return found if len(found) == 2 and all(found) else None
-
-    one, other = wait_for(uuids)
+    wait_for(lambda: len(it.begun()) == 2)
+    one, other = it.begun()
     (it.logs / ".commands").mkdir()
     (it.logs / f".commands/stop-sample-{one}.json").write_text('{"type": "stop", "action": "error"}')
     wait_for(lambda: "Sample error" in it.text())
@@ -343,7 +346,7 @@ def test_a_killed_runner_takes_its_worker_along_and_can_be_followed(job):
     assert it.workers()
     runner.kill()
     runner.wait()
-    wait_for(lambda: not it.workers(), 20)
+    wait_for(lambda: not it.workers())
     assert it.end() is None
     assert it.run("--attempt", "2")["exit_code"] == 0
     assert "success" in [log.status for log in it.eval_logs()]
