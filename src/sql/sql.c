@@ -1,4 +1,4 @@
-/* The pool of connections, transactions and migrations, over whatever driver the URL names.
+/* The pool of connections and transactions, over whatever driver the URL names.
 
    A write transaction takes the writer's place before it takes a connection, so that writers who
    wait never keep readers from a connection. */
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "sql/sql_priv.h"
 
@@ -26,6 +25,7 @@ struct Sql {
     const SqlDriver *driver;
     char *url;
     int wait_ms;
+    bool is_untrusted;
     size_t n_max;
 
     pthread_mutex_t lock;
@@ -34,14 +34,6 @@ struct Sql {
     size_t n_idle;
     size_t n_open; /* idle and in use, connections being made included */
     bool has_writer;
-};
-
-struct SqlTx {
-    Sql *sql;
-    SqlConn *conn;
-    bool is_lone_writer;
-    bool has_failed;
-    size_t n_rows_open;
 };
 
 static struct timespec deadline_in(int ms)
@@ -55,6 +47,15 @@ static struct timespec deadline_in(int ms)
         at.tv_nsec -= 1000000000;
     }
     return at;
+}
+
+static int ms_until(const struct timespec *deadline)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ms = (int64_t)(deadline->tv_sec - now.tv_sec) * 1000 +
+                 (deadline->tv_nsec - now.tv_nsec) / 1000000;
+    return ms > 0 ? (int)ms : 0;
 }
 
 static int take_writer(Sql *sql, const struct timespec *deadline, Error *err)
@@ -96,8 +97,10 @@ static void put_conn(Sql *sql, SqlConn *conn)
     pthread_mutex_unlock(&sql->lock);
 }
 
-/* Takes an idle connection or makes one; waits when the pool is used up. */
-static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, Error *err)
+/* Takes an idle connection or makes one, which may take until the deadline; waits when the pool is
+   used up. */
+static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, bool *ret_is_new,
+                     Error *err)
 {
     int result = 0;
     SqlConn *conn = NULL;
@@ -115,36 +118,40 @@ static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, E
     if (!conn && !may_connect)
         return error_set(err, ERR_BUSY, "all %zu connections to the database were in use for %d ms",
                          sql->n_max, sql->wait_ms);
-    if (!conn && sql->driver->connect(sql->url, sql->wait_ms, &conn, err) < 0) {
+    if (!conn &&
+        sql->driver->connect(sql->url, sql->is_untrusted, ms_until(deadline), &conn, err) < 0) {
         put_conn(sql, NULL);
         return -1;
     }
+    *ret_is_new = may_connect;
     *ret = conn;
     return 0;
 }
 
-/* Takes a connection and begins; a connection that turns out to have been lost while idle is
- * replaced once. */
+/* Takes a connection and begins. Connections that turn out to have been lost while idle are
+   replaced: all of them are, when the server has been restarted. */
 static int begin_on_conn(Sql *sql, SqlMode mode, SqlConn **ret, Error *err)
 {
     struct timespec deadline = deadline_in(sql->wait_ms);
-    for (int attempt = 0;; attempt++) {
+    for (;;) {
         SqlConn *conn = NULL;
-        if (take_conn(sql, &deadline, &conn, err) < 0)
+        bool is_new = false;
+        if (take_conn(sql, &deadline, &conn, &is_new, err) < 0)
             return -1;
         if (sql->driver->begin(conn, mode, sql->wait_ms, err) == 0) {
             *ret = conn;
             return 0;
         }
-        bool was_lost = conn->is_broken;
+        bool was_lost = conn->is_broken && !is_new;
         put_conn(sql, conn);
-        if (!was_lost || attempt > 0)
+        if (!was_lost)
             return -1;
         error_reset(err);
     }
 }
 
-int sql_open(const char *url, size_t n_connections, Sql **ret, Error *err)
+static int open_pool(const char *url, size_t n_connections, bool is_untrusted, Sql **ret,
+                     Error *err)
 {
     const SqlDriver *driver = NULL;
     for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
@@ -158,6 +165,7 @@ int sql_open(const char *url, size_t n_connections, Sql **ret, Error *err)
     sql->driver = driver;
     sql->url = mem_strdup(url);
     sql->wait_ms = WAIT_MS;
+    sql->is_untrusted = is_untrusted;
     sql->n_max = n_connections ? n_connections : 1;
     sql->idle = mem_array(sql->n_max, sizeof(SqlConn *));
     pthread_mutex_init(&sql->lock, NULL);
@@ -169,11 +177,22 @@ int sql_open(const char *url, size_t n_connections, Sql **ret, Error *err)
 
     struct timespec deadline = deadline_in(sql->wait_ms);
     SqlConn *first = NULL;
-    if (take_conn(sql, &deadline, &first, err) < 0)
+    bool is_new = false;
+    if (take_conn(sql, &deadline, &first, &is_new, err) < 0)
         return -1;
     put_conn(sql, first);
     *ret = TAKE(sql);
     return 0;
+}
+
+int sql_open(const char *url, size_t n_connections, Sql **ret, Error *err)
+{
+    return open_pool(url, n_connections, false, ret, err);
+}
+
+int sql_open_untrusted(const char *url, size_t n_connections, Sql **ret, Error *err)
+{
+    return open_pool(url, n_connections, true, ret, err);
 }
 
 void sql_close(Sql *sql)
@@ -197,6 +216,8 @@ SqlDialect sql_dialect(const Sql *sql)
 
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
 {
+    if (sql->is_untrusted && mode != SQL_READ)
+        return error_set(err, ERR_DENIED, "the database was opened for reading");
     bool is_lone_writer =
         mode == SQL_WRITE || (mode == SQL_WRITE_SHARED && !sql->driver->shares_writing);
     struct timespec deadline = deadline_in(sql->wait_ms);
@@ -209,7 +230,8 @@ int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
         return -1;
     }
     SqlTx *tx = mem_alloc(sizeof(*tx));
-    *tx = (SqlTx){.sql = sql, .conn = conn, .is_lone_writer = is_lone_writer};
+    *tx =
+        (SqlTx){.sql = sql, .driver = sql->driver, .conn = conn, .is_lone_writer = is_lone_writer};
     *ret = tx;
     return 0;
 }
@@ -223,6 +245,8 @@ void sql_set_wait_ms(Sql *sql, int wait_ms)
 static void end_tx(SqlTx *tx)
 {
     Sql *sql = tx->sql;
+    if (sql->is_untrusted)
+        tx->conn->is_broken = true; /* what a typed statement left there is for nobody else */
     put_conn(sql, tx->conn);
     if (tx->is_lone_writer)
         leave_writer(sql);
@@ -233,14 +257,12 @@ void sql_rollback(SqlTx *take_tx)
 {
     if (!take_tx)
         return;
-    assert(take_tx->n_rows_open == 0);
-    take_tx->sql->driver->rollback(take_tx->conn);
+    assert(take_tx->n_rows_open == 0 && take_tx->n_loads_open == 0);
+    take_tx->driver->rollback(take_tx->conn);
     end_tx(take_tx);
 }
 
-/* A statement after a failed one would run outside the transaction in SQLite and be refused by
- * PostgreSQL. */
-static int check_usable(const SqlTx *tx, Error *err)
+int sql_tx_check(const SqlTx *tx, Error *err)
 {
     if (tx->has_failed)
         return error_set(err, ERR_INTERNAL,
@@ -250,12 +272,12 @@ static int check_usable(const SqlTx *tx, Error *err)
 
 int sql_commit(SqlTx *take_tx, Error *err)
 {
-    assert(take_tx->n_rows_open == 0);
-    if (check_usable(take_tx, err) < 0) {
+    assert(take_tx->n_rows_open == 0 && take_tx->n_loads_open == 0);
+    if (sql_tx_check(take_tx, err) < 0) {
         sql_rollback(take_tx);
         return -1;
     }
-    if (take_tx->sql->driver->commit(take_tx->conn, err) < 0) {
+    if (take_tx->driver->commit(take_tx->conn, err) < 0) {
         sql_rollback(take_tx);
         return -1;
     }
@@ -266,10 +288,10 @@ int sql_commit(SqlTx *take_tx, Error *err)
 int sql_exec(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args,
              int64_t *ret_changed, Error *err)
 {
-    if (check_usable(tx, err) < 0)
+    if (sql_tx_check(tx, err) < 0)
         return -1;
     int64_t changed = 0;
-    if (tx->sql->driver->exec(tx->conn, statement, args, n_args, &changed, err) < 0) {
+    if (tx->driver->exec(tx->conn, statement, args, n_args, &changed, err) < 0) {
         tx->has_failed = true;
         return -1;
     }
@@ -278,11 +300,22 @@ int sql_exec(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_ar
     return 0;
 }
 
+int sql_tx_limit_ms(SqlTx *tx, int limit_ms, Error *err)
+{
+    if (sql_tx_check(tx, err) < 0)
+        return -1;
+    if (tx->driver->limit(tx->conn, limit_ms, err) < 0) {
+        tx->has_failed = true;
+        return -1;
+    }
+    return 0;
+}
+
 int sql_lock(SqlTx *tx, const char *name, Error *err)
 {
-    if (check_usable(tx, err) < 0)
+    if (sql_tx_check(tx, err) < 0)
         return -1;
-    if (tx->sql->driver->lock(tx->conn, name, err) < 0) {
+    if (tx->driver->lock(tx->conn, name, err) < 0) {
         tx->has_failed = true;
         return error_wrap(err, "cannot lock %s", name);
     }
@@ -292,14 +325,14 @@ int sql_lock(SqlTx *tx, const char *name, Error *err)
 int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, SqlRows **ret,
               Error *err)
 {
-    if (check_usable(tx, err) < 0)
+    if (sql_tx_check(tx, err) < 0)
         return -1;
     SqlRows *rows = NULL;
-    if (tx->sql->driver->query(tx->conn, statement, args, n_args, &rows, err) < 0) {
+    if (tx->driver->query(tx->conn, statement, args, n_args, &rows, err) < 0) {
         tx->has_failed = true;
         return -1;
     }
-    rows->driver = tx->sql->driver;
+    rows->driver = tx->driver;
     rows->tx = tx;
     tx->n_rows_open++;
     *ret = rows;
@@ -337,6 +370,11 @@ int64_t sql_rows_int(const SqlRows *rows, int column)
     return rows->driver->rows_int(rows, column);
 }
 
+SqlType sql_rows_type(const SqlRows *rows, int column)
+{
+    return rows->driver->rows_type(rows, column);
+}
+
 double sql_rows_real(const SqlRows *rows, int column)
 {
     return rows->driver->rows_real(rows, column);
@@ -350,80 +388,4 @@ int sql_rows_n_columns(const SqlRows *rows)
 const char *sql_rows_name(const SqlRows *rows, int column)
 {
     return rows->driver->rows_name(rows, column);
-}
-
-/* clang-format off */
-static const char *const make_version_table[] = {
-    [SQL_SQLITE]   = "CREATE TABLE IF NOT EXISTS schema_version (component TEXT NOT NULL, "
-                     "number INTEGER NOT NULL, applied_at INTEGER NOT NULL, "
-                     "PRIMARY KEY (component, number)) STRICT",
-    [SQL_POSTGRES] = "CREATE TABLE IF NOT EXISTS schema_version (component text NOT NULL, "
-                     "number bigint NOT NULL, applied_at bigint NOT NULL, "
-                     "PRIMARY KEY (component, number))",
-};
-/* clang-format on */
-
-/* Begins a write transaction in which nobody else migrates; returns the version that the database
- * has. */
-static int begin_migration(Sql *sql, const char *component, SqlTx **ret, int64_t *ret_number,
-                           Error *err)
-{
-    auto_sql_tx SqlTx *tx = NULL;
-    if (sql_begin(sql, SQL_WRITE, &tx, err) < 0)
-        return -1;
-    if (sql_exec(tx, make_version_table[sql->driver->dialect], SQL_NO_ARGS, NULL, err) < 0)
-        return -1;
-    auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(tx, "SELECT coalesce(max(number), 0) FROM schema_version WHERE component = $1",
-                  SQL_ARGS(SQL_TEXTZ(component)), &rows, err) < 0)
-        return -1;
-    if (sql_rows_next(rows, err) < 0)
-        return -1;
-    *ret_number = sql_rows_int(rows, 0);
-    *ret = TAKE(tx);
-    return 0;
-}
-
-/* Applies the step behind the database's version; *ret_done when there was none left. */
-static int migrate_one(Sql *sql, const char *component, const SqlMigration *migrations, size_t n,
-                       bool *ret_done, Error *err)
-{
-    auto_sql_tx SqlTx *tx = NULL;
-    int64_t number = 0;
-    if (begin_migration(sql, component, &tx, &number, err) < 0)
-        return -1;
-    if (number > (int64_t)n) {
-        (void)error_set(err, ERR_CONFLICT,
-                        "the database has version %lld of its %s tables, this program knows %zu",
-                        (long long)number, component, n);
-        return error_fix(err, "use a newer hawk, or another data folder or database");
-    }
-    if (number == (int64_t)n) {
-        *ret_done = true;
-        return sql_commit(TAKE(tx), err);
-    }
-    const SqlMigration *step = &migrations[number];
-    assert(step->number == number + 1);
-    const Embedded *script = sql->driver->dialect == SQL_SQLITE ? step->sqlite : step->postgres;
-    if (!script)
-        return error_set(err, ERR_UNSUPPORTED,
-                         "version %d of the %s tables is not written for this database",
-                         step->number, component);
-    if (sql->driver->script(tx->conn, (const char *)script->data, err) < 0)
-        return -1;
-    if (sql_exec(tx,
-                 "INSERT INTO schema_version (component, number, applied_at) VALUES ($1, $2, $3)",
-                 SQL_ARGS(SQL_TEXTZ(component), SQL_INT(step->number), SQL_INT(clock_now_us())),
-                 NULL, err) < 0)
-        return -1;
-    return sql_commit(TAKE(tx), err);
-}
-
-int sql_migrate(Sql *sql, const char *component, const SqlMigration *migrations, size_t n,
-                Error *err)
-{
-    for (bool is_done = false; !is_done;)
-        if (migrate_one(sql, component, migrations, n, &is_done, err) < 0)
-            return error_wrap(err, "cannot bring the %s tables up to date", component);
-    return 0;
 }

@@ -26,6 +26,7 @@ typedef enum SqlType {
     SQL_TYPE_BLOB,
     SQL_TYPE_BOOL,    /* bound only; read as a number */
     SQL_TYPE_INSTANT, /* microseconds UTC, INT64_MAX is infinity; bound only; read as a number */
+    SQL_TYPE_JSON,    /* read from PostgreSQL, as text; bound, it is text */
     SQL_TYPE_LIST,    /* a JSON array of strings; bound only; read as text; STR_NONE is NULL */
 } SqlType;
 typedef struct SqlValue {
@@ -62,6 +63,14 @@ int sql_open(const char *url, size_t n_connections, Sql **ret, Error *err) HAWK_
 void sql_close(Sql *sql); /* every transaction has ended */
 SqlDialect sql_dialect(const Sql *sql);
 
+/* Opens a database for sql_query_untrusted: every transaction is for reading and has a connection
+   of its own, on which nothing can be written and nothing outside of the database be reached. In
+   SQLite the file is there already. In PostgreSQL the URL names a role that is not, and is in, no
+   superuser and no role for files or replication of the server (ERR_DENIED); what it may see is
+   what it was granted. It should be another role than hawk's own: a role may end its own
+   connections. */
+int sql_open_untrusted(const char *url, size_t n_connections, Sql **ret, Error *err) HAWK_MUST_USE;
+
 /* How long waits for a connection or the write lock may take, from now on; 30 s unless set. */
 void sql_set_wait_ms(Sql *sql, int wait_ms);
 
@@ -86,6 +95,10 @@ typedef enum SqlMode {
 } SqlMode;
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
+/* How long each further statement of the transaction may take, reading its rows included; then
+   ERR_TIMEOUT. 0: as long as it takes. */
+int sql_tx_limit_ms(SqlTx *tx, int limit_ms, Error *err) HAWK_MUST_USE;
+
 /* Durable when it returns 0. The transaction is gone either way. */
 int sql_commit(SqlTx *take_tx, Error *err) HAWK_MUST_USE;
 void sql_rollback(SqlTx *take_tx); /* NULL is fine */
@@ -100,6 +113,14 @@ int sql_exec(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_ar
 int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, SqlRows **ret,
               Error *err) HAWK_MUST_USE;
 
+/* Runs one statement that a user typed, within max_ms, in a transaction of a Sql from
+   sql_open_untrusted: SELECT, WITH, VALUES or EXPLAIN. ERR_DENIED for what may not be done,
+   ERR_USAGE for what cannot be understood, ERR_TIMEOUT. A row of PostgreSQL can be as large as a
+   row may be there: 1 GiB. */
+enum { SQL_UNTRUSTED_MAX = 1024 * 1024 };
+int sql_query_untrusted(SqlTx *tx, const char *statement, int max_ms, SqlRows **ret,
+                        Error *err) HAWK_MUST_USE;
+
 /* 1 when there is a row, 0 at the end, -1 on failure. */
 int sql_rows_next(SqlRows *rows, Error *err) HAWK_MUST_USE;
 void sql_rows_free(SqlRows *rows);
@@ -110,6 +131,7 @@ bool sql_rows_is_null(const SqlRows *rows, int column);
 Str sql_rows_text(const SqlRows *rows, int column);
 int64_t sql_rows_int(const SqlRows *rows, int column);
 double sql_rows_real(const SqlRows *rows, int column);
+SqlType sql_rows_type(const SqlRows *rows, int column); /* in SQLite, of the row's value */
 int sql_rows_n_columns(const SqlRows *rows);
 const char *sql_rows_name(const SqlRows *rows, int column);
 
@@ -135,8 +157,10 @@ typedef struct SqlColumn {
     SqlKind kind;
 } SqlColumn;
 
-/* Many rows for one table, sent in blocks. Several loads may be open in one transaction, and other
-   statements may run in between; rows may reach the table as late as sql_load_flush. */
+/* Many rows for one table, sent in blocks: a row may be refused as late as at a later row or the
+   flush. A refused value is named by table and column. Names are borrowed until the load is freed.
+   Several loads may be open in one transaction, and other
+   statements may run in between, which see the rows after a flush. */
 typedef struct SqlLoad SqlLoad;
 int sql_load_open(SqlTx *tx, const char *table, const SqlColumn *columns, size_t n_columns,
                   SqlLoad **ret, Error *err) HAWK_MUST_USE;

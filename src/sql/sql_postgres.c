@@ -1,11 +1,8 @@
-/* The PostgreSQL driver: connections and transactions. libpq is loaded when the first connection is
-   made, because most runs of the program need none and it brings a dozen libraries along.
+/* The PostgreSQL driver: errors and transactions.
 
    Write transactions queue up behind an advisory lock, so that code which reads and then writes is
    as right here as in SQLite; those that share writing do not. */
 
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -15,22 +12,6 @@ enum {
     LOCK_KEY = 0x6861776b, /* of the advisory lock of writers */
     SCRIPT_MAX = 512,
 };
-
-PgLib pg_lib;
-
-static void load_libpq(void)
-{
-    void *library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return;
-    bool has_all = true;
-#define X(name)                                                                                    \
-    *(void **)(void *)&pg_lib.name = dlsym(library, #name);                                        \
-    has_all = has_all && pg_lib.name;
-    PG_FUNCTIONS(X)
-#undef X
-    pg_lib.is_loaded = has_all;
-}
 
 typedef struct StateRow {
     const char *prefix; /* of the SQLSTATE; the first that fits counts */
@@ -47,16 +28,19 @@ static const StateRow states[] = {
     { "23514", ERR_CONFLICT,    "sql.check",       "the database refused a value" },
     { "23",    ERR_CONFLICT,    NULL,              "the database refused a value" },
     { "53100", ERR_NO_SPACE,    NULL,              "the disk of the database is full" },
+    { "53200", ERR_BUSY,        "sql.too_large",   "the database is out of memory" },
     { "53",    ERR_BUSY,        NULL,              "the database is overloaded" },
     { "55P03", ERR_BUSY,        NULL,              "another write to the database took too long" },
     { "40",    ERR_BUSY,        NULL,              "the database gave way to another transaction" },
     { "57014", ERR_CANCELLED,   NULL,              "the statement was cancelled" },
+    { "25006", ERR_DENIED,      NULL,              "the statement may only read" },
+    { "25P03", ERR_TIMEOUT,     NULL,              "the transaction was idle for too long" },
     { "57P",   ERR_UNREACHABLE, NULL,              "the database is shutting down" },
     { "08",    ERR_UNREACHABLE, NULL,              "the database broke off" },
     { "28",    ERR_DENIED,      NULL,              "the database does not let us in" },
     { "42501", ERR_DENIED,      NULL,              "the database does not allow this" },
     { "22",    ERR_BAD_DATA,    NULL,              "the database cannot take a value" },
-    { "54",    ERR_BAD_DATA,    NULL,              "a value is too large for the database" },
+    { "54",    ERR_BAD_DATA,    "sql.too_large",               "a value is too large for the database" },
 };
 /* clang-format on */
 
@@ -86,6 +70,9 @@ int pg_conn_fail(PgConn *conn, const PGresult *result, Error *err)
     }
     const char *message =
         result ? pg_lib.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    if (state && strcmp(state, "57014") == 0 && conn->limit_ms > 0)
+        return error_set(err, ERR_TIMEOUT, "the statement took longer than it may (%d ms)",
+                         conn->limit_ms);
     for (size_t i = 0; state && i < ARRAY_LEN(states); i++) {
         if (!str_starts(str_of(state), str_of(states[i].prefix)))
             continue;
@@ -116,6 +103,7 @@ static int pg_begin(SqlConn *base, SqlMode mode, int wait_ms, Error *err)
         [SQL_WRITE_SHARED] = "BEGIN",
     };
     auto_buf Buf text = BUF_INIT(SCRIPT_MAX);
+    ((PgConn *)base)->limit_ms = 0;
     buf_printf(&text, "%s; SET LOCAL lock_timeout = %d", begins[mode], wait_ms > 0 ? wait_ms : 1);
     if (mode == SQL_WRITE)
         buf_printf(&text, "; SELECT pg_advisory_xact_lock(%d)", LOCK_KEY);
@@ -123,6 +111,13 @@ static int pg_begin(SqlConn *base, SqlMode mode, int wait_ms, Error *err)
         return 0;
     pg_rollback(base);
     return -1;
+}
+
+static int pg_limit(SqlConn *base, int limit_ms, Error *err)
+{
+    auto_free char *text = mem_printf("SET LOCAL statement_timeout = %d", limit_ms);
+    ((PgConn *)base)->limit_ms = limit_ms;
+    return pg_conn_script(base, text, err);
 }
 
 static int pg_lock(SqlConn *base, const char *name, Error *err)
@@ -137,62 +132,14 @@ static int pg_commit(SqlConn *base, Error *err)
     return pg_conn_script(base, "COMMIT", err);
 }
 
-static void pg_disconnect(SqlConn *base)
-{
-    PgConn *conn = (PgConn *)base;
-    pg_conn_forget_all(conn);
-    pg_lib.PQfinish(conn->db);
-    free(conn);
-}
-
-/* Notices are for people at a terminal; libpq would print them. */
-static void ignore_notice(void *context, const char *message)
-{
-    (void)context;
-    (void)message;
-}
-
-/* The forms in which values come as text; a role or a database may have other defaults. */
-static const char session[] = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; "
-                              "SET bytea_output = 'hex'; SET extra_float_digits = 1";
-
-static int pg_connect(const char *url, int wait_ms, SqlConn **ret, Error *err)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load_libpq);
-    if (!pg_lib.is_loaded) {
-        (void)error_set(err, ERR_UNSUPPORTED,
-                        "the library of PostgreSQL, libpq.so.5, is not there");
-        return error_fix(err, "install it (Debian: apt install libpq5)");
-    }
-    auto_free char *seconds = mem_printf("%d", wait_ms < 2000 ? 2 : wait_ms / 1000);
-    /* What the URL says comes last and wins. */
-    const char *const keys[] = {"connect_timeout", "tcp_user_timeout", "application_name",
-                                "client_encoding", "dbname",           NULL};
-    const char *const values[] = {seconds, "60000", "hawk", "UTF8", url, NULL};
-    PgConn *conn = mem_alloc(sizeof(*conn));
-    conn->db = pg_lib.PQconnectdbParams(keys, values, 1);
-    if (pg_lib.PQstatus(conn->db) == CONNECTION_OK) {
-        (void)pg_lib.PQsetNoticeProcessor(conn->db, ignore_notice, NULL);
-        if (pg_conn_script(&conn->base, session, err) < 0) {
-            pg_disconnect(&conn->base);
-            return -1;
-        }
-        *ret = &conn->base;
-        return 0;
-    }
-    auto_free char *message = mem_strdup(pg_lib.PQerrorMessage(conn->db));
-    pg_disconnect(&conn->base);
-    return error_set(err, ERR_UNREACHABLE, "cannot reach the database: %s", trimmed(message));
-}
-
 const SqlDriver sql_driver_postgres = {
     .scheme = "postgres", /* postgres:// and postgresql:// */
     .dialect = SQL_POSTGRES,
     .shares_writing = true,
-    .connect = pg_connect,
-    .disconnect = pg_disconnect,
+    .connect = pg_conn_open,
+    .disconnect = pg_conn_free,
     .begin = pg_begin,
+    .limit = pg_limit,
     .commit = pg_commit,
     .rollback = pg_rollback,
     .script = pg_conn_script,
@@ -205,6 +152,12 @@ const SqlDriver sql_driver_postgres = {
     .rows_text = pg_rows_text,
     .rows_int = pg_rows_int,
     .rows_real = pg_rows_real,
+    .rows_type = pg_rows_type,
     .rows_n_columns = pg_rows_n_columns,
     .rows_name = pg_rows_name,
+    .load_new = pg_load_new,
+    .load_start = pg_load_start,
+    .load_row = pg_load_row,
+    .load_flush = pg_load_flush,
+    .load_free = pg_load_free,
 };

@@ -121,6 +121,7 @@ static int add_value(Buf *buf, const SqlValue *value, Oid *ret_type, Error *err)
     case SQL_TYPE_INT: buf_add_i64(buf, value->integer); return 0;
     case SQL_TYPE_REAL: add_real(buf, value->real); return 0;
     case SQL_TYPE_BLOB: add_hex(buf, value->text); return 0;
+    case SQL_TYPE_JSON:
     case SQL_TYPE_TEXT:
         if (memchr(value->text.p, '\0', value->text.n))
             return error_set(err, ERR_BAD_DATA, "the database cannot take a text with a NUL byte");
@@ -139,11 +140,6 @@ static int add_value(Buf *buf, const SqlValue *value, Oid *ret_type, Error *err)
     return 0;
 }
 
-static bool is_null(const SqlValue *value)
-{
-    return value->type == SQL_TYPE_NULL || (value->type == SQL_TYPE_LIST && !value->text.p);
-}
-
 int pg_args_init(PgArgs *args, const SqlValue *values, size_t n, Error *err)
 {
     size_t room = n ? n : 1;
@@ -154,7 +150,7 @@ int pg_args_init(PgArgs *args, const SqlValue *values, size_t n, Error *err)
     args->types = mem_array(room, sizeof(*args->types));
     for (size_t i = 0; i < n; i++) {
         size_t at = args->bytes.len;
-        if (is_null(&values[i]))
+        if (sql_value_is_null(&values[i]))
             continue;
         if (add_value(&args->bytes, &values[i], &args->types[i], err) < 0)
             return -1;
@@ -166,7 +162,7 @@ int pg_args_init(PgArgs *args, const SqlValue *values, size_t n, Error *err)
         return -1;
     const char *at = args->bytes.data; /* which moves while it grows */
     for (size_t i = 0; i < n; i++)
-        if (!is_null(&values[i])) {
+        if (!sql_value_is_null(&values[i])) {
             args->values[i] = at;
             at += args->lengths[i] + 1;
         }

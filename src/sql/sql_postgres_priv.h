@@ -30,6 +30,8 @@ enum {
     PG_TIMESTAMP = 1114,
     PG_TIMESTAMPTZ = 1184,
     PG_NUMERIC = 1700,
+    PG_JSON = 114,
+    PG_JSONB = 3802,
 };
 
 /* The functions of libpq in use: one row each makes both the pointer and its name. */
@@ -55,13 +57,15 @@ enum {
     X(PQftype)                                                                                     \
     X(PQgetisnull)                                                                                 \
     X(PQgetvalue)                                                                                  \
-    X(PQgetlength)
+    X(PQgetlength)                                                                                 \
+    X(PQputCopyData)                                                                               \
+    X(PQputCopyEnd)                                                                                \
+    X(PQpingParams)
 
 typedef struct PgLib {
 #define X(name) __typeof__(name) *name;
     PG_FUNCTIONS(X)
 #undef X
-    bool is_loaded;
 } PgLib;
 
 /* Filled once, before the first connection. */
@@ -76,14 +80,20 @@ typedef struct PgPrepared {
 } PgPrepared;
 
 typedef struct PgRows PgRows;
+typedef struct PgLoad PgLoad;
 
 typedef struct PgConn {
     SqlConn base;
     PGconn *db;
     PgPrepared prepared[PG_N_PREPARED];
     uint64_t clock;
+    int limit_ms;      /* of a statement of the transaction; 0: none */
     PgRows *streaming; /* whose rows are still on their way, or NULL */
 } PgConn;
+
+/* Connects, waiting for a server that is not ready; and disconnects. */
+int pg_conn_open(const char *url, bool is_untrusted, int wait_ms, SqlConn **ret, Error *err);
+void pg_conn_free(SqlConn *base);
 
 /* Sets the error that fits a failed result, which may be NULL, and returns -1. Only the primary
    message is shown: details repeat values. */
@@ -109,8 +119,16 @@ bool pg_rows_is_null(const SqlRows *base, int column);
 Str pg_rows_text(const SqlRows *base, int column);
 int64_t pg_rows_int(const SqlRows *base, int column);
 double pg_rows_real(const SqlRows *base, int column);
+SqlType pg_rows_type(const SqlRows *base, int column);
 int pg_rows_n_columns(const SqlRows *base);
 const char *pg_rows_name(const SqlRows *base, int column);
+
+/* The loads of the driver's table. */
+SqlLoad *pg_load_new(SqlConn *conn);
+int pg_load_start(SqlLoad *base, Error *err);
+int pg_load_row(SqlLoad *base, const SqlValue *values, Error *err);
+int pg_load_flush(SqlLoad *base, Error *err);
+void pg_load_free(SqlLoad *base);
 
 /* The values of a statement as libpq takes them. */
 typedef struct PgArgs {

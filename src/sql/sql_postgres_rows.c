@@ -332,6 +332,31 @@ int64_t pg_rows_int(const SqlRows *base, int column)
     return whole_of(strtod(text.p, NULL)); /* as SQLite does; libpq ends every value with a NUL */
 }
 
+SqlType pg_rows_type(const SqlRows *base, int column)
+{
+    const PgRows *rows = (const PgRows *)base;
+    if (pg_lib.PQgetisnull(rows->current, 0, column))
+        return SQL_TYPE_NULL;
+    switch (rows->types[column]) {
+    case PG_INT2:
+    case PG_INT4:
+    case PG_INT8:
+    case PG_OID: return SQL_TYPE_INT;
+    case PG_FLOAT4:
+    case PG_FLOAT8:
+    case PG_NUMERIC: return SQL_TYPE_REAL;
+    case PG_BOOL: return SQL_TYPE_BOOL;
+    case PG_TIMESTAMP:
+    case PG_TIMESTAMPTZ: return SQL_TYPE_INSTANT;
+    case PG_BYTEA: return SQL_TYPE_BLOB;
+    case PG_TEXT_LIST:
+    case PG_VARCHAR_LIST: return SQL_TYPE_LIST;
+    case PG_JSON:
+    case PG_JSONB: return SQL_TYPE_JSON;
+    default: return SQL_TYPE_TEXT;
+    }
+}
+
 double pg_rows_real(const SqlRows *base, int column)
 {
     const PgRows *rows = (const PgRows *)base;

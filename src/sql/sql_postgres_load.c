@@ -1,0 +1,213 @@
+/* Loads into PostgreSQL: COPY ... FROM STDIN in its binary format (PostgreSQL's manual, "COPY",
+   "Binary Format").
+
+   A connection carries one COPY at a time, but several loads are open at once. So each load gathers
+   its rows as the wire wants them and sends them in a COPY of their own when there are enough. */
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "sql/sql_postgres_priv.h"
+
+enum {
+    BLOCK_BYTES = 2 * 1024 * 1024, /* a load is sent when it has gathered so many */
+    CHUNK_BYTES = 64 * 1024,       /* libpq copies what it is given */
+    UUID_BYTES = 16,
+    JSONB_VERSION = 1,
+};
+
+struct PgLoad {
+    SqlLoad base;
+    PgConn *conn;
+    char *copy;
+    Buf block; /* the header and the rows gathered so far */
+    size_t n_rows;
+};
+
+SqlLoad *pg_load_new(SqlConn *conn)
+{
+    PgLoad *load = mem_alloc(sizeof(*load));
+    load->conn = (PgConn *)conn;
+    load->block = BUF_INIT(PG_VALUES_MAX);
+    return &load->base;
+}
+
+/* Empties the block and gives back the memory that a large row took. */
+static void begin_block(PgLoad *load)
+{
+    if (load->block.cap > 2 * BLOCK_BYTES)
+        buf_release(&load->block);
+    buf_reset(&load->block);
+    buf_add_str(&load->block, STR("PGCOPY\n\377\r\n\0"));
+    pg_args_add_i32(&load->block, 0); /* flags */
+    pg_args_add_i32(&load->block, 0); /* bytes of header to come */
+    load->n_rows = 0;
+}
+
+int pg_load_start(SqlLoad *base, Error *err)
+{
+    enum { COPY_MAX = 64 * 1024 };
+    PgLoad *load = (PgLoad *)base;
+    auto_buf Buf text = BUF_INIT(COPY_MAX);
+    buf_printf(&text, "COPY %s (", base->table);
+    sql_load_add_names(base, &text);
+    buf_addz(&text, ") FROM STDIN (FORMAT binary)");
+    if (buf_check(&text, "the list of columns", err) < 0)
+        return -1;
+    load->copy = buf_take(&text);
+    begin_block(load);
+    return 0;
+}
+
+static unsigned hex_of(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+/* The text was checked. */
+static void add_uuid(Buf *buf, Str text)
+{
+    unsigned char bytes[UUID_BYTES];
+    size_t n = 0;
+    for (size_t i = 0; i < text.n && n < sizeof(bytes); i++)
+        if (text.p[i] != '-') {
+            bytes[n++] = (unsigned char)(hex_of(text.p[i]) << 4 | hex_of(text.p[i + 1]));
+            i++;
+        }
+    buf_add(buf, bytes, sizeof(bytes));
+}
+
+static void add_real(Buf *buf, double value)
+{
+    int64_t bits = 0;
+    memcpy(&bits, &value, sizeof(bits));
+    pg_args_add_i64(buf, bits);
+}
+
+static int add_field(Buf *buf, SqlKind kind, const SqlValue *value, Error *err)
+{
+    switch (kind) {
+    case SQL_KIND_INT: pg_args_add_i64(buf, value->integer); return 0;
+    case SQL_KIND_INT4: pg_args_add_i32(buf, (int32_t)value->integer); return 0;
+    case SQL_KIND_REAL: add_real(buf, value->real); return 0;
+    case SQL_KIND_BOOL: buf_addc(buf, value->integer != 0); return 0;
+    case SQL_KIND_UUID: add_uuid(buf, value->text); return 0;
+    case SQL_KIND_JSON: buf_addc(buf, JSONB_VERSION); break;
+    case SQL_KIND_INSTANT: return pg_args_add_instant(buf, value->integer, err);
+    case SQL_KIND_LIST: return pg_args_add_list(buf, value->text, err);
+    case SQL_KIND_TEXT:
+    case SQL_KIND_ENUM: break;
+    }
+    buf_add_str(buf, value->text);
+    return 0;
+}
+
+static int add_row(PgLoad *load, const SqlValue *values, Error *err)
+{
+    const SqlLoad *base = &load->base;
+    Buf *buf = &load->block;
+    pg_args_add_i16(buf, (int16_t)base->n_columns);
+    for (size_t i = 0; i < base->n_columns; i++) {
+        size_t at = buf->len;
+        pg_args_add_i32(buf, -1);
+        if (sql_value_is_null(&values[i]))
+            continue;
+        if (add_field(buf, base->columns[i].kind, &values[i], err) < 0 ||
+            buf_check(buf, "a row", err) < 0)
+            return sql_load_wrap(base, i, err);
+        uint32_t wire = __builtin_bswap32((uint32_t)(buf->len - at - sizeof(wire)));
+        memcpy(buf->data + at, &wire, sizeof(wire));
+    }
+    return buf_check(buf, "a row", err);
+}
+
+/* The column that the server speaks of, or STR_NONE. In a binary COPY the context is "COPY table,
+   line 3, column name". */
+static Str column_of(const PGresult *result)
+{
+    const char *name = pg_lib.PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
+    if (name)
+        return str_of(name);
+    Str context = str_of(pg_lib.PQresultErrorField(result, PG_DIAG_CONTEXT));
+    Str line = STR_NONE;
+    while (str_split(&context, '\n', &line)) {
+        ptrdiff_t at = str_find_str(line, STR(", column "));
+        if (str_starts(line, STR("COPY ")) && at > 0)
+            return str_slice(line, (size_t)at + sizeof(", column ") - 1, line.n);
+    }
+    return STR_NONE;
+}
+
+static int fail(PgLoad *load, const PGresult *result, Error *err)
+{
+    (void)pg_conn_fail(load->conn, result, err);
+    Str column = result ? column_of(result) : STR_NONE;
+    if (column.p)
+        return error_wrap(err, "%s.%.*s", load->base.table, STR_ARG(column));
+    return error_wrap(err, "cannot load %s", load->base.table);
+}
+
+/* Gives libpq all bytes and the end; false when it did not take them. */
+static bool put_block(PgLoad *load)
+{
+    PGconn *db = load->conn->db;
+    Str rest = buf_str(&load->block);
+    while (rest.n > 0) {
+        Str chunk = str_slice(rest, 0, CHUNK_BYTES);
+        if (pg_lib.PQputCopyData(db, chunk.p, (int)chunk.n) != 1)
+            return false;
+        rest = str_slice(rest, chunk.n, rest.n);
+    }
+    return true;
+}
+
+static int send_block(PgLoad *load, Error *err)
+{
+    PGconn *db = load->conn->db;
+    pg_conn_settle(load->conn);
+    PGresult *result = pg_lib.PQexec(db, load->copy);
+    if (pg_lib.PQresultStatus(result) != PGRES_COPY_IN) {
+        (void)fail(load, result, err);
+        pg_lib.PQclear(result);
+        return -1;
+    }
+    pg_lib.PQclear(result);
+    pg_args_add_i16(&load->block, -1); /* the end of the file */
+    bool was_put = put_block(load);
+    (void)pg_lib.PQputCopyEnd(db, was_put ? NULL : "not all was sent");
+    int status = 0;
+    for (result = pg_lib.PQgetResult(db); result; result = pg_lib.PQgetResult(db)) {
+        if (pg_lib.PQresultStatus(result) != PGRES_COMMAND_OK && status == 0)
+            status = fail(load, result, err);
+        pg_lib.PQclear(result);
+        if (pg_lib.PQstatus(db) != CONNECTION_OK)
+            break;
+    }
+    if (status == 0 && (!was_put || pg_lib.PQstatus(db) != CONNECTION_OK))
+        status = fail(load, NULL, err);
+    begin_block(load);
+    return status;
+}
+
+int pg_load_row(SqlLoad *base, const SqlValue *values, Error *err)
+{
+    PgLoad *load = (PgLoad *)base;
+    if (add_row(load, values, err) < 0)
+        return -1;
+    load->n_rows++;
+    return load->block.len >= BLOCK_BYTES ? send_block(load, err) : 0;
+}
+
+int pg_load_flush(SqlLoad *base, Error *err)
+{
+    PgLoad *load = (PgLoad *)base;
+    return load->n_rows > 0 ? send_block(load, err) : 0;
+}
+
+void pg_load_free(SqlLoad *base)
+{
+    PgLoad *load = (PgLoad *)base;
+    buf_release(&load->block);
+    free(load->copy);
+    free(load);
+}
