@@ -4,6 +4,7 @@ HAWK_BIN names the program (default: the newest build). Every server listens on 
 and has its own data folder; the cache of virtualenvs is shared by the whole run, because making them is slow.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -230,6 +231,29 @@ def logs(tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("logs")
     subprocess.run([sys.executable, str(ROOT / "tests/integration/make_logs.py"), str(folder)], check=True, timeout=300)
     return folder
+
+
+def made_logs(script: str) -> pathlib.Path:
+    """The logs that a script makes, kept for as long as the script stays as it is."""
+    path = ROOT / "tests" / script
+    folder = hawk_peer.CACHE / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    with hawk_peer.locked(folder.with_suffix(".lock")):
+        if not (folder / "ready").exists():
+            subprocess.run([sys.executable, str(path), str(folder)], check=True, timeout=900)
+            (folder / "ready").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def odd_logs() -> pathlib.Path:
+    """The folder of logs that have in them what logs seldom have."""
+    return made_logs("integration/make_odd_logs.py")
+
+
+@pytest.fixture(scope="session")
+def old_logs() -> pathlib.Path:
+    """The folder of logs of older versions of Inspect."""
+    return made_logs("peers/make_old_logs.py")
 
 
 @pytest.fixture(scope="module")

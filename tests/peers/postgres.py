@@ -75,7 +75,7 @@ class Postgres:
 
     def rows(self, query: str, database: str = "postgres") -> list[dict]:
         """The rows of a query, each as PostgreSQL says it in JSON."""
-        return [json.loads(line) for line in self.run(f"SELECT to_json(t) FROM ({query}) t", database).splitlines()]
+        return [json.loads(line) for line in self.run(f"SELECT to_json(t) FROM ({query}) t", database).split("\n") if line]
 
     def close(self) -> None:
         """End the server and take its files away."""
