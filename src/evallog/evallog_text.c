@@ -29,7 +29,8 @@ static int read_range(void *context, void *data, size_t n, size_t *ret_n, Error 
 static void start_whole(EvalLogText *text)
 {
     text->is_whole = true;
-    text->stream = json_stream_of_text(buf_str(&text->whole), true);
+    Str json = text->borrowed.p ? text->borrowed : buf_str(&text->whole);
+    text->stream = json_stream_of_text(json, true);
 }
 
 /* Begins to read a text of this size through a window. */
@@ -53,6 +54,7 @@ static void reset(EvalLogText *text)
     text->stream = NULL;
     zip_member_close(text->member);
     text->member = NULL;
+    text->borrowed = STR_NONE;
     if (text->whole.data)
         buf_reset(&text->whole);
     else
@@ -94,6 +96,13 @@ int evallog_text_open_range(EvalLogText *text, const EvalLog *log, uint64_t offs
     else
         start_window(text, size, read_range);
     return 0;
+}
+
+void evallog_text_open_text(EvalLogText *text, Str json)
+{
+    reset(text);
+    text->borrowed = json;
+    start_whole(text);
 }
 
 void evallog_text_close(EvalLogText *text)

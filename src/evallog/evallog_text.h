@@ -13,7 +13,8 @@
  */
 typedef struct EvalLogText {
     JsonStream *stream;
-    Buf whole; /* the text, when it is in memory */
+    Buf whole;    /* the text, when it was read into memory */
+    Str borrowed; /* or when it was there before; else STR_NONE */
     bool is_whole;
     ZipMember *member;
     Source *source;
@@ -28,6 +29,9 @@ int evallog_text_open_member(EvalLogText *text, const EvalLog *log, const ZipEnt
                              Error *err) HAWK_MUST_USE;
 int evallog_text_open_range(EvalLogText *text, const EvalLog *log, uint64_t offset, uint64_t size,
                             Error *err) HAWK_MUST_USE;
+
+/* The same of a text in memory, which must outlive it. */
+void evallog_text_open_text(EvalLogText *text, Str json);
 void evallog_text_close(EvalLogText *text);
 
 /* Starts a text that is whole again. */

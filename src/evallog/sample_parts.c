@@ -33,8 +33,11 @@ static const char *const groups[] = { "events_data", "transcript" };
 enum { N_KINDS = SAMPLE_PART_ATTACHMENT + 1 };
 
 struct SampleParts {
-    const EvalLog *log;
+    const EvalLog *log; /* NULL: the document was in memory before */
     const EvalLogSample *sample;
+    const char *name; /* of the file, and what the sample is called in messages */
+    Str id;
+    const char *left_out; /* a member, or NULL */
     SampleChunks *chunks; /* NULL: the sample is the document in text */
     EvalLogText text;
     Arena *arena;           /* keys of a sample in memory */
@@ -49,7 +52,7 @@ struct SampleParts {
 /* Says which sample a failure is about. */
 static int name_sample(const SampleParts *parts, Error *err)
 {
-    return error_wrap(err, "%s: sample %.*s", parts->log->source->name, STR_ARG(parts->sample->id));
+    return error_wrap(err, "%s: sample %.*s", parts->name, STR_ARG(parts->id));
 }
 
 /* Whether the text has failed; reports it. */
@@ -102,8 +105,8 @@ static int enter_sequence(SampleParts *parts, const Sequence *sequence, Error *e
     if (json_stream_kind(parts->text.stream) == JSON_SCAN_NULL)
         return 0;
     if (parts->was_seen[i])
-        return error_set(err, ERR_BAD_DATA, "%s: sample %.*s: %s comes twice",
-                         parts->log->source->name, STR_ARG(parts->sample->id), sequence->name);
+        return error_set(err, ERR_BAD_DATA, "%s: sample %.*s: %s comes twice", parts->name,
+                         STR_ARG(parts->id), sequence->name);
     parts->was_seen[i] = true;
     bool is_in = sequence->is_object ? json_stream_object(parts->text.stream)
                                      : json_stream_array(parts->text.stream);
@@ -152,6 +155,8 @@ static int next_member(SampleParts *parts, SamplePart *ret, Error *err)
         return enter_sequence(parts, sequence, err);
     if (parts->group || (group && json_stream_kind(parts->text.stream) == JSON_SCAN_NULL))
         return 0;
+    if (!group && parts->left_out && json_scan_key_eq(key, parts->left_out))
+        return json_stream_skip(parts->text.stream, NULL) ? 0 : check(parts, err);
     if (!group)
         return give(parts, SAMPLE_PART_MEMBER, key, ret, err);
     parts->group = group;
@@ -176,6 +181,8 @@ int sample_parts_next(SampleParts *parts, SamplePart *ret, Error *err)
                                : next_part(parts, &part, err);
     if (result != 1)
         return result;
+    if (part.kind == SAMPLE_PART_MEMBER && parts->left_out && str_eqz(part.key, parts->left_out))
+        return sample_parts_next(parts, ret, err);
     part.index = parts->n[part.kind]++;
     *ret = part;
     return 1;
@@ -189,6 +196,21 @@ static int open_text(SampleParts *parts, Error *err)
     const ZipEntry *entry = zip_entry(log->zip, parts->sample->index);
     return parts->sample->is_chunked ? sample_chunks_open(log, entry, &parts->chunks, err)
                                      : evallog_text_open_member(&parts->text, log, entry, err);
+}
+
+static SampleParts *parts_new(const char *name, Str id)
+{
+    SampleParts *parts = mem_alloc(sizeof(*parts));
+    parts->name = name;
+    parts->id = id;
+    parts->arena = arena_new();
+    parts->key = BUF_INIT(SAMPLE_PARTS_PART_MAX);
+    return parts;
+}
+
+void sample_parts_leave_out(SampleParts *parts, const char *member)
+{
+    parts->left_out = member;
 }
 
 int sample_parts_rewind(SampleParts *parts, Error *err)
@@ -209,11 +231,19 @@ int sample_parts_rewind(SampleParts *parts, Error *err)
 int sample_parts_open(const EvalLog *log, const EvalLogSample *sample, SampleParts **ret,
                       Error *err)
 {
-    auto_sample_parts SampleParts *parts = mem_alloc(sizeof(*parts));
+    auto_sample_parts SampleParts *parts = parts_new(log->source->name, sample->id);
     parts->log = log;
     parts->sample = sample;
-    parts->arena = arena_new();
-    parts->key = BUF_INIT(SAMPLE_PARTS_PART_MAX);
+    if (sample_parts_rewind(parts, err) < 0)
+        return -1;
+    *ret = TAKE(parts);
+    return 0;
+}
+
+int sample_parts_open_text(Str json, const char *name, SampleParts **ret, Error *err)
+{
+    auto_sample_parts SampleParts *parts = parts_new(name, STR("in memory"));
+    evallog_text_open_text(&parts->text, json);
     if (sample_parts_rewind(parts, err) < 0)
         return -1;
     *ret = TAKE(parts);

@@ -49,7 +49,13 @@ typedef struct SamplePart {
    log at once, each its own. */
 int sample_parts_open(const EvalLog *log, const EvalLogSample *sample, SampleParts **ret,
                       Error *err) HAWK_MUST_USE;
+
+/* The same of a document in memory, which must outlive it; name is for messages. */
+int sample_parts_open_text(Str json, const char *name, SampleParts **ret, Error *err) HAWK_MUST_USE;
 void sample_parts_close(SampleParts *parts);
+
+/* From here on the sample's member of this name is passed over, however large it is. */
+void sample_parts_leave_out(SampleParts *parts, const char *member);
 
 /* 1 with the next part, 0 at the end, -1 when the sample is broken or a part is too large
    (ERR_BAD_DATA, naming the sample and the byte). Key and raw are valid until the next call, or

@@ -234,6 +234,27 @@ static void a_conversation_that_jumps_back_for_ever_is_refused(void **state)
     assert_non_null(strstr(error_text(&err), "sample.json: message_refs goes back too often"));
 }
 
+static void a_sample_in_memory_has_the_same_parts_but_one_left_out(void **state)
+{
+    (void)state;
+    auto_buf Buf got = BUF_INIT(TEXT_MAX);
+    auto_error Error err = ERROR_INIT;
+    auto_sample_parts SampleParts *parts = NULL;
+    Str json = STR("{\"id\":1,\"store\":{\"a\":[1]},\"messages\":[2],\"st\\u006fre\":3}");
+    assert_int_equal(sample_parts_open_text(json, "x", &parts, &err), 0);
+    assert_true(sample_parts_is_whole(parts));
+    assert_int_equal(collect(parts, &got, &err), 0);
+    assert_string_equal(got.data, "member[0] id=1;member[1] store={\"a\":[1]};message[0] 2;"
+                                  "member[2] store=3;");
+    buf_reset(&got);
+    sample_parts_leave_out(parts, "store");
+    assert_int_equal(sample_parts_rewind(parts, &err), 0);
+    assert_int_equal(collect(parts, &got, &err), 0);
+    assert_string_equal(got.data, "member[0] id=1;message[0] 2;");
+    sample_parts_close(TAKE(parts));
+    assert_int_equal(sample_parts_open_text(STR("[]"), "x", &parts, &err), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +265,7 @@ int main(void)
         cmocka_unit_test(parts_can_be_read_again),
         cmocka_unit_test(broken_samples_name_the_sample_and_the_byte),
         cmocka_unit_test(a_sample_of_a_json_log_has_the_same_parts),
+        cmocka_unit_test(a_sample_in_memory_has_the_same_parts_but_one_left_out),
         cmocka_unit_test(the_parts_of_a_sample_in_chunks_come_chunk_by_chunk),
         cmocka_unit_test(a_conversation_that_jumps_back_for_ever_is_refused),
     };
