@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "cli/local.h"
 #include "cli/settings.h"
+#include "cli/tokens.h"
 #include "codec/percent.h"
 #include "http/client.h"
 #include "http/problem.h"
@@ -24,8 +25,8 @@ enum {
 struct Api {
     HttpClient *client;
     char *url;
-    Buf authorization; /* "Bearer ..."; empty: no token */
-    const char *token_from;
+    Buf authorization;   /* "Bearer ..."; empty: no token */
+    char *login_problem; /* why there is no token; or NULL */
     bool is_local;
 };
 
@@ -36,6 +37,7 @@ void api_close(Api *api)
     http_client_free(api->client);
     mem_wipe(api->authorization.data, api->authorization.cap);
     buf_release(&api->authorization);
+    free(api->login_problem);
     free(api->url);
     free(api);
 }
@@ -98,9 +100,14 @@ static int open_remote(Cli *cli, const Setting *url, Api **ret, Error *err)
         return error_set(err, ERR_USAGE, "HAWK_API_URL (%s) is no http or https address: %s",
                          url->origin, url->value);
     Api *api = new_api(str_of(url->value), false);
-    const char *token = getenv("HAWK_ACCESS_TOKEN");
-    if (token && *token)
+    /* Without a token the server says what needs one; what it says is then joined by what is wrong
+       with the login. */
+    auto_error Error problem = ERROR_INIT;
+    const char *token = NULL;
+    if (tokens_current(cli, api->url, &token, &problem) == 0)
         set_token(api, str_of(token));
+    else
+        api->login_problem = mem_strdup(error_text(&problem));
     *ret = api;
     Setting check = {0};
     if (setting_find(cli, "HAWK_VERSION_CHECK", &check, err) < 0)
@@ -243,7 +250,8 @@ static int refuse(const Api *api, int status, Str body, Error *err)
     if (fix.n)
         (void)error_fix(err, "%.*s", STR_ARG(fix));
     else if (kind == ERR_LOGIN && api->authorization.len == 0)
-        (void)error_fix(err, "set HAWK_ACCESS_TOKEN to a token of %s", api->url);
+        (void)error_fix(err, "run 'hawk login', or set HAWK_ACCESS_TOKEN to a token of %s (%s)",
+                        api->url, api->login_problem ? api->login_problem : "there is none");
     return -1;
 }
 

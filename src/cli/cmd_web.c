@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/process.h"
 #include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/login.h"
 #include "cli/print.h"
 #include "cli/settings.h"
 
-enum { URL_MAX = 8192, OPEN_TIMEOUT_MS = 5000, OPEN_OUTPUT_MAX = 4096 };
+enum { URL_MAX = 8192 };
 
 typedef struct Options {
     const char *id;
@@ -74,19 +74,6 @@ static int add_login(Cli *cli, const Api *api, const Buf *page, Buf *ret, Error 
     return 0;
 }
 
-/* Opens a browser where there is one to open; true when that worked. */
-static bool open_browser(const char *url)
-{
-    if (!getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY"))
-        return false;
-    const char *argv[] = {"xdg-open", url, NULL};
-    ProcessOptions options = {.argv = argv, PROCESS_STDIO_NULL};
-    auto_buf Buf output = BUF_INIT(OPEN_OUTPUT_MAX);
-    auto_error Error ignored = ERROR_INIT;
-    int status = 1;
-    return process_run(&options, OPEN_TIMEOUT_MS, &output, &status, &ignored) == 0 && status == 0;
-}
-
 static int show_page(Cli *cli, const Options *options, const Buf *page, const Api *api, Error *err)
 {
     auto_buf Buf url = BUF_INIT(URL_MAX);
@@ -106,7 +93,7 @@ static int show_page(Cli *cli, const Options *options, const Buf *page, const Ap
         return -1;
     (void)fflush(stdout);
     buf_truncate(&url, url.len - 1);
-    if (!options->no_browser && !open_browser(url.data))
+    if (!options->no_browser && !login_open_browser(url.data))
         cli_say(cli, "Open this address in a browser.");
     return 0;
 }

@@ -27,6 +27,11 @@ const Command *const command_rows[] = {
     &commands_plan,
     &commands_schema,
     &commands_serve,
+    &commands_login,
+    &commands_logout,
+    &commands_auth_access_token,
+    &commands_auth_refresh_token,
+    &commands_auth_why,
     &commands_version,
     &commands_config,
     &commands_completion,
@@ -38,6 +43,7 @@ const size_t command_rows_n = ARRAY_LEN(command_rows);
 
 /* clang-format off */
 const CommandGroup command_groups[] = {
+    {"auth",     "Log in, and see what that gives"},
     {"eval-set", "Submit and resume eval sets", "run"},
     {"list",     "List what the server knows"},
     {"local",    "Run without a server"},

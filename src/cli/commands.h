@@ -4,9 +4,12 @@
 
 #include "cli/command.h"
 
+extern const Command commands_auth_access_token;
+extern const Command commands_auth_refresh_token;
+extern const Command commands_auth_why;
 extern const Command commands_compare;
-extern const Command commands_completion;
 extern const Command commands_complete;
+extern const Command commands_completion;
 extern const Command commands_config;
 extern const Command commands_delete;
 extern const Command commands_docs_cli;
@@ -18,6 +21,8 @@ extern const Command commands_list_evals;
 extern const Command commands_list_jobs;
 extern const Command commands_list_samples;
 extern const Command commands_local_eval_set;
+extern const Command commands_login;
+extern const Command commands_logout;
 extern const Command commands_logs;
 extern const Command commands_man;
 extern const Command commands_plan;

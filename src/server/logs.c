@@ -25,9 +25,8 @@ bool logs_is_log(Str key)
 
 /* --- permission --- */
 
-/* The model groups of an eval set: of its job, else of its .models.json, which imported sets have
- * too. */
-static int read_groups(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource, Error *err)
+/* Imported sets have a .models.json and no job. */
+int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource, Error *err)
 {
     Job job = {0};
     if (jobs_get(ctx->app->jobs, ctx->arena, eval_set_id, &job, err) == 0) {
@@ -67,7 +66,7 @@ static int read_groups(RouteCtx *ctx, const char *eval_set_id, AccessResource *r
 static int check_access(RouteCtx *ctx, const char *eval_set_id, Error *err)
 {
     AccessResource resource = {.name = eval_set_id};
-    if (read_groups(ctx, eval_set_id, &resource, err) < 0)
+    if (logs_resource(ctx, eval_set_id, &resource, err) < 0)
         return -1;
     return access_allows(ctx->caller, ACCESS_LOG_READ, &resource, err);
 }

@@ -3,6 +3,7 @@
 #ifndef HAWK_SERVER_LOGS_H
 #define HAWK_SERVER_LOGS_H
 
+#include "access/access.h"
 #include "server/route.h"
 
 /* A log or the folder of an eval set; strings in the arena of the request. */
@@ -34,5 +35,10 @@ int logs_view_header(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 int logs_view_headers(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 int logs_view_pending(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 int logs_view_pending_data(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
+
+/* Fills in who made an eval set and its model groups: of its job, else of its .models.json. Left
+   unknown when neither is there. */
+int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource,
+                  Error *err) HAWK_MUST_USE;
 
 #endif

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "access/access.h"
+#include "jobspec/ids.h"
+#include "server/logs.h"
 #include "server/page.h"
 #include "server/server_priv.h"
 
@@ -111,6 +113,50 @@ static int auth_login_code(RouteCtx *ctx, Error *err)
     return 0;
 }
 
+static bool is_in(const Caller *caller, Str group)
+{
+    for (size_t i = 0; i < caller->n_groups; i++)
+        if (str_eqz(group, caller->groups[i]))
+            return true;
+    return caller->sees_all;
+}
+
+/* Why the caller may or may not read the logs of an eval set: the decision itself, in words. */
+static int auth_why(RouteCtx *ctx, Error *err)
+{
+    auto_error Error refusal = ERROR_INIT;
+    Str id = ctx->params[0];
+    AccessResource resource = {.name = arena_strndup(ctx->arena, id.p, id.n)};
+    if (!ids_is_scanned_id(id))
+        return error_set(err, ERR_NOT_FOUND, "Job not found.");
+    if (logs_resource(ctx, resource.name, &resource, err) < 0)
+        return -1;
+    if (!resource.groups_known)
+        return error_set(err, ERR_NOT_FOUND, "Job not found.");
+    bool may = access_allows(ctx->caller, ACCESS_LOG_READ, &resource, &refusal) == 0;
+    auto_buf Buf body = BUF_INIT(1 << 20);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "id", resource.name);
+    json_out_kv_bool(&out, "allowed", may);
+    json_out_kvz(&out, "reason", may ? "you are in all of its model groups" : error_text(&refusal));
+    json_out_kvz(&out, "code", refusal.code);
+    json_out_kv_bool(&out, "is_owner",
+                     resource.owner && strcmp(resource.owner, ctx->caller->sub) == 0);
+    json_out_kv_array(&out, "model_groups");
+    for (size_t i = 0; i < resource.n_groups; i++) {
+        json_out_object(&out);
+        json_out_kv_str(&out, "name", resource.groups[i]);
+        json_out_kv_bool(&out, "is_yours", is_in(ctx->caller, resource.groups[i]));
+        json_out_end_object(&out);
+    }
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+    route_send_json(ctx, &body);
+    return 0;
+}
+
 static int auth_logout(RouteCtx *ctx, Error *err)
 {
     Str cookie = http_request_cookie(ctx->request, IDENTITY_COOKIE);
@@ -159,6 +205,7 @@ static int login(RouteCtx *ctx, Error *err)
 static const Route rows[] = {
     { "GET",  "/auth/config",     ROUTE_OPEN,   auth_config,     "what a client needs to log in" },
     { "GET",  "/auth/me",         ROUTE_READ,   auth_me,         "who the credential belongs to" },
+    { "GET",  "/auth/why/{id}",   ROUTE_READ,   auth_why,        "why a job may or may not be seen" },
     { "POST", "/auth/login-code", ROUTE_CHANGE, auth_login_code, "a one-time link for a browser" },
     { "POST", "/auth/logout",     ROUTE_OPEN,   auth_logout,     "end a browser's session" },
     { "GET",  "/login",           ROUTE_OPEN,   login,           "begin a browser's session with a one-time code" },
