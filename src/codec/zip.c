@@ -22,6 +22,8 @@ enum {
     TAIL_SIZE = END_SIZE + COMMENT_MAX + LOCATOR64_SIZE + END64_SIZE,
     EXTRA_ZIP64 = 1,
     NAME_SHOWN = 200,
+    AHEAD_FACTOR = 8, /* a log's header and summaries are mostly below this times its directory */
+    AHEAD_MAX = 16 << 20,
 };
 #define SIGNATURE_CENTRAL UINT32_C(0x02014b50)
 #define SIGNATURE_END UINT32_C(0x06054b50)
@@ -206,24 +208,46 @@ static int check_entry(const Zip *zip, const ZipEntry *entry, Error *err)
     return 0;
 }
 
+/* Adds the entry to the sum of sizes; many small bombs make a large one. */
+static int check_total(const Zip *zip, const ZipEntry *entry, uint64_t *total, Error *err)
+{
+    bool is_over = __builtin_add_overflow(*total, entry->size, total);
+    if (is_over || (*total > ZIP_TOTAL_FREE && *total / ZIP_RATIO_MAX > zip->source->size))
+        return zip_fail(zip, entry, ERR_BAD_DATA, "makes the archive claim to grow without measure",
+                        err);
+    return 0;
+}
+
+/* Keeps the directory and what stands before it, which is what readers want first, instead of the
+   first read's bytes. */
+static int read_directory(Zip *zip, const Place *place, Error *err)
+{
+    uint64_t ahead = place->size * AHEAD_FACTOR;
+    if (ahead > AHEAD_MAX)
+        ahead = AHEAD_MAX;
+    if (ahead > place->offset)
+        ahead = place->offset;
+    free(zip->tail);
+    zip->tail = NULL;
+    zip->tail_size = (size_t)(ahead + place->size);
+    zip->tail_offset = place->offset - ahead;
+    zip->tail = mem_alloc(zip->tail_size + 1);
+    return source_read_at(zip->source, zip->tail_offset, zip->tail, zip->tail_size, err);
+}
+
 static int parse_directory(Zip *zip, const Place *place, Error *err)
 {
-    Str rest = {NULL, (size_t)place->size};
-    if (place->offset >= zip->tail_offset) {
-        rest.p = zip->tail + (place->offset - zip->tail_offset);
-    } else {
-        zip->directory = mem_alloc(rest.n + 1);
-        rest.p = zip->directory;
-        if (source_read_at(zip->source, place->offset, zip->directory, rest.n, err) < 0)
-            return -1;
-    }
+    if (place->offset < zip->tail_offset && read_directory(zip, place, err) < 0)
+        return -1;
+    Str rest = {zip->tail + (place->offset - zip->tail_offset), (size_t)place->size};
     zip->data_size = place->offset;
     zip->entries = mem_array(place->n_entries + 1, sizeof(*zip->entries));
     const char *start = rest.p;
+    uint64_t total = 0;
     for (uint64_t i = 0; i < place->n_entries; i++) {
         ZipEntry *entry = &zip->entries[i];
         if (parse_entry(zip, &rest, place->offset + (uint64_t)(rest.p - start), entry, err) < 0 ||
-            check_entry(zip, entry, err) < 0)
+            check_entry(zip, entry, err) < 0 || check_total(zip, entry, &total, err) < 0)
             return -1;
         zip->n_entries++;
     }
@@ -253,11 +277,12 @@ static int compare_offsets(const void *a, const void *b, void *context)
 static int check_overlaps(const Zip *zip, uint32_t *order, Error *err)
 {
     qsort_r(order, zip->n_entries, sizeof(*order), compare_offsets, zip->entries);
-    for (size_t i = 1; i < zip->n_entries; i++) {
-        const ZipEntry *entry = &zip->entries[order[i - 1]];
-        const ZipEntry *next = &zip->entries[order[i]];
-        if (next->offset - entry->offset < LOCAL_SIZE + entry->name.n + entry->compressed)
-            return zip_fail(zip, next, ERR_BAD_DATA, "overlaps another member", err);
+    for (size_t i = 0; i < zip->n_entries; i++) {
+        ZipEntry *entry = &zip->entries[order[i]];
+        const ZipEntry *next = i + 1 < zip->n_entries ? &zip->entries[order[i + 1]] : NULL;
+        entry->end = next ? next->offset : zip->data_size;
+        if (entry->end - entry->offset < LOCAL_SIZE + entry->name.n + entry->compressed)
+            return zip_fail(zip, next ? next : entry, ERR_BAD_DATA, "overlaps another member", err);
     }
     return 0;
 }
@@ -310,7 +335,6 @@ void zip_close(Zip *zip)
     if (!zip)
         return;
     free(zip->tail);
-    free(zip->directory);
     free(zip->entries);
     free(zip->by_name);
     free(zip);

@@ -19,8 +19,9 @@
 enum { ZIP_NAME_MAX = 8192 };
 
 /* A member above this size may not be more than ZIP_RATIO_MAX times as large as its compressed
-   form. */
+   form, nor may all members together above the other be that many times as large as the archive. */
 #define ZIP_RATIO_FREE ((uint64_t)64 << 20)
+#define ZIP_TOTAL_FREE ((uint64_t)1 << 30)
 enum { ZIP_RATIO_MAX = 2000 };
 
 typedef enum ZipMethod { ZIP_STORED = 0, ZIP_DEFLATE = 8, ZIP_ZSTD = 93 } ZipMethod;
@@ -32,6 +33,7 @@ typedef struct ZipMember ZipMember;
 typedef struct ZipEntry {
     Str name;
     uint64_t offset; /* of its local header */
+    uint64_t end;    /* where the next member begins: it may not reach further */
     uint64_t compressed;
     uint64_t size; /* when decompressed */
     uint32_t crc;
@@ -39,8 +41,9 @@ typedef struct ZipEntry {
     uint16_t flags;
 } ZipEntry;
 
-/* Reads the directory: one read of the last 64 KB and a second one when it is larger. The source is
-   borrowed and must outlive the archive. ERR_BAD_DATA when it is no archive or a broken one. */
+/* Reads the directory: one read of the last 64 KB, and when it is larger a second one that also
+   takes what stands before it (up to 16 MB, which the archive keeps). The source is borrowed and
+   must outlive the archive. ERR_BAD_DATA when it is no archive or a broken one. */
 int zip_open(Source *source, Zip **ret, Error *err) HAWK_MUST_USE;
 void zip_close(Zip *zip);
 
@@ -61,7 +64,9 @@ const ZipEntry *zip_entry_sorted(const Zip *zip, size_t i);
    encryption. */
 int zip_read(const Zip *zip, const ZipEntry *entry, Buf *ret, Error *err) HAWK_MUST_USE;
 
-/* Opens a member to be read piece by piece in bounded memory. The archive must outlive it. */
+/* Opens a member to be read piece by piece: in memory are 4 MB of the archive and the window of the
+   decompressor, which for zstd is what its maker chose (2 to 8 MB as a rule, 128 at most). The
+   archive must outlive it. */
 int zip_member_open(const Zip *zip, const ZipEntry *entry, ZipMember **ret,
                     Error *err) HAWK_MUST_USE;
 

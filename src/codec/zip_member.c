@@ -66,9 +66,9 @@ static int check_local(const Zip *zip, const ZipEntry *entry, const char *header
         memcmp(header + LOCAL_SIZE, entry->name.p, entry->name.n) != 0)
         return zip_fail(zip, entry, ERR_BAD_DATA, "its local header says something else", err);
     size_t front = LOCAL_SIZE + entry->name.n + zip_u16(header + 28);
-    if (entry->compressed > zip->data_size - entry->offset ||
-        front > zip->data_size - entry->offset - entry->compressed)
-        return zip_fail(zip, entry, ERR_BAD_DATA, "reaches past the end of the members", err);
+    if (front > entry->end - entry->offset - entry->compressed)
+        return zip_fail(zip, entry, ERR_BAD_DATA, "its local header moves it into what follows",
+                        err);
     *ret_front = front;
     return 0;
 }
@@ -78,7 +78,7 @@ static int read_compressed(const Zip *zip, const ZipEntry *entry, char **ret_mem
                            const char **ret_data, Error *err)
 {
     size_t named = LOCAL_SIZE + entry->name.n;
-    uint64_t room = zip->data_size - entry->offset;
+    uint64_t room = entry->end - entry->offset;
     uint64_t wanted = named + EXTRA_GUESS + entry->compressed;
     size_t n = (size_t)(wanted < room ? wanted : room);
     auto_free char *memory = mem_resize(NULL, n + 1, 1);
@@ -177,7 +177,7 @@ static int read_first(ZipMember *member, Error *err)
 {
     const Zip *zip = member->zip;
     const ZipEntry *entry = member->entry;
-    uint64_t room = zip->data_size - entry->offset;
+    uint64_t room = entry->end - entry->offset;
     uint64_t wanted = LOCAL_SIZE + entry->name.n + EXTRA_GUESS + entry->compressed;
     size_t n = (size_t)(wanted < room ? wanted : room);
     n = n < PIECE_SIZE ? n : PIECE_SIZE;

@@ -6,10 +6,9 @@
 
 struct Zip {
     Source *source;
-    uint64_t tail_offset; /* where the bytes kept from the first read begin */
+    uint64_t tail_offset; /* where the bytes that are kept begin: the directory and what is near */
     char *tail;
     size_t tail_size;
-    char *directory;   /* NULL when the directory lies in the tail */
     ZipEntry *entries; /* in the directory's order, shadowed ones left out */
     size_t n_entries;
     uint32_t *by_name;  /* indexes of entries, sorted by name */
