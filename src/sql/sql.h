@@ -64,11 +64,11 @@ void sql_close(Sql *sql); /* every transaction has ended */
 SqlDialect sql_dialect(const Sql *sql);
 
 /* Opens a database for sql_query_untrusted: every transaction is for reading and has a connection
-   of its own, on which nothing can be written and nothing outside of the database be reached. In
-   SQLite the file is there already. In PostgreSQL the URL names a role that is not, and is in, no
-   superuser and no role for files or replication of the server (ERR_DENIED); what it may see is
-   what it was granted. It should be another role than hawk's own: a role may end its own
-   connections. */
+   of its own, which is rolled back, on which nothing can be written and nothing outside of the
+   database be reached. In SQLite the file is there already. In PostgreSQL the URL names a role that
+   is not, and is in, no superuser and no role for files or replication of the server (ERR_DENIED);
+   what it may see is what it was granted. It should be another role than hawk's own: a role may end
+   its own connections. */
 int sql_open_untrusted(const char *url, size_t n_connections, Sql **ret, Error *err) HAWK_MUST_USE;
 
 /* How long waits for a connection or the write lock may take, from now on; 30 s unless set. */

@@ -36,6 +36,7 @@ static const StateRow states[] = {
     { "25006", ERR_DENIED,      NULL,              "the statement may only read" },
     { "25P03", ERR_TIMEOUT,     NULL,              "the transaction was idle for too long" },
     { "57P",   ERR_UNREACHABLE, NULL,              "the database is shutting down" },
+    { "08P01", ERR_INTERNAL,    NULL,              "the database refused a statement" },
     { "08",    ERR_UNREACHABLE, NULL,              "the database broke off" },
     { "28",    ERR_DENIED,      NULL,              "the database does not let us in" },
     { "42501", ERR_DENIED,      NULL,              "the database does not allow this" },

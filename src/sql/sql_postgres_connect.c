@@ -63,7 +63,7 @@ static const char strong_roles[] =
 /* Refuses a role that could do more than read the database. */
 static int check_role(PgConn *conn, Error *err)
 {
-    auto_sql_rows SqlRows *rows = NULL;
+    SqlRows *rows = NULL;
     if (pg_conn_script(&conn->base, "SET default_transaction_read_only = on", err) < 0 ||
         pg_conn_query(&conn->base, strong_roles, SQL_NO_ARGS, &rows, err) < 0)
         return -1;
@@ -76,6 +76,7 @@ static int check_role(PgConn *conn, Error *err)
                              "SELECT ON ALL TABLES IN SCHEMA public TO reader");
         result = -1;
     }
+    pg_rows_free(rows);
     return result;
 }
 

@@ -43,6 +43,8 @@ static int authorize(void *context, int action, const char *first, const char *s
         return SQLITE_OK;
     case SQLITE_PRAGMA: /* which full-text search asks while it reads */
         return sqlite3_stricmp(first, "data_version") == 0 && !second ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_UPDATE: /* what connecting a virtual table would write, which is never run */
+        return sqlite3_stricmp(first, "sqlite_master") == 0 ? SQLITE_IGNORE : SQLITE_DENY;
     default: return SQLITE_DENY;
     }
 }

@@ -12,6 +12,7 @@ PROGRAMS = [
     "test_sql_sql",
     "test_types_sql",
     "test_load_sql",
+    "test_untrusted_sql",
     "test_importer_warehouse",
     "test_queries_warehouse",
     "test_jobs_jobs",
