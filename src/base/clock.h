@@ -3,6 +3,7 @@
 #define HAWK_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "base/base.h"
 #include "base/buf.h"
@@ -15,6 +16,10 @@ enum { CLOCK_TEXT_MAX = 40 };
  */
 int64_t clock_now_us(void);
 int64_t clock_monotonic_ms(void);
+
+/* The instant of that clock in so many milliseconds, for pthread_cond_timedwait with a condition
+   that goes by CLOCK_MONOTONIC. */
+struct timespec clock_deadline(int64_t ms);
 
 /* RFC 3339 in UTC with microseconds when there are any: "2026-01-31T10:00:00.250000Z". Returns
  * text. */

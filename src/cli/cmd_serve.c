@@ -19,6 +19,7 @@ typedef struct Options {
     const char *viewer;
     int64_t port;
     int64_t max_running;
+    int64_t importers;
     bool log_json;
     bool debug;
     bool foreground;
@@ -36,6 +37,7 @@ static const OptRow rows[] = {
      .metavar = "ADDRESS", .fallback = "127.0.0.1"},
     {"port", 0, OPT_INT, offsetof(Options, port), "Port, 0 for any free one; default: 8137, or any free one when that is taken", .fallback = "-1", .min = -1, .max = 65535, .hides_default = true},
     {"max-running", 0, OPT_INT, offsetof(Options, max_running), "How many jobs run at a time", .fallback = "4", .min = 1, .max = 10000},
+    {"importers", 0, OPT_INT, offsetof(Options, importers), "How many logs are imported at a time", .fallback = "2", .min = 1, .max = 32},
     {"viewer", 0, OPT_FOLDER, offsetof(Options, viewer), "Inspect's log viewer as its wheel has it; default: the newest that is found"},
     {"log-json", 0, OPT_FLAG, offsetof(Options, log_json), "Log lines as JSON"},
     {"debug", 0, OPT_FLAG, offsetof(Options, debug), "Log more"},
@@ -90,8 +92,10 @@ static int run_background(Cli *cli, const Options *options, const char *data_dir
 {
     auto_free char *port_text = mem_printf("%d", port);
     auto_free char *running = mem_printf("%lld", (long long)options->max_running);
-    const char *further[10] = {"--listen", options->address, "--max-running", running};
-    size_t n = 4;
+    auto_free char *importers = mem_printf("%lld", (long long)options->importers);
+    const char *further[12] = {"--listen", options->address, "--max-running",
+                               running,    "--importers",    importers};
+    size_t n = 6;
     if (port >= 0) {
         further[n++] = "--port";
         further[n++] = port_text;
@@ -129,6 +133,7 @@ static int run(Cli *cli, const void *given, Error *err)
                             .address = options->address,
                             .port = port,
                             .max_running = (int)options->max_running,
+                            .n_importers = (int)options->importers,
                             .program = self,
                             .viewer_dir = options->viewer};
     return server_run(&server, err);

@@ -158,6 +158,8 @@ static void finish(Jobs *jobs, JobsLive *live)
     if (!job_state_may(live->state, end.state)) /* a good end without ever having had a turn */
         end.state = JOB_FAILED;
     executor->settle(executor, live->job_id);
+    if (jobs->options.hooks.ended)
+        jobs->options.hooks.ended(jobs->options.hooks.context, live->job_id);
     const JobMove move = {
         .job_id = live->job_id,
         .attempt = live->attempt,
@@ -167,14 +169,9 @@ static void finish(Jobs *jobs, JobsLive *live)
         .now_us = clock_now_us(),
         .exit_code = end.exit_code,
     };
-    if (jobs_priv_move(jobs, &move, &changed, &err) < 0) {
+    /* Without a change it was marked as stopping meanwhile; the next round sees that. */
+    if (jobs_priv_move(jobs, &move, &changed, &err) < 0)
         log_error("job.end_not_recorded", KV("job", live->job_id), KV("error", error_text(&err)));
-        return;
-    }
-    if (!changed) /* it was marked as stopping meanwhile; the next round sees that */
-        return;
-    if (jobs->options.hooks.ended)
-        jobs->options.hooks.ended(jobs->options.hooks.context, live->job_id);
 }
 
 static void relaunch_failed(Jobs *jobs, const JobsLive *live, const Error *why)

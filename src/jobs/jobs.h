@@ -42,7 +42,8 @@ typedef struct JobsHooks {
     void *context;
     /* Fills the imports of a job from the warehouse. */
     int (*imports)(void *context, Arena *arena, const char *job_id, JobsImports *ret, Error *err);
-    /* A job has come to its end: its logs will not change any more. */
+    /* A job has come to its end, which is about to be recorded: its logs will not change any more.
+     */
     void (*ended)(void *context, const char *job_id);
 } JobsHooks;
 

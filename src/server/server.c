@@ -24,8 +24,8 @@ enum {
     N_WORKERS = 8,
     N_QUEUED_MAX = 1024,
     N_CONNECTIONS_MAX = 2000,
-    N_SQL_CONNECTIONS =
-        12, /* more than workers, so that the controller and the importer never wait for requests */
+    N_SQL_CONNECTIONS = 12, /* and one for each importer: more than workers, so that nothing that
+                               goes on by itself waits for requests */
     BODY_MAX = 64 << 20,
     IDLE_TIMEOUT_MS = 75 * 1000,
     HEADER_TIMEOUT_MS = 15 * 1000,
@@ -105,34 +105,50 @@ bool server_host_is_ours(const App *app, Str host)
 
 /* --- what others tell --- */
 
-static int import_log(void *context, const char *key, WatcherOutcome *ret, Error *err)
+static void log_changed(App *app)
 {
-    App *app = context;
-    ImporterReport report = {0};
-    if (importer_import(app->sql, app->store, key, false, &report, err) < 0)
-        return -1;
-    *ret = report.outcome == IMPORTER_UNCHANGED ? WATCHER_NOTHING
-           : report.outcome == IMPORTER_RUNNING ? WATCHER_RUNNING
-                                                : WATCHER_DONE;
-    if (report.outcome != IMPORTER_UNCHANGED)
-        log_info("log.imported", KV("log", key),
-                 KV("outcome", importer_outcome_name(report.outcome)),
-                 KV_INT("samples", (int64_t)report.n_samples));
-    return 0;
-}
-
-static int forget_logs(void *context, Error *err)
-{
-    App *app = context;
-    return importer_forget_missing(app->sql, app->store, err);
-}
-
-static void logs_changed(void *context, const char *eval_set_id, const char *key)
-{
-    App *app = context;
-    (void)eval_set_id;
-    (void)key;
     __atomic_store_n(&app->logs_changed_ms, clock_now_us() / 1000, __ATOMIC_RELAXED);
+}
+
+static void import_ended(void *context, const ImportClaim *claim, const ImporterReport *report,
+                         const Error *problem)
+{
+    if (problem)
+        log_warn("log.import_failed", KV("log", claim->key), KV_INT("attempt", claim->attempt),
+                 KV("error", error_text(problem)));
+    else if (report->outcome != IMPORTER_UNCHANGED)
+        log_info("log.imported", KV("log", claim->key),
+                 KV("outcome", importer_outcome_name(report->outcome)),
+                 KV_INT("samples", (int64_t)report->n_samples));
+    if (problem || report->outcome != IMPORTER_UNCHANGED)
+        log_changed(context);
+}
+
+static void imports_troubled(void *context, const Error *problem)
+{
+    (void)context;
+    if (problem)
+        log_error("imports.stuck", KV("error", error_text(problem)));
+    else
+        log_write(LOG_INFO, "imports.going_on", NULL, 0);
+}
+
+static int look_at_logs(void *context, const char *const *keys, size_t n, Error *err)
+{
+    App *app = context;
+    return import_queue_look(app->imports, keys, n, err);
+}
+
+static int scan_logs(void *context, Error *err)
+{
+    App *app = context;
+    return import_queue_scan(app->imports, NULL, err);
+}
+
+static void set_changed(void *context, const char *eval_set_id)
+{
+    (void)eval_set_id;
+    log_changed(context);
 }
 
 static int job_imports(void *context, Arena *arena, const char *job_id, JobsImports *ret,
@@ -158,12 +174,14 @@ static int job_imports(void *context, Arena *arena, const char *job_id, JobsImpo
     return 0;
 }
 
+/* Before the end of a job is recorded its logs are in the queue, so that nobody sees it complete
+   while they are not. */
 static void job_ended(void *context, const char *job_id)
 {
     App *app = context;
-    Watcher *watcher = __atomic_load_n(&app->watcher, __ATOMIC_ACQUIRE);
-    if (watcher)
-        watcher_rescan(watcher, job_id);
+    auto_error Error err = ERROR_INIT;
+    if (import_queue_scan(app->imports, job_id, &err) < 0)
+        log_warn("job.logs_not_looked_at", KV("job", job_id), KV("error", error_text(&err)));
 }
 
 /* --- opening, in the order of need --- */
@@ -217,9 +235,12 @@ static int open_data(App *app, Error *err)
     auto_free char *sql = database_url(app);
     int rc = open_store(app, err);
     if (rc == 0)
-        rc = sql_open(sql, N_SQL_CONNECTIONS, &app->sql, err);
+        rc = sql_open(sql, N_SQL_CONNECTIONS + (size_t)app->options->n_importers, &app->sql, err);
     mem_wipe(sql, strlen(sql)); /* it may have a password */
-    return rc < 0 ? -1 : warehouse_migrate(app->sql, err);
+    if (rc < 0 || warehouse_migrate(app->sql, err) < 0)
+        return -1;
+    const ImportQueueOptions imports = {.sql = app->sql, .store = app->store};
+    return import_queue_open(&imports, &app->imports, err);
 }
 
 static int open_identity(App *app, Error *err)
@@ -238,6 +259,24 @@ static int open_identity(App *app, Error *err)
         .is_public_only = settings->is_public_only,
     };
     return identity_oidc_open(&options, &app->identity, err);
+}
+
+static int start_imports(App *app, Error *err)
+{
+    const ImportWorkersOptions workers = {
+        .queue = app->imports,
+        .sql = app->sql,
+        .store = app->store,
+        .n_workers = (size_t)app->options->n_importers,
+        .context = app,
+        .ended = import_ended,
+        .troubled = imports_troubled,
+    };
+    const WatcherHooks hooks = {
+        .context = app, .look = look_at_logs, .scan = scan_logs, .changed = set_changed};
+    if (import_workers_start(&workers, &app->importers, err) < 0)
+        return -1;
+    return watcher_start(app->store, &hooks, &app->watcher, err);
 }
 
 static int open_jobs(App *app, Error *err)
@@ -319,12 +358,8 @@ static int app_open(App *app, Error *err)
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
     if (open_http(app, err) < 0)
         return -1;
-    const WatcherHooks hooks = {
-        .context = app, .import = import_log, .forget = forget_logs, .changed = logs_changed};
-    Watcher *watcher = NULL;
-    if (jobs_start(app->jobs, err) < 0 || watcher_start(app->store, &hooks, &watcher, err) < 0)
+    if (jobs_start(app->jobs, err) < 0 || start_imports(app, err) < 0)
         return -1;
-    __atomic_store_n(&app->watcher, watcher, __ATOMIC_RELEASE);
     /* Only now may requests in: a job must not be submitted while those of an earlier server are
      * being taken over. */
     return announce(app, err);
@@ -337,10 +372,11 @@ static void app_close(App *app)
         (void)unlink(path);
     }
     http_server_stop(app->http, DRAIN_MS);
-    /* Jobs call job_ended, which needs the watcher, so the watcher goes last of the two. */
-    jobs_close(app->jobs);
-    executor_close(app->executor);
     watcher_stop(app->watcher);
+    import_workers_stop(app->importers);
+    jobs_close(app->jobs); /* which calls job_ended up to here */
+    executor_close(app->executor);
+    import_queue_close(app->imports);
     viewer_free(app->viewer);
     identity_close(app->identity);
     sql_close(app->sql);

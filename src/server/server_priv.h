@@ -15,6 +15,8 @@
 #include "server/viewer.h"
 #include "sql/sql.h"
 #include "store/store.h"
+#include "warehouse/import_queue.h"
+#include "warehouse/import_workers.h"
 #include "warehouse/queries.h"
 
 /* Everything a handler can reach. Set up before the first request, torn down after the last; its
@@ -35,6 +37,8 @@ struct App {
     Identity *identity;
     Executor *executor;
     Jobs *jobs;
+    ImportQueue *imports;
+    ImportWorkers *importers;
     Watcher *watcher;
     int64_t logs_changed_ms; /* wall clock; read and written atomically */
     Viewer *viewer;

@@ -6,11 +6,10 @@
 #include "codec/json.h"
 #include "codec/json_out.h"
 #include "codec/json_scan.h"
+#include "warehouse/import_groups.h"
 #include "warehouse/importer_priv.h"
 
-enum { MODELS_FILE_MAX = 1024 * 1024 };
-
-#define NO_GROUPS "[\"__unresolved__\"]"
+enum { MODEL_GROUPS_MAX = 1024 * 1024 };
 
 int import_upsert(SqlTx *tx, const char *table, const char *conflict, const ImportField *fields,
                   size_t n, Error *err)
@@ -44,36 +43,6 @@ Str import_canonical_model(Str model)
 {
     ptrdiff_t slash = str_find(model, '/');
     return slash < 0 ? model : str_slice(model, (size_t)slash + 1, model.n);
-}
-
-/* The groups that .models.json of the eval set names; a set without it is nobody's. */
-static int read_groups(const Import *import, Str *ret, Error *err)
-{
-    auto_free char *key = mem_printf("evals/%.*s/.models.json", STR_ARG(import->eval_set_id));
-    auto_buf Buf text = BUF_INIT(MODELS_FILE_MAX);
-    auto_error Error problem = ERROR_INIT;
-    *ret = STR(NO_GROUPS);
-    if (store_get(import->store, key, &text, &problem) < 0)
-        return problem.kind == ERR_NOT_FOUND || problem.kind == ERR_BAD_DATA
-                   ? 0
-                   : error_move(err, &problem);
-    auto_arena Arena *arena = arena_new();
-    Json *document = NULL;
-    if (json_parse(arena, buf_str(&text), &json_limits_config, &document, &problem) < 0)
-        return 0;
-    const Json *groups = json_get(document, "model_groups");
-    if (!groups || groups->type != JSON_ARRAY || groups->n == 0)
-        return 0;
-    for (const Json *group = groups->first; group; group = group->next)
-        if (group->type != JSON_STRING)
-            return 0;
-    auto_buf Buf out = BUF_INIT(MODELS_FILE_MAX);
-    JsonOut writer;
-    json_out_init(&writer, &out, 0);
-    json_out_node(&writer, groups);
-    if (!out.overflowed)
-        *ret = arena_str(import->arena, buf_str(&out));
-    return 0;
 }
 
 typedef struct Existing {
@@ -284,8 +253,8 @@ static int write_roles(Import *import, SqlTx *tx, Error *err)
 
 int import_eval_begin(Import *import, bool *ret_mine, Error *err)
 {
-    Str groups = STR_NONE;
-    if (read_groups(import, &groups, err) < 0)
+    auto_buf Buf groups = BUF_INIT(MODEL_GROUPS_MAX);
+    if (import_groups_read(import->store, import->eval_set_id, &groups, err) < 0)
         return -1;
     auto_sql_tx SqlTx *tx = NULL;
     Existing existing = {0};
@@ -303,7 +272,7 @@ int import_eval_begin(Import *import, bool *ret_mine, Error *err)
     if (sql_exec(tx, "DELETE FROM eval WHERE log_key = $1 AND id <> $2",
                  SQL_ARGS(SQL_TEXTZ(import->key), SQL_TEXT(import->header->eval_id)), NULL,
                  err) < 0 ||
-        write_eval(import, tx, groups, err) < 0 || write_roles(import, tx, err) < 0)
+        write_eval(import, tx, buf_str(&groups), err) < 0 || write_roles(import, tx, err) < 0)
         return -1;
     return sql_commit(TAKE(tx), err);
 }
@@ -348,9 +317,7 @@ int import_eval_end(Import *import, Error *err)
                  "UPDATE eval SET import_status = $2, model = $3, updated_at = $4 WHERE pk = $1",
                  SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_TEXTZ(status),
                           text_value(import, import->model), SQL_INSTANT(clock_now_us())),
-                 NULL, err) < 0 ||
-        sql_exec(tx, "DELETE FROM import_failure WHERE log_key = $1",
-                 SQL_ARGS(SQL_TEXTZ(import->key)), NULL, err) < 0)
+                 NULL, err) < 0)
         return -1;
     return sql_commit(TAKE(tx), err);
 }

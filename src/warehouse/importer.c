@@ -19,7 +19,6 @@
 enum {
     BATCH_SAMPLES = 32,
     BATCH_BYTES = 16 * 1024 * 1024, /* of JSON held for a batch; one sample may be larger */
-    REASON_MAX = 2000,
 };
 
 /* Samples that have been read and are to be written together. */
@@ -65,7 +64,11 @@ static int batch_write(Import *import, Batch *batch, Error *err)
     if (sql_commit(TAKE(tx), err) < 0)
         return -1;
     import->n_written += n_written;
+    import->n_done += batch->n;
     batch_reset(batch);
+    const ImporterOptions *options = &import->options;
+    if (options->progress)
+        return options->progress(options->context, import->n_done, import->n_total, err);
     return 0;
 }
 
@@ -105,6 +108,7 @@ static int import_whole_samples(Import *import, Batch *batch, Error *err)
     const EvalLogSamples *samples = NULL;
     if (evallog_samples(import->log, &samples, err) < 0)
         return -1;
+    import->n_total = samples->n;
     for (size_t i = 0; i < samples->n; i++) {
         auto_error Error problem = ERROR_INIT;
         auto_buf Buf text = BUF_INIT(EVALLOG_SAMPLE_MAX);
@@ -173,6 +177,7 @@ static int import_summaries(Import *import, Batch *batch, Error *err)
     const EvalLogSummaries *summaries = NULL;
     if (import_live(import, batch, err) < 0 || evallog_summaries(import->log, &summaries, err) < 0)
         return -1;
+    import->n_total = summaries->n;
     for (size_t i = 0; i < summaries->n; i++)
         if (add_summary(import, batch, summaries->items[i].raw, err) < 0)
             return -1;
@@ -229,12 +234,11 @@ static int import_log(Import *import, ImporterReport *ret, Error *err)
     return 0;
 }
 
-/* Whether these bytes have been dealt with: all is in, or they were found to be bad. */
+/* Whether all of these bytes is in. */
 static int is_known(const Import *import, bool *ret, Error *err)
 {
     static const char query[] =
-        "SELECT 1 FROM eval WHERE log_key = $1 AND file_hash = $2 AND import_status = 'success' "
-        "UNION ALL SELECT 1 FROM import_failure WHERE log_key = $1 AND file_hash = $2";
+        "SELECT 1 FROM eval WHERE log_key = $1 AND file_hash = $2 AND import_status = 'success'";
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
     if (sql_begin(import->sql, SQL_READ, &tx, err) < 0 ||
@@ -246,8 +250,7 @@ static int is_known(const Import *import, bool *ret, Error *err)
     return has_row < 0 ? -1 : 0;
 }
 
-/* Keeps why the log could not be imported. Failures that may pass are not kept: they are not about
-   the log. */
+/* Marks the eval of a log that could not be imported for its own sake. */
 static void record_failure(const Import *import, const Error *problem)
 {
     static const ErrorKind kept[] = {ERR_BAD_DATA, ERR_UNSUPPORTED, ERR_DENIED, ERR_CONFLICT};
@@ -256,23 +259,9 @@ static void record_failure(const Import *import, const Error *problem)
         is_kept = is_kept || problem->kind == kept[i];
     if (!is_kept)
         return;
-    auto_free char *reason = mem_printf("%.*s", REASON_MAX, error_text(problem));
-    size_t n = strlen(reason);
-    while (n > 0 && !str_is_utf8((Str){reason, n}))
-        n--;
-    const ImportField fields[] = {
-        {"log_key", SQL_TEXTZ(import->key), true},
-        {"eval_set_id", SQL_TEXT(import->eval_set_id), true},
-        {"location", SQL_TEXTZ(import->location), false},
-        {"file_hash", SQL_TEXTZ(import->file_hash), false},
-        {"kind", SQL_TEXTZ(error_kind_name(problem->kind)), false},
-        {"reason", SQL_TEXT(((Str){reason, n})), false},
-        {"failed_at", SQL_INSTANT(clock_now_us()), false},
-    };
     auto_error Error ignored = ERROR_INIT; /* the import's own error is the one to report */
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_begin(import->sql, SQL_WRITE, &tx, &ignored) < 0 ||
-        import_upsert(tx, "import_failure", "log_key", fields, ARRAY_LEN(fields), &ignored) < 0 ||
         sql_exec(tx, "UPDATE eval SET import_status = 'failed' WHERE log_key = $1",
                  SQL_ARGS(SQL_TEXTZ(import->key)), NULL, &ignored) < 0)
         return;
@@ -285,9 +274,7 @@ static int forget_log(Sql *sql, const char *key, Error *err)
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_begin(sql, SQL_WRITE, &tx, err) < 0 ||
         sql_exec(tx, "DELETE FROM eval WHERE log_key = $1", SQL_ARGS(SQL_TEXTZ(key)), NULL, err) <
-            0 ||
-        sql_exec(tx, "DELETE FROM import_failure WHERE log_key = $1", SQL_ARGS(SQL_TEXTZ(key)),
-                 NULL, err) < 0)
+            0)
         return -1;
     return sql_commit(TAKE(tx), err);
 }
@@ -300,12 +287,13 @@ static void import_release(Import *import)
     free(import->first_problem);
 }
 
-int importer_import(Sql *sql, Store *store, const char *key, bool force, ImporterReport *ret,
-                    Error *err)
+int importer_import(Sql *sql, Store *store, const char *key, const ImporterOptions *options,
+                    ImporterReport *ret, Error *err)
 {
     Str name = STR_NONE;
     HAWK_CLEANUP(import_release)
-    Import import = {.sql = sql, .store = store, .key = key, .started_us = clock_now_us()};
+    Import import = {
+        .sql = sql, .store = store, .key = key, .options = *options, .started_us = clock_now_us()};
     if (!importer_is_log(str_of(key)) ||
         !importer_split_key(str_of(key), &import.eval_set_id, &name))
         return error_set(err, ERR_USAGE, "this is not the name of an eval log");
@@ -321,7 +309,7 @@ int importer_import(Sql *sql, Store *store, const char *key, bool force, Importe
     import.location = store_location(store, key);
     import.arena = arena_new();
     bool is_done = false;
-    if (!force && is_known(&import, &is_done, err) < 0)
+    if (!options->force && is_known(&import, &is_done, err) < 0)
         return -1;
     if (!is_done && import_log(&import, &report, &problem) < 0) {
         record_failure(&import, &problem);
@@ -329,56 +317,5 @@ int importer_import(Sql *sql, Store *store, const char *key, bool force, Importe
         return error_wrap(err, "cannot import %s", key);
     }
     *ret = report;
-    return 0;
-}
-
-typedef struct Keys {
-    char **items;
-    size_t n;
-    size_t cap;
-} Keys;
-
-static void keys_release(Keys *keys)
-{
-    for (size_t i = 0; i < keys->n; i++)
-        free(keys->items[i]);
-    free(keys->items);
-}
-
-static int list_known(Sql *sql, Keys *keys, Error *err)
-{
-    auto_sql_tx SqlTx *tx = NULL;
-    auto_sql_rows SqlRows *rows = NULL;
-    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
-        sql_query(tx, "SELECT log_key FROM eval UNION SELECT log_key FROM import_failure",
-                  SQL_NO_ARGS, &rows, err) < 0)
-        return -1;
-    int has_row = 0;
-    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        if (keys->n == keys->cap) {
-            keys->cap = keys->cap ? keys->cap * 2 : 64;
-            keys->items = mem_resize(keys->items, keys->cap, sizeof(char *));
-        }
-        Str key = sql_rows_text(rows, 0);
-        keys->items[keys->n++] = mem_strndup(key.p, key.n);
-    }
-    return has_row;
-}
-
-int importer_forget_missing(Sql *sql, Store *store, Error *err)
-{
-    HAWK_CLEANUP(keys_release) Keys keys = {0};
-    if (list_known(sql, &keys, err) < 0)
-        return -1;
-    for (size_t i = 0; i < keys.n; i++) {
-        StoreStat stat;
-        auto_error Error problem = ERROR_INIT;
-        if (store_stat(store, keys.items[i], &stat, &problem) == 0)
-            continue;
-        if (problem.kind != ERR_NOT_FOUND)
-            return error_move(err, &problem);
-        if (forget_log(sql, keys.items[i], err) < 0)
-            return -1;
-    }
     return 0;
 }

@@ -11,7 +11,7 @@
 typedef enum ImporterOutcome {
     IMPORTER_DONE,      /* the log is over and all of it is in the warehouse */
     IMPORTER_RUNNING,   /* the log is still being written; what it has so far is in */
-    IMPORTER_UNCHANGED, /* nothing to do: imported before, or found to be bad before */
+    IMPORTER_UNCHANGED, /* nothing to do: imported before, or a better log has the eval */
     IMPORTER_GONE,      /* the log was deleted, and its rows are too */
 } ImporterOutcome;
 
@@ -20,14 +20,19 @@ typedef struct ImporterReport {
     size_t n_samples; /* rows written or replaced */
 } ImporterReport;
 
-/* Imports the log at key ("evals/<id>/<name>.eval"). A log that cannot be read is ERR_BAD_DATA; the
-   reason is kept in import_failure, and the same bytes are not tried again unless force is set.
-   Two imports of the same log at the same time are fine. */
-int importer_import(Sql *sql, Store *store, const char *key, bool force, ImporterReport *ret,
-                    Error *err) HAWK_MUST_USE;
+/* How to import; a zeroed value is fine. */
+typedef struct ImporterOptions {
+    bool force; /* also what was imported before */
+    /* Called after each step with the samples that are in, of those that the log has; -1 with an
+       error (ERR_CANCELLED) ends the import there, to be taken up again. */
+    int (*progress)(void *context, size_t n_done, size_t n_total, Error *err);
+    void *context;
+} ImporterOptions;
 
-/* Deletes the rows of all logs that are no longer in the store. */
-int importer_forget_missing(Sql *sql, Store *store, Error *err) HAWK_MUST_USE;
+/* Imports the log at key ("evals/<id>/<name>.eval"). A log that cannot be read is ERR_BAD_DATA.
+   Two imports of the same log at the same time are fine. */
+int importer_import(Sql *sql, Store *store, const char *key, const ImporterOptions *options,
+                    ImporterReport *ret, Error *err) HAWK_MUST_USE;
 
 /* Whether a key names a log that the importer reads: directly below evals/<id>/, ending in ".eval",
    but not ".fast.eval". */

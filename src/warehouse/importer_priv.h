@@ -9,6 +9,7 @@
 #include "evallog/evallog.h"
 #include "sql/sql.h"
 #include "store/store.h"
+#include "warehouse/importer.h"
 #include "warehouse/sample_row.h"
 
 enum { IMPORTER_HASH_MAX = STORE_ETAG_MAX + 8 };
@@ -54,6 +55,7 @@ typedef struct Import {
     Sql *sql;
     Store *store;
     const char *key;
+    ImporterOptions options;
     Str eval_set_id; /* part of key */
     StoreStat stat;
     char file_hash[IMPORTER_HASH_MAX];
@@ -68,6 +70,8 @@ typedef struct Import {
     Str model;            /* canonical */
     bool is_called_model; /* `model` is how a provider was asked for it */
     size_t n_written;
+    size_t n_done;       /* samples that were looked at, */
+    size_t n_total;      /* of so many */
     size_t n_unreadable; /* samples */
     char *first_problem; /* with one of them */
 } Import;

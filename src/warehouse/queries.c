@@ -1,10 +1,8 @@
-/* Lists of eval sets and evals, and what has become of the logs of a set. */
+/* Lists of eval sets and evals. */
 
 #include "warehouse/queries.h"
 
 #include "base/mem.h"
-#include "warehouse/importer.h"
-#include "warehouse/importer_priv.h"
 #include "warehouse/queries_priv.h"
 
 /* Begins { "items": [. */
@@ -166,96 +164,4 @@ int queries_evals(Sql *sql, const QueriesAccess *access, QueriesPage page, Str e
         write_eval(rows, out);
     end_list(out, n, page);
     return has_row;
-}
-
-typedef struct Survey {
-    SqlTx *tx;
-    Store *store;
-    Arena *arena;
-    QueriesImports *found;
-    size_t cap;
-} Survey;
-
-static int64_t *counter_of(QueriesImports *found, const char *status)
-{
-    if (strcmp(status, "pending") == 0)
-        return &found->n_pending;
-    if (strcmp(status, "success") == 0)
-        return &found->n_success;
-    if (strcmp(status, "failed") == 0)
-        return &found->n_failed;
-    return &found->n_importing;
-}
-
-/* The state of the log whose bytes are now those of file_hash. */
-static int find_import(Survey *survey, const char *key, const char *file_hash, QueriesImport *ret,
-                       Error *err)
-{
-    static const char query[] = "SELECT f.reason, e.import_status FROM (SELECT 1) one "
-                                "LEFT JOIN import_failure f ON f.log_key = $1 AND f.file_hash = $2 "
-                                "LEFT JOIN eval e ON e.log_key = $1 AND e.file_hash = $2";
-    auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(survey->tx, query, SQL_ARGS(SQL_TEXTZ(key), SQL_TEXTZ(file_hash)), &rows, err) <
-            0 ||
-        sql_rows_next(rows, err) < 0)
-        return -1;
-    ret->status = "importing";
-    ret->error = NULL;
-    if (!sql_rows_is_null(rows, 0)) {
-        Str reason = sql_rows_text(rows, 0);
-        ret->status = "failed";
-        ret->error = arena_strndup(survey->arena, reason.p, reason.n);
-    } else if (!sql_rows_is_null(rows, 1)) {
-        Str status = sql_rows_text(rows, 1);
-        ret->status = arena_strndup(survey->arena, status.p, status.n);
-    }
-    return 0;
-}
-
-static int survey_log(void *context, const char *key, const StoreStat *stat, Error *err)
-{
-    Survey *survey = context;
-    QueriesImports *found = survey->found;
-    if (!importer_is_log(str_of(key)) || found->n_logs == QUERIES_IMPORTS_MAX)
-        return 0;
-    if (found->n_logs == survey->cap) {
-        size_t cap = survey->cap ? survey->cap * 2 : 16;
-        QueriesImport *grown = arena_array(survey->arena, cap, sizeof(*grown));
-        if (found->n_logs > 0)
-            memcpy(grown, found->logs, found->n_logs * sizeof(*grown));
-        found->logs = grown;
-        survey->cap = cap;
-    }
-    char file_hash[IMPORTER_HASH_MAX];
-    importer_file_hash(stat, file_hash);
-    QueriesImport *log = &found->logs[found->n_logs];
-    if (find_import(survey, key, file_hash, log, err) < 0)
-        return -1;
-    auto_free char *location = store_location(survey->store, key);
-    log->location = arena_strdup(survey->arena, location);
-    found->n_logs++;
-    ++*counter_of(found, log->status);
-    return 0;
-}
-
-int queries_imports(Sql *sql, Store *store, Str eval_set_id, Arena *arena, QueriesImports *ret,
-                    Error *err)
-{
-    auto_sql_tx SqlTx *tx = NULL;
-    auto_sql_rows SqlRows *rows = NULL;
-    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
-        sql_query(tx,
-                  "SELECT count(*) FROM sample s JOIN eval e ON e.pk = s.eval_pk WHERE "
-                  "e.eval_set_id = $1",
-                  SQL_ARGS(SQL_TEXT(eval_set_id)), &rows, err) < 0 ||
-        sql_rows_next(rows, err) < 0)
-        return -1;
-    QueriesImports found = {.n_samples = sql_rows_int(rows, 0)};
-    sql_rows_free(TAKE(rows));
-    Survey survey = {.tx = tx, .store = store, .arena = arena, .found = &found};
-    auto_free char *prefix = mem_printf("evals/%.*s", STR_ARG(eval_set_id));
-    if (store_list(store, prefix, false, survey_log, &survey, err) < 0)
-        return -1;
-    *ret = found;
-    return 0;
 }

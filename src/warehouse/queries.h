@@ -77,9 +77,8 @@ typedef struct QueriesPlace {
 int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena, QueriesPlace *ret,
                   Error *err) HAWK_MUST_USE;
 
-/* What has become of the logs of an eval set, in the arena; for a set without any, zeros. A log in
-   the store whose bytes the warehouse has not seen counts as importing. Asks no access: the caller
-   does. */
+/* What has become of the logs of an eval set, in the arena; for a set without any, zeros. Asks no
+   access: the caller does. */
 typedef struct QueriesImport {
     const char *location;
     const char *status; /* "pending" (still being written), "importing", "success", "failed" */
@@ -97,5 +96,19 @@ typedef struct QueriesImports {
 enum { QUERIES_IMPORTS_MAX = 10000 };
 int queries_imports(Sql *sql, Store *store, Str eval_set_id, Arena *arena, QueriesImports *ret,
                     Error *err) HAWK_MUST_USE;
+
+/* Which rows of the import queue. */
+typedef struct QueriesImportList {
+    Str eval_set_id;   /* STR_NONE: of all sets */
+    const Str *states; /* any of these; none: all */
+    size_t n_states;
+    Str cursor; /* STR_NONE, or where an earlier answer ended */
+    int64_t limit;
+} QueriesImportList;
+
+/* {items, next_cursor, counts}, those that were seen first last; counts is by state, of all that
+   the caller may see of the set. ERR_USAGE for an unknown state, limit or cursor. */
+int queries_import_list(Sql *sql, Store *store, const QueriesAccess *access,
+                        const QueriesImportList *list, JsonOut *out, Error *err) HAWK_MUST_USE;
 
 #endif

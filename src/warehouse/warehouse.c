@@ -8,7 +8,13 @@ static const SqlMigration migrations[] = {
     {1, &embed_sqlite_0001_warehouse_sql, &embed_postgres_0001_warehouse_sql},
 };
 
+static const SqlMigration queue_migrations[] = {
+    {1, &embed_sqlite_0001_import_queue_sql, &embed_postgres_0001_import_queue_sql},
+};
+
 int warehouse_migrate(Sql *sql, Error *err)
 {
-    return sql_migrate(sql, "warehouse", migrations, ARRAY_LEN(migrations), err);
+    if (sql_migrate(sql, "warehouse", migrations, ARRAY_LEN(migrations), err) < 0)
+        return -1;
+    return sql_migrate(sql, "import_queue", queue_migrations, ARRAY_LEN(queue_migrations), err);
 }

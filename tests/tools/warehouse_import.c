@@ -28,8 +28,9 @@ static int import_all(const char *database, const char *place, char **keys, Erro
         return -1;
     for (; *keys; keys++) {
         auto_error Error problem = ERROR_INIT;
+        const ImporterOptions options = {0};
         ImporterReport report;
-        if (importer_import(sql, store, *keys, false, &report, &problem) < 0)
+        if (importer_import(sql, store, *keys, &options, &report, &problem) < 0)
             printf("error: %s\n", error_text(&problem));
         else
             printf("%s %zu\n", importer_outcome_name(report.outcome), report.n_samples);

@@ -4,10 +4,10 @@
 #include "database.h"
 #include "zip_writer.h"
 
+#include "base/arena.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "warehouse/importer.h"
-#include "warehouse/queries.h"
 #include "warehouse/warehouse.h"
 
 #define KEY "evals/set-1/log.eval"
@@ -76,7 +76,7 @@ static ImporterReport import_key(const char *key)
 {
     auto_error Error err = ERROR_INIT;
     ImporterReport report;
-    if (importer_import(sql, store, key, false, &report, &err) < 0)
+    if (importer_import(sql, store, key, &(ImporterOptions){0}, &report, &err) < 0)
         fail_msg("%s", error_text(&err));
     return report;
 }
@@ -85,7 +85,7 @@ static const char *import_failure(const char *key, ErrorKind kind)
 {
     auto_error Error err = ERROR_INIT;
     ImporterReport report;
-    assert_int_equal(importer_import(sql, store, key, false, &report, &err), -1);
+    assert_int_equal(importer_import(sql, store, key, &(ImporterOptions){0}, &report, &err), -1);
     assert_int_equal(err.kind, kind);
     return arena_strdup(arena, error_text(&err));
 }
@@ -197,7 +197,6 @@ static void a_finished_log_becomes_rows(void **state)
     assert_string_equal(rows_of("SELECT role, model, base_url, type FROM model_role"),
                         "grader|o1|http://x|eval\n");
     assert_string_equal(rows_of("SELECT DISTINCT model FROM sample_model"), "gpt-4\n");
-    assert_string_equal(rows_of("SELECT count(*) FROM import_failure"), "0\n");
 }
 
 static void a_set_whose_groups_are_unknown_is_nobodys(void **state)
@@ -224,7 +223,8 @@ static void the_same_bytes_are_read_once_and_a_repeat_changes_nothing(void **sta
         "SELECT e.pk, s.pk, s.uuid FROM sample s JOIN eval e ON e.pk = s.eval_pk ORDER BY s.uuid");
     assert_int_equal(import_key(KEY).outcome, IMPORTER_UNCHANGED);
     ImporterReport report;
-    assert_int_equal(importer_import(sql, store, KEY, true, &report, &err), 0);
+    assert_int_equal(
+        importer_import(sql, store, KEY, &(ImporterOptions){.force = true}, &report, &err), 0);
     assert_int_equal(report.outcome, IMPORTER_DONE);
     assert_string_equal(rows_of("SELECT e.pk, s.pk, s.uuid FROM sample s JOIN eval e ON e.pk = "
                                 "s.eval_pk ORDER BY s.uuid"),
@@ -273,26 +273,37 @@ static void samples_of_the_live_buffer_come_before_the_log_has_them(void **state
     assert_string_equal(rows_of("SELECT uuid, " FLAG("is_provisional") " FROM sample"), "u0|1\n");
 }
 
-static void a_bad_log_is_remembered_with_its_reason_until_it_changes(void **state)
+static void a_bad_log_is_refused_in_words_until_it_changes(void **state)
 {
     (void)state;
     put(KEY, STR("this is not a zip archive"));
     const char *reason = import_failure(KEY, ERR_BAD_DATA);
     assert_non_null(strstr(reason, KEY));
-    assert_string_equal(rows_of("SELECT log_key, eval_set_id, kind FROM import_failure"),
-                        KEY "|set-1|bad_data\n");
-    assert_int_equal(import_key(KEY).outcome, IMPORTER_UNCHANGED);
-    auto_error Error err = ERROR_INIT;
-    QueriesImports imports;
-    assert_int_equal(queries_imports(sql, store, STR("set-1"), arena, &imports, &err), 0);
-    assert_int_equal(imports.n_failed, 1);
-    assert_non_null(imports.logs[0].error);
     put_log(KEY, &finished);
     assert_int_equal(import_key(KEY).outcome, IMPORTER_DONE);
-    assert_string_equal(rows_of("SELECT count(*) FROM import_failure"), "0\n");
-    assert_int_equal(queries_imports(sql, store, STR("set-1"), arena, &imports, &err), 0);
-    assert_int_equal(imports.n_success, 1);
-    assert_int_equal(imports.n_failed, 0);
+}
+
+static int stop_after_one(void *context, size_t n_done, size_t n_total, Error *err)
+{
+    int *n_calls = context;
+    assert_true(n_done <= n_total);
+    ++*n_calls;
+    return error_set(err, ERR_CANCELLED, "enough");
+}
+
+static void an_import_that_is_cancelled_is_taken_up_again(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    int n_calls = 0;
+    const ImporterOptions options = {.progress = stop_after_one, .context = &n_calls};
+    ImporterReport report;
+    put_log(KEY, &finished);
+    assert_int_equal(importer_import(sql, store, KEY, &options, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_CANCELLED);
+    assert_int_equal(n_calls, 1);
+    assert_int_equal(import_key(KEY).outcome, IMPORTER_DONE);
+    assert_string_equal(rows_of("SELECT count(*) FROM sample"), "2\n");
 }
 
 static void a_log_cut_off_anywhere_is_refused_and_keeps_the_old_rows(void **state)
@@ -325,7 +336,6 @@ static void one_bad_sample_does_not_keep_the_others_out(void **state)
     assert_non_null(strstr(reason, "1 samples cannot be read"));
     assert_string_equal(rows_of("SELECT uuid FROM sample ORDER BY uuid"), "u0\nu2\n");
     assert_string_equal(rows_of("SELECT import_status FROM eval"), "failed\n");
-    assert_int_equal(import_key(KEY).outcome, IMPORTER_UNCHANGED);
 }
 
 static void samples_that_a_new_log_does_not_have_are_dropped(void **state)
@@ -396,7 +406,9 @@ static void a_sample_belongs_to_the_eval_that_ended_last(void **state)
     assert_string_equal(rows_of("SELECT count(*) FROM sample"), "2\n");
     auto_error Error err = ERROR_INIT;
     ImporterReport report;
-    assert_int_equal(importer_import(sql, store, "evals/set-1/retry.eval", true, &report, &err), 0);
+    assert_int_equal(importer_import(sql, store, "evals/set-1/retry.eval",
+                                     &(ImporterOptions){.force = true}, &report, &err),
+                     0);
     assert_string_equal(rows_of("SELECT count(*) FROM sample"), "2\n");
 }
 
@@ -411,19 +423,17 @@ static void what_is_deleted_is_forgotten(void **state)
     second.samples = other;
     second.n_samples = 1;
     put_log("evals/set-1/second.eval", &second);
-    put("evals/set-1/bad.eval", STR("bad"));
     (void)import_key(KEY);
     (void)import_key("evals/set-1/second.eval");
-    (void)import_failure("evals/set-1/bad.eval", ERR_BAD_DATA);
     assert_int_equal(store_delete(store, KEY, &err), 0);
     assert_int_equal(import_key(KEY).outcome, IMPORTER_GONE);
     assert_string_equal(rows_of("SELECT uuid FROM sample"), "ux\n");
     assert_int_equal(store_delete_prefix(store, "evals/set-1", &err), 0);
-    assert_int_equal(importer_forget_missing(sql, store, &err), 0);
+    assert_int_equal(import_key("evals/set-1/second.eval").outcome, IMPORTER_GONE);
     assert_string_equal(
         rows_of("SELECT (SELECT count(*) FROM eval) + (SELECT count(*) FROM sample) + "
                 "(SELECT count(*) FROM score) + (SELECT count(*) FROM sample_model) + "
-                "(SELECT count(*) FROM model_role) + (SELECT count(*) FROM import_failure)"),
+                "(SELECT count(*) FROM model_role)"),
         "0\n");
 }
 
@@ -452,7 +462,8 @@ int main(void)
         T(the_same_bytes_are_read_once_and_a_repeat_changes_nothing),
         T(a_running_log_gives_provisional_samples_that_are_replaced),
         T(samples_of_the_live_buffer_come_before_the_log_has_them),
-        T(a_bad_log_is_remembered_with_its_reason_until_it_changes),
+        T(a_bad_log_is_refused_in_words_until_it_changes),
+        T(an_import_that_is_cancelled_is_taken_up_again),
         T(a_log_cut_off_anywhere_is_refused_and_keeps_the_old_rows),
         T(one_bad_sample_does_not_keep_the_others_out),
         T(samples_that_a_new_log_does_not_have_are_dropped),

@@ -494,23 +494,6 @@ static void one_sample_and_its_scores_have_their_exact_form(void **state)
     assert_int_equal(place.epoch, 1);
 }
 
-static void a_log_that_nobody_has_read_yet_counts_as_importing(void **state)
-{
-    (void)state;
-    auto_error Error err = ERROR_INIT;
-    QueriesImports imports;
-    assert_int_equal(queries_imports(sql, store, STR("set-1"), arena, &imports, &err), 0);
-    assert_int_equal(imports.n_logs, 0);
-    assert_int_equal(store_put(store, "evals/set-1/new.eval", STR("x"), false, &err), 0);
-    assert_int_equal(store_put(store, "evals/set-1/logs.json", STR("x"), false, &err), 0);
-    three_samples();
-    assert_int_equal(queries_imports(sql, store, STR("set-1"), arena, &imports, &err), 0);
-    assert_int_equal(imports.n_logs, 1);
-    assert_int_equal(imports.n_importing, 1);
-    assert_int_equal(imports.n_samples, 3);
-    assert_string_equal(imports.logs[0].status, "importing");
-}
-
 #define T(f) cmocka_unit_test_setup_teardown(f, open_warehouse, close_warehouse)
 
 int main(void)
@@ -531,7 +514,6 @@ int main(void)
         T(a_search_is_taken_word_for_word),
         T(questions_that_make_no_sense_are_refused),
         T(one_sample_and_its_scores_have_their_exact_form),
-        T(a_log_that_nobody_has_read_yet_counts_as_importing),
     };
     return cmocka_run_group_tests_name("queries", tests, NULL, NULL);
 }
