@@ -3,11 +3,12 @@
 
 #include <unistd.h>
 
+#include "database.h"
+
 #include "base/arena.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "store/store.h"
-#include "warehouse/database.h"
 #include "warehouse/import_queue.h"
 #include "warehouse/queries.h"
 #include "warehouse/warehouse.h"

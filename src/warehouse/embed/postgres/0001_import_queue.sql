@@ -36,5 +36,3 @@ INSERT INTO import_queue (log_key, eval_set_id, size_bytes, mark, state, attempt
                           first_seen_at, changed_at)
 SELECT log_key, max(eval_set_id), max(file_size_bytes), '?', 'success', 0, 0, 0, now(), now(), now(), now()
 FROM eval GROUP BY log_key;
-
-DROP TABLE IF EXISTS import_failure;

@@ -363,15 +363,3 @@ CREATE TABLE model_call_pool (
 CREATE UNIQUE INDEX model_call_pool_by_sample ON model_call_pool (sample_pk, pool_order) WHERE sample_pk IS NOT NULL;
 CREATE UNIQUE INDEX model_call_pool_by_scanner_result ON model_call_pool (scanner_result_pk, pool_order)
     WHERE scanner_result_pk IS NOT NULL;
-
--- Logs that could not be read, so that the same bytes are not tried again and the reason can be shown.
-CREATE TABLE import_failure (
-    log_key     text PRIMARY KEY,
-    eval_set_id text NOT NULL,
-    location    text NOT NULL,
-    file_hash   text NOT NULL,
-    kind        text NOT NULL,
-    reason      text NOT NULL,
-    failed_at   timestamptz NOT NULL
-);
-CREATE INDEX import_failure_by_set ON import_failure (eval_set_id);

@@ -35,5 +35,3 @@ INSERT INTO import_queue (log_key, eval_set_id, size_bytes, mark, state, attempt
 SELECT log_key, max(eval_set_id), max(file_size_bytes), '?', 'success', 0, 0, 0, 0, 0,
        CAST(strftime('%s', 'now') AS INTEGER) * 1000000, CAST(strftime('%s', 'now') AS INTEGER) * 1000000
 FROM eval GROUP BY log_key;
-
-DROP TABLE IF EXISTS import_failure;

@@ -346,15 +346,3 @@ CREATE TABLE model_call_pool (
 CREATE UNIQUE INDEX model_call_pool_by_sample ON model_call_pool (sample_pk, pool_order) WHERE sample_pk IS NOT NULL;
 CREATE UNIQUE INDEX model_call_pool_by_scanner_result ON model_call_pool (scanner_result_pk, pool_order)
     WHERE scanner_result_pk IS NOT NULL;
-
--- Logs that could not be read, so that the same bytes are not tried again and the reason can be shown.
-CREATE TABLE import_failure (
-    log_key     TEXT PRIMARY KEY,
-    eval_set_id TEXT NOT NULL,
-    location    TEXT NOT NULL,
-    file_hash   TEXT NOT NULL,
-    kind        TEXT NOT NULL,
-    reason      TEXT NOT NULL,
-    failed_at   INTEGER NOT NULL
-) STRICT;
-CREATE INDEX import_failure_by_set ON import_failure (eval_set_id);
