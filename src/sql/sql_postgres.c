@@ -45,14 +45,6 @@ static const StateRow states[] = {
 };
 /* clang-format on */
 
-static const char *trimmed(char *message)
-{
-    size_t n = strlen(message);
-    while (n > 0 && message[n - 1] == '\n')
-        message[--n] = '\0';
-    return message;
-}
-
 /* The server ends the connection with what it calls fatal, though libpq may learn of it later. */
 static bool is_fatal(const PGresult *result)
 {
@@ -63,18 +55,18 @@ static bool is_fatal(const PGresult *result)
 int pg_conn_fail(PgConn *conn, const PGresult *result, Error *err)
 {
     const char *state = result ? pg_lib.PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    if (pg_lib.PQstatus(conn->db) != CONNECTION_OK || (result && is_fatal(result)))
+    if (!state) { /* the words are libpq's own */
         conn->base.is_broken = true;
-    if (conn->base.is_broken && !state) {
-        auto_free char *message = mem_strdup(pg_lib.PQerrorMessage(conn->db));
-        return error_set(err, ERR_UNREACHABLE, "the database broke off: %s", trimmed(message));
+        Str message = str_trim(str_of(pg_lib.PQerrorMessage(conn->db)));
+        return error_set(err, ERR_UNREACHABLE, "the database broke off: %.*s", STR_ARG(message));
     }
-    const char *message =
-        result ? pg_lib.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    if (state && strcmp(state, "57014") == 0 && conn->limit_ms > 0)
+    if (pg_lib.PQstatus(conn->db) != CONNECTION_OK || is_fatal(result))
+        conn->base.is_broken = true;
+    const char *message = pg_lib.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (strcmp(state, "57014") == 0 && conn->limit_ms > 0)
         return error_set(err, ERR_TIMEOUT, "the statement took longer than it may (%d ms)",
                          conn->limit_ms);
-    for (size_t i = 0; state && i < ARRAY_LEN(states); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
         if (!str_starts(str_of(state), str_of(states[i].prefix)))
             continue;
         (void)error_set(err, states[i].kind, "%s: %s", states[i].what, message ? message : state);
@@ -90,7 +82,7 @@ static void pg_rollback(SqlConn *base)
 {
     PgConn *conn = (PgConn *)base;
     pg_conn_settle(conn);
-    if (pg_lib.PQtransactionStatus(conn->db) != PQTRANS_IDLE)
+    if (!conn->base.is_broken && pg_lib.PQtransactionStatus(conn->db) != PQTRANS_IDLE)
         pg_lib.PQclear(pg_lib.PQexec(conn->db, "ROLLBACK"));
     if (pg_lib.PQtransactionStatus(conn->db) != PQTRANS_IDLE)
         conn->base.is_broken = true;

@@ -147,10 +147,12 @@ static int fail(PgLoad *load, const PGresult *result, Error *err)
     return error_wrap(err, "cannot load %s", load->base.table);
 }
 
-/* Gives libpq all bytes and the end; false when it did not take them. */
+/* Gives libpq all bytes and the end; false when it did not take them, which it does not say of
+   anything but a lost connection. */
 static bool put_block(PgLoad *load)
 {
     PGconn *db = load->conn->db;
+    pg_args_add_i16(&load->block, -1); /* the end of the rows */
     Str rest = buf_str(&load->block);
     while (rest.n > 0) {
         Str chunk = str_slice(rest, 0, CHUNK_BYTES);
@@ -158,33 +160,38 @@ static bool put_block(PgLoad *load)
             return false;
         rest = str_slice(rest, chunk.n, rest.n);
     }
-    return true;
+    return pg_lib.PQputCopyEnd(db, NULL) == 1;
 }
 
-static int send_block(PgLoad *load, Error *err)
+/* Reads what the server says to the rows. */
+static int take_answer(PgLoad *load, Error *err)
 {
     PGconn *db = load->conn->db;
-    pg_conn_settle(load->conn);
-    PGresult *result = pg_lib.PQexec(db, load->copy);
-    if (pg_lib.PQresultStatus(result) != PGRES_COPY_IN) {
-        (void)fail(load, result, err);
-        pg_lib.PQclear(result);
-        return -1;
-    }
-    pg_lib.PQclear(result);
-    pg_args_add_i16(&load->block, -1); /* the end of the file */
-    bool was_put = put_block(load);
-    (void)pg_lib.PQputCopyEnd(db, was_put ? NULL : "not all was sent");
     int status = 0;
-    for (result = pg_lib.PQgetResult(db); result; result = pg_lib.PQgetResult(db)) {
+    for (PGresult *result = pg_lib.PQgetResult(db); result; result = pg_lib.PQgetResult(db)) {
         if (pg_lib.PQresultStatus(result) != PGRES_COMMAND_OK && status == 0)
             status = fail(load, result, err);
         pg_lib.PQclear(result);
         if (pg_lib.PQstatus(db) != CONNECTION_OK)
             break;
     }
-    if (status == 0 && (!was_put || pg_lib.PQstatus(db) != CONNECTION_OK))
+    return status;
+}
+
+static int send_block(PgLoad *load, Error *err)
+{
+    pg_conn_settle(load->conn);
+    PGresult *result = pg_lib.PQexec(load->conn->db, load->copy);
+    int status = 0;
+    if (pg_lib.PQresultStatus(result) != PGRES_COPY_IN) {
+        status = fail(load, result, err);
+    } else if (!put_block(load)) {
+        load->conn->base.is_broken = true;
         status = fail(load, NULL, err);
+    } else {
+        status = take_answer(load, err);
+    }
+    pg_lib.PQclear(result);
     begin_block(load);
     return status;
 }

@@ -43,14 +43,22 @@ class Postgres:
         self._run("initdb", "-D", self.data, "-U", "hawk", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_permissions=0777", *settings]
         options += [] if durable else ["fsync=off"]
-        flags = " ".join([f"-k {self.folder}", *(f"-c {option}" for option in options)])
-        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", flags, "start")
+        self.flags = " ".join([f"-k {self.folder}", *(f"-c {option}" for option in options)])
+        self.start()
 
     def _run(self, program: str, *args: object) -> None:
         command = [str(PROGRAMS[-1] / program), *map(str, args)]
         done = subprocess.run(command, capture_output=True, text=True, user=self.user, cwd="/", timeout=120, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
+
+    def start(self) -> None:
+        """Start it again, with what was in its database."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", self.flags, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """End it; "immediate" is as if it had crashed."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
 
     def url(self, database: str = "postgres") -> str:
         """The address of a database, over the socket."""
@@ -79,5 +87,5 @@ class Postgres:
 
     def close(self) -> None:
         """End the server and take its files away."""
-        self._run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+        self.stop()
         shutil.rmtree(self.folder)

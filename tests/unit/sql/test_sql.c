@@ -444,6 +444,98 @@ static void a_lost_server_is_unreachable_and_the_pool_connects_anew(void **state
     assert_int_equal(number("SELECT count(*) FROM item"), 0);
 }
 
+/* Ends all connections of the program but one of its own. */
+static void end_connections(void)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_sql Sql *other = NULL;
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_open(url, 1, &other, &err) < 0 || sql_begin(other, SQL_READ, &tx, &err) < 0 ||
+        sql_query(tx,
+                  "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE "
+                  "pid <> pg_backend_pid() AND application_name = 'hawk'",
+                  SQL_NO_ARGS, &rows, &err) < 0 ||
+        sql_rows_next(rows, &err) != 1)
+        fail_msg("%s", error_text(&err));
+}
+
+static void all_connections_that_were_lost_while_idle_are_replaced(void **state)
+{
+    (void)state;
+    if (!is_postgres)
+        skip();
+    auto_error Error err = ERROR_INIT;
+    SqlTx *all[4];
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        assert_int_equal(sql_begin(sql, SQL_READ, &all[i], &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        sql_rollback(all[i]);
+    end_connections();
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        assert_int_equal(sql_begin(sql, SQL_READ, &all[i], &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        sql_rollback(all[i]);
+}
+
+static void a_connection_lost_while_rows_are_read_is_unreachable(void **state)
+{
+    (void)state;
+    if (!is_postgres)
+        skip();
+    auto_error Error err = ERROR_INIT;
+    SqlTx *tx = NULL;
+    SqlRows *rows = NULL;
+    assert_int_equal(sql_begin(sql, SQL_READ, &tx, &err), 0);
+    assert_int_equal(sql_query(tx, "SELECT repeat('x', 1000) FROM generate_series(1, 1000000)",
+                               SQL_NO_ARGS, &rows, &err),
+                     0);
+    end_connections();
+    int result = 1;
+    while (result > 0)
+        result = sql_rows_next(rows, &err);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.kind, ERR_UNREACHABLE);
+    error_reset(&err);
+    sql_rows_free(rows);
+    sql_rollback(tx);
+    assert_int_equal(number("SELECT count(*) FROM item"), 0);
+}
+
+static void a_connection_lost_before_the_commit_is_unreachable(void **state)
+{
+    (void)state;
+    if (!is_postgres)
+        skip();
+    auto_error Error err = ERROR_INIT;
+    SqlTx *tx = NULL;
+    assert_int_equal(sql_begin(sql, SQL_WRITE, &tx, &err), 0);
+    assert_int_equal(sql_exec(tx, "INSERT INTO item (id) VALUES (1)", SQL_NO_ARGS, NULL, &err), 0);
+    end_connections();
+    assert_int_equal(sql_commit(tx, &err), -1);
+    assert_int_equal(err.kind, ERR_UNREACHABLE);
+    assert_int_equal(number("SELECT count(*) FROM item"), 0);
+}
+
+static void a_server_that_refuses_us_is_told_from_one_that_is_away(void **state)
+{
+    (void)state;
+    if (!is_postgres)
+        skip();
+    auto_error Error err = ERROR_INIT;
+    Sql *none = NULL;
+    auto_free char *refused = mem_printf("%s&user=hawk_test_nobody", url);
+    assert_int_equal(sql_open(refused, 1, &none, &err), -1);
+    assert_int_equal(err.kind, ERR_DENIED);
+    error_reset(&err);
+    assert_int_equal(sql_open("postgresql://hawk@no-such-host.invalid/x", 1, &none, &err), -1);
+    assert_int_equal(err.kind, ERR_UNREACHABLE);
+    error_reset(&err);
+    assert_int_equal(sql_open("postgresql://hawk:p%zzw@127.0.0.1/x", 1, &none, &err), -1);
+    assert_int_equal(err.kind, ERR_USAGE);
+    assert_null(strstr(error_text(&err), "zzw")); /* a part of the password */
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, open_empty, close_and_drop)
 
 int main(void)
@@ -465,6 +557,10 @@ int main(void)
         T(a_newer_schema_is_refused_in_words),
         T(a_full_disk_keeps_what_was_committed),
         T(a_lost_server_is_unreachable_and_the_pool_connects_anew),
+        T(all_connections_that_were_lost_while_idle_are_replaced),
+        T(a_connection_lost_while_rows_are_read_is_unreachable),
+        T(a_connection_lost_before_the_commit_is_unreachable),
+        T(a_server_that_refuses_us_is_told_from_one_that_is_away),
         T(the_file_of_sqlite_is_private),
         T(a_file_that_is_no_database_says_so),
     };
