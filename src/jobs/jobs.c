@@ -27,6 +27,8 @@ static const JobsProblem problems[] = {
     { "job.secret_source",     400, "Secret source mismatch" },
     { "job.secret_name",       400, "Invalid secret name" },
     { "job.secrets_aws",       400, "Secrets manager not available" },
+    { "job.model_unknown",     422, "Declared model unavailable" },
+    { "job.models_dead",       400, "Dead models" },
     { "job.no_model",          422, "Evaluation model declaration required" },
     { "outstanding_job_limit", 429, "Too many outstanding jobs" },
     { "job.launch",            500, "Failed to start eval-set" },

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "access/access.h"
+#include "access/models.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -35,6 +36,8 @@ typedef struct Submit {
     Jobspec *spec;
     Job job;
     Str config;
+    const Str *groups; /* of the models */
+    size_t n_groups;
     bool is_new;    /* there was no row */
     bool had_files; /* there were logs or files of this id before */
 } Submit;
@@ -220,18 +223,88 @@ static int check_secrets(Submit *submit, Error *err)
     return done;
 }
 
-/* Where groups decide who may see what, there must be a model to take them from. */
-static int check_models(const Submit *submit, Error *err)
+/* ---- models ---- */
+
+typedef struct Groups {
+    Arena *arena;
+    Str *items; /* each once */
+    size_t n;
+    size_t room;
+} Groups;
+
+static void add_group(Groups *groups, Str group)
 {
-    if (submit->caller->sees_all)
+    for (size_t i = 0; i < groups->n; i++)
+        if (str_eq(groups->items[i], group))
+            return;
+    if (groups->n == groups->room) {
+        size_t room = groups->room ? groups->room * 2 : 8;
+        Str *larger = arena_array(groups->arena, room, sizeof(*larger));
+        if (groups->n > 0)
+            memcpy(larger, groups->items, groups->n * sizeof(*larger));
+        groups->items = larger;
+        groups->room = room;
+    }
+    groups->items[groups->n++] = group;
+}
+
+/* Adds the groups of everything that a name may mean; all of it must be there to be used. */
+static int add_model(const Models *models, const char *name, Groups *groups, Error *err)
+{
+    size_t n = 0;
+    for (const Model *model = NULL; (model = models_match(models, str_of(name), n)) != NULL; n++) {
+        if (model->is_dead) {
+            (void)error_set(err, ERR_USAGE, "%s is not served any more", name);
+            return coded(err, "job.models_dead");
+        }
+        if (!model->is_active)
+            break;
+        add_group(groups, model->group);
+    }
+    if (n > 0 && !models_match(models, str_of(name), n))
         return 0;
-    JobspecItems models = jobspec_models(submit->arena, submit->spec);
-    for (size_t i = 0; i < models.n; i++)
-        if (!jobspec_is_no_model(models.items[i].name))
-            return 0;
-    (void)error_set(err, ERR_BAD_DATA, "the config declares no model");
-    (void)error_fix(err, "name the models it uses under models or model_roles");
-    return coded(err, "job.no_model");
+    (void)error_set(err, ERR_BAD_DATA, "%s is no model that this server knows", name);
+    (void)error_fix(err, "an administrator can add it to the registry of models");
+    return coded(err, "job.model_unknown");
+}
+
+/* Where groups decide who may see what, they come from the models, so there must be one. */
+static int find_groups(Submit *submit, Error *err)
+{
+    Groups groups = {.arena = submit->arena};
+    Models models = {0};
+    bool has_model = false;
+    JobspecItems items = jobspec_models(submit->arena, submit->spec);
+    if (models_load(submit->jobs->options.sql, submit->arena, &models, err) < 0)
+        return -1;
+    for (size_t i = 0; i < items.n; i++) {
+        if (jobspec_is_no_model(items.items[i].name))
+            continue;
+        has_model = true;
+        if (add_model(&models, items.items[i].name, &groups, err) < 0)
+            return -1;
+    }
+    if (!has_model) {
+        (void)error_set(err, ERR_BAD_DATA, "the config declares no model");
+        (void)error_fix(err, "name the models it uses under models or model_roles");
+        return coded(err, "job.no_model");
+    }
+    submit->groups = groups.items;
+    submit->n_groups = groups.n;
+    return 0;
+}
+
+static int check_models(Submit *submit, Error *err)
+{
+    submit->groups = local_groups;
+    submit->n_groups = ARRAY_LEN(local_groups);
+    if (!submit->caller->sees_all && find_groups(submit, err) < 0)
+        return -1;
+    const AccessResource about = {.name = "this config",
+                                  .groups = submit->groups,
+                                  .n_groups = submit->n_groups,
+                                  .groups_known = true};
+    return access_allows(submit->caller, ACCESS_JOB_CREATE, &about, err);
 }
 
 /* ---- the row ---- */
@@ -250,8 +323,8 @@ static void fill_job(Submit *submit)
     job->reason = "waits for its turn";
     job->created_by = submit->caller->sub;
     job->email = submit->caller->email;
-    job->model_groups = local_groups;
-    job->n_model_groups = ARRAY_LEN(local_groups);
+    job->model_groups = submit->groups;
+    job->n_model_groups = submit->n_groups;
     job->secret_names = names;
     job->n_secret_names = request->n_secrets;
     job->attempt = 1;
@@ -426,12 +499,7 @@ static int launch(Submit *submit, Error *err)
 
 static int check(Submit *submit, Error *err)
 {
-    const AccessResource about = {.name = "this config",
-                                  .groups = local_groups,
-                                  .n_groups = ARRAY_LEN(local_groups),
-                                  .groups_known = true};
-    if (access_allows(submit->caller, ACCESS_JOB_CREATE, &about, err) < 0 ||
-        (submit->request->job_id && check_id(str_of(submit->request->job_id), err) < 0) ||
+    if ((submit->request->job_id && check_id(str_of(submit->request->job_id), err) < 0) ||
         take_config(submit, err) < 0 || choose_id(submit, err) < 0 ||
         check_models(submit, err) < 0 || check_secrets(submit, err) < 0)
         return -1;

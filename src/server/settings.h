@@ -27,8 +27,9 @@ typedef struct ServerSettings {
     const char *admin_claim;
     const char *admin_permissions;
     bool is_public_only;
-    const char *public_url; /* how clients reach this server; NULL: by the address it listens on */
-    const char *viewer_url; /* NULL: this server's own address */
+    const char *models_file; /* put into the registry of models at every start; NULL: none */
+    const char *public_url;  /* how clients reach this server; NULL: by the address it listens on */
+    const char *viewer_url;  /* NULL: this server's own address */
     const char *middleman_url;
     const char *relay_url;
     const char *eval_set_dashboard_url;

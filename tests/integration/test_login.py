@@ -142,6 +142,59 @@ def test_a_logout_forgets(server, provider):
     assert server.run("list", "jobs", check=False).returncode == 3
 
 
+MODELS = """
+- {name: steady, group: model-access-public}
+- {name: hidden, group: model-access-secret, lab: example}
+- {name: gone, group: model-access-public, dead: true}
+"""
+
+
+def token_for(server, provider, user: str) -> str:
+    """Log in as a user, each with files of its own; return the access token."""
+    env = {"XDG_DATA_HOME": str(server.home / f"share-{user}")}
+    assert log_in(server, provider, user, **env).returncode == 0
+    return server.run("auth", "access-token", env=env).stdout.strip()
+
+
+def submit(server, token: str, model: str, name: str):
+    """Submit an eval set with one model; return (status, answer)."""
+    package = {"package": str(ROOT / "examples/hawk_examples"), "name": "hawk_examples"}
+    config = {"eval_set_id": name, "tasks": [{**package, "items": [{"name": "hello", "args": {"samples": 1}}]}],
+              "models": [{**package, "items": [{"name": model}]}]}
+    status, _, body = server.request("POST", "/eval_sets/", {"eval_set_config": config}, token=token)
+    return status, json.loads(body)
+
+
+def test_models_decide_who_runs_and_who_sees(home, provider):
+    """A model outside of one's groups, one that is not known and one that is gone are refused; another's job with a model of
+    a group that one is not in is nowhere: not in lists, not by its id, and `auth why` says why."""
+    models = home.home / "models.yaml"
+    models.write_text(MODELS)
+    home.env.update(provider.settings(), HAWK_API_MODELS_FILE=str(models))
+    home.start()
+    home.env.update(HAWK_API_URL=home.url, HAWK_CREDENTIALS="file", HAWK_VERSION_CHECK="off")
+    try:
+        ada, bob = token_for(home, provider, "ada"), token_for(home, provider, "bob")
+        assert submit(home, bob, "hidden", "of-bob")[0] == 403
+        status, problem = submit(home, bob, "unheard-of", "of-bob")
+        assert status == 422 and problem["title"] == "Declared model unavailable"
+        status, problem = submit(home, bob, "gone", "of-bob")
+        assert status == 400 and problem["title"] == "Dead models"
+        assert submit(home, bob, "none/none", "of-bob")[0] == 422
+        assert home.get("/meta/jobs", token=ada)[1]["items"] == []
+        assert submit(home, ada, "hidden", "of-ada")[0] == 200
+        assert submit(home, bob, "steady", "of-bob")[0] == 200
+        seen = {user: {job["job_id"] for job in home.get("/meta/jobs", token=token)[1]["items"]} for user, token in (("ada", ada), ("bob", bob))}
+        assert seen == {"ada": {"of-ada", "of-bob"}, "bob": {"of-bob"}}
+        assert home.request("GET", "/monitoring/jobs/of-ada/status", token=bob)[0] == 403
+        assert home.request("GET", "/view/logs/logs?log_dir=of-ada", token=bob)[0] == 403
+        assert home.request("DELETE", "/eval_sets/of-bob", token=ada)[0] == 403
+        why = home.json("auth", "why", "of-ada", env={"XDG_DATA_HOME": str(home.home / "share-bob")})
+        assert why["allowed"] is False and why["model_groups"] == [{"name": "model-access-secret", "is_yours": False}]
+    finally:
+        home.stop()
+
+
 def test_reading_rights_do_not_change_anything(server, provider):
     """403, and nothing is submitted."""
     assert log_in(server, provider, "reader").returncode == 0

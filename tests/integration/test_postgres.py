@@ -17,6 +17,7 @@ PROGRAMS = [
     "test_queries_warehouse",
     "test_import_queue_warehouse",
     "test_jobs_jobs",
+    "test_models_access",
     "test_survive_jobs",
 ]
 

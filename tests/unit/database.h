@@ -18,6 +18,7 @@ static inline void database_empty(const char *url)
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_open(url, 1, &sql, &err) < 0 || sql_begin(sql, SQL_WRITE, &tx, &err) < 0 ||
         sql_exec(tx, "DROP SCHEMA public CASCADE", SQL_NO_ARGS, NULL, &err) < 0 ||
+        sql_exec(tx, "DROP SCHEMA IF EXISTS middleman CASCADE", SQL_NO_ARGS, NULL, &err) < 0 ||
         sql_exec(tx, "CREATE SCHEMA public", SQL_NO_ARGS, NULL, &err) < 0 ||
         sql_commit(TAKE(tx), &err) < 0)
         fail_msg("%s", error_text(&err));

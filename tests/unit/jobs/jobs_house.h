@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "access/models.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -56,7 +57,8 @@ HAWK_UNUSED static void house_open(House *house)
         .max_live = house->max_live,
         .cancel_ms = 300,
     };
-    if (jobs_open(&options, &house->jobs, &err) < 0 || jobs_start(house->jobs, &err) < 0)
+    if (models_migrate(house->sql, &err) < 0 || jobs_open(&options, &house->jobs, &err) < 0 ||
+        jobs_start(house->jobs, &err) < 0)
         fail_msg("%s", error_text(&err));
     house->arena = arena_new();
 }
