@@ -141,15 +141,33 @@ def _run(user: Json, infra: Json) -> int:
     return _judge(success, logs)
 
 
+def _edit(edits: Path, log: Path, new_log: Path) -> int:
+    """Edits samples of a log; returns the exit status."""
+    from pydantic import ValidationError
+
+    from hawk_worker import edit
+
+    try:
+        note = edit.apply(edits, log, new_log)
+    except (edit.EditError, ValidationError) as error:
+        outcome(logging.ERROR, _plain(error))
+        return CANNOT_WORK
+    outcome(logging.INFO, note or "the edits are in the log")
+    return 0
+
+
 def main(argv: list[str]) -> int:
-    """Runs the job of the two files; returns the exit status of the process."""
-    if len(argv) != 3 or argv[0] != "eval-set":
-        print("usage: python -m hawk_worker eval-set USER_CONFIG INFRA_CONFIG", file=sys.stderr)
+    """Runs the job of the two files, or edits a log; returns the exit status of the process."""
+    if (argv[:1], len(argv)) not in ((["eval-set"], 3), (["edit"], 4)):
+        print("usage: python -m hawk_worker eval-set USER_CONFIG INFRA_CONFIG | edit EDITS LOG NEW_LOG", file=sys.stderr)
         return 2
     # Set in so many words, for a worker may have been started with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _cancel)
     try:
+        if argv[0] == "edit":
+            set_up(None)
+            return _edit(*(Path(path) for path in argv[1:]))
         user, infra = (json.loads(Path(path).read_text(encoding="utf-8")) for path in argv[1:])
         set_up(infra.get("log_level"))
         os.environ.setdefault("INSPECT_DISPLAY", "log")

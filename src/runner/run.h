@@ -1,5 +1,5 @@
 /* Run: what the steps of a runner share: the job, its folder, its output, and whether it was told
- * to end. */
+   to end. */
 #ifndef HAWK_RUNNER_RUN_H
 #define HAWK_RUNNER_RUN_H
 
@@ -25,10 +25,17 @@ typedef struct Run {
     Output *output;
     int signal_fd; /* SIGTERM, SIGINT and SIGHUP arrive here */
     bool is_stopping;
-    const Jobspec *spec;
-    const Json *infra;
-    char *outcome; /* the worker's last word; or NULL */
+    const Jobspec *spec;         /* NULL for an edit of a log */
+    JobspecStrings requirements; /* what to install; empty: what the spec says */
+    const Json *infra;           /* NULL for an edit of a log */
+    char *outcome;               /* the worker's last word; or NULL */
 } Run;
+
+/* What a child has come to. */
+typedef struct RunChild {
+    int exit_status; /* or 128 + signal */
+    bool timed_out;
+} RunChild;
 
 /* How it ended; texts are on the heap. */
 typedef struct RunEnd {
@@ -37,14 +44,20 @@ typedef struct RunEnd {
     char *detail;       /* in words */
 } RunEnd;
 
+/* Writes exit.json, which says that the attempt is over. */
+int run_write_end(const Run *run, const RunEnd *end, Error *err) HAWK_MUST_USE;
+
+/* What a worker with this exit status has come to, in its own words where it left any. */
+RunEnd run_end_of_worker(const Run *run, const RunChild *child);
+
+/* Follows what the worker says about itself: the OutputOptions.event of a run. */
+void run_worker_event(void *context, Str event, Str message);
+
+/* Signals that end a run, as a descriptor for Run.signal_fd; -1 with an error. */
+int run_open_signals(Error *err) HAWK_MUST_USE;
+
 /* Replaces status.json. Failing to write it is only said in the output. */
 void run_phase(Run *run, const char *phase, const char *detail);
-
-/* What a child has come to. */
-typedef struct RunChild {
-    int exit_status; /* or 128 + signal */
-    bool timed_out;
-} RunChild;
 
 typedef struct RunCommand {
     const char *service; /* in the output: "uv", "worker" */

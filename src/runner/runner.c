@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@
 #include "codec/json_out.h"
 #include "jobs/executor_env.h"
 #include "jobspec/diagnostics.h"
+#include "runner/edit.h"
 #include "runner/run.h"
 #include "runner/venv.h"
 #include "runner/worker.h"
@@ -31,7 +31,6 @@ enum {
     SMALL_FILE_MAX = 4096,
     TURN_POLL_MS = 250,
     TURN_LOOK_MS = 5000,
-    DETAIL_MAX = 4000
 };
 
 typedef struct Arguments {
@@ -95,22 +94,6 @@ static bool is_over(const Run *run)
            json_parse(run->arena, arena_str(run->arena, buf_str(&body)), &json_limits_config, &root,
                       &err) == 0 &&
            json_int(root, "attempt", -1) == run->attempt;
-}
-
-static int write_end(const Run *run, const RunEnd *end, Error *err)
-{
-    auto_buf Buf body = BUF_INIT(1 << 20);
-    JsonOut out;
-    json_out_init(&out, &body, 0);
-    json_out_object(&out);
-    json_out_kv_int(&out, "attempt", run->attempt);
-    json_out_kv_int(&out, "exit_code", end->exit_code);
-    json_out_kvz(&out, "reason", end->reason);
-    json_out_kvz(&out, "detail", end->detail);
-    json_out_kv_time(&out, "finished_at", clock_now_us());
-    json_out_end_object(&out);
-    auto_free char *path = fs_join(run->folder, "exit.json");
-    return fs_write_file(path, buf_str(&body), 0600, err);
 }
 
 /* --- waiting for the turn --- */
@@ -237,17 +220,6 @@ static void hide_secrets(Run *run)
 
 /* --- the run --- */
 
-static void worker_event(void *context, Str event, Str message)
-{
-    Run *run = context;
-    if (str_eqz(event, "phase") && !run->is_stopping) {
-        run_phase(run, str_eqz(message, "running") ? "running" : "stopping", NULL);
-    } else if (str_eqz(event, "outcome")) {
-        free(run->outcome);
-        run->outcome = mem_strndup(message.p, message.n > DETAIL_MAX ? DETAIL_MAX : message.n);
-    }
-}
-
 static RunEnd end_of_error(const Run *run, const Error *err)
 {
     if (err->kind == ERR_CANCELLED || run->is_stopping)
@@ -257,39 +229,6 @@ static RunEnd end_of_error(const Run *run, const Error *err)
     if (err->kind == ERR_BAD_DATA)
         return (RunEnd){RUN_CANNOT_WORK, "config.invalid", mem_strdup(error_text(err))};
     return (RunEnd){RUN_FAILED, "runner.failed", mem_strdup(error_text(err))};
-}
-
-/* The worker's own last word, else the last line it wrote. */
-static char *last_word(const Run *run)
-{
-    if (run->outcome)
-        return mem_strdup(run->outcome);
-    Str tail = output_tail(run->output);
-    ptrdiff_t at = str_rfind(tail, '\n');
-    Str line = at < 0 ? tail : str_slice(tail, (size_t)at + 1, tail.n);
-    return line.n ? mem_strndup(line.p, line.n) : mem_strdup("the worker said nothing");
-}
-
-static RunEnd end_of_worker(const Run *run, const RunChild *child)
-{
-    auto_free char *word = last_word(run);
-    switch (child->exit_status) {
-    case RUN_DONE: return (RunEnd){RUN_DONE, "run.done", TAKE(word)};
-    case RUN_CANNOT_WORK: return (RunEnd){RUN_CANNOT_WORK, "load.failed", TAKE(word)};
-    case RUN_CANCELLED: return (RunEnd){RUN_CANCELLED, "run.cancelled", TAKE(word)};
-    default: break;
-    }
-    if (run->is_stopping)
-        return (RunEnd){RUN_CANCELLED, "run.cancelled",
-                        mem_strdup("told to end; the worker had to be killed")};
-    if (child->exit_status > 128)
-        return (RunEnd){RUN_FAILED, "worker.killed",
-                        mem_printf("the worker was killed by signal %d (%s)%s",
-                                   child->exit_status - 128, strsignal(child->exit_status - 128),
-                                   child->exit_status == 128 + SIGKILL
-                                       ? "; the machine may be out of memory"
-                                       : "")};
-    return (RunEnd){RUN_FAILED, "run.failed", TAKE(word)};
 }
 
 static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err)
@@ -310,9 +249,10 @@ static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err
     if (run_told_to_end(run, 0))
         return error_set(err, ERR_CANCELLED, "told to end before its samples began");
     run_phase(run, "loading", NULL);
-    if (worker_run(run, cache_dir, &venv, &child, err) < 0)
+    const char *const words[] = {"eval-set", run->user_config, run->infra_config, NULL};
+    if (worker_run(run, cache_dir, &venv, words, &child, err) < 0)
         return -1;
-    *ret = end_of_worker(run, &child);
+    *ret = run_end_of_worker(run, &child);
     return 0;
 }
 
@@ -324,26 +264,13 @@ static int run_to_end(Run *run, const Arguments *arguments)
         end = end_of_error(run, &err);
     output_say(run->output, end.exit_code == RUN_DONE ? "info" : "error", "%s", end.detail);
     auto_error Error unwritten = ERROR_INIT;
-    if (fs_is_dir(run->folder) && write_end(run, &end, &unwritten) < 0)
+    if (fs_is_dir(run->folder) && run_write_end(run, &end, &unwritten) < 0)
         output_say(run->output, "error", "cannot write the result: %s", error_text(&unwritten));
     free(end.detail);
     return end.exit_code;
 }
 
 /* --- start --- */
-
-static int open_signals(Error *err)
-{
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGHUP);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return fd >= 0 ? fd : error_errno(err, errno, "cannot watch for signals");
-}
 
 static char *folder_of(const char *path)
 {
@@ -369,13 +296,13 @@ static int supervise(Run *run, const Arguments *arguments)
     }
     if (is_over(run))
         return RUN_TAKEN;
-    auto_fd int signals = open_signals(&err);
+    auto_fd int signals = run_open_signals(&err);
     if (signals < 0 || write_self(run, &err) < 0)
         return complain(&err);
     run->signal_fd = signals;
     const OutputOptions options = {.folder = run->folder,
                                    .to_terminal = arguments->foreground,
-                                   .event = worker_event,
+                                   .event = run_worker_event,
                                    .context = run};
     if (output_open(&options, &run->output, &err) < 0)
         return complain(&err);
@@ -390,6 +317,8 @@ int runner_main(int argc, char **argv)
     auto_arena Arena *arena = arena_new();
     auto_error Error err = ERROR_INIT;
     Arguments arguments = {0};
+    if (argc > 1 && strcmp(argv[1], "edit") == 0)
+        return edit_main(argc - 1, argv + 1);
     const OptTarget target = {&spec, &arguments};
     if (opt_parse(arena, &target, 1, argc - 1, argv + 1, &err) < 0)
         return complain(&err);

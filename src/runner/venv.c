@@ -248,7 +248,9 @@ static void add_requirement(Buf *text, const char *spec)
 static void add_requirements(Run *run, Buf *text)
 {
     const JobspecPins pins = {0};
-    JobspecStrings list = jobspec_requirements(run->arena, run->spec, &pins);
+    JobspecStrings list = run->requirements.n > 0
+                              ? run->requirements
+                              : jobspec_requirements(run->arena, run->spec, &pins);
     for (size_t i = 0; i < list.n; i++) {
         Str credentials = credentials_of(str_of(list.items[i]));
         ptrdiff_t colon = str_find(credentials, ':');
@@ -284,7 +286,9 @@ static int lock_name(Run *run, const Tools *tools, Str requirements, char ret[DI
     buf_printf(&key, "%s\n%s\n", tools->version,
                getenv("UV_INDEX_URL") ? getenv("UV_INDEX_URL") : "");
     buf_add_str(&key, requirements);
-    JobspecStrings local = jobspec_local_packages(run->arena, run->spec);
+    JobspecStrings local = {0};
+    if (run->spec)
+        local = jobspec_local_packages(run->arena, run->spec);
     for (size_t i = 0; i < local.n; i++) {
         const char *folder = local_folder(run, local.items[i]);
         if (folder && tree_add_digest(folder, &key, err) < 0)

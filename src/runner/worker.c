@@ -2,6 +2,7 @@
 
 #include "runner/worker.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/fs.h"
@@ -10,7 +11,7 @@
 #include "jobs/executor_env.h"
 #include "runner_embed.h"
 
-enum { GRACE_MS = 30 * 1000, PATH_MAX_BYTES = 64 * 1024 };
+enum { GRACE_MS = 30 * 1000, PATH_MAX_BYTES = 64 * 1024, WORDS_MAX = 8 };
 
 static char *sources_name(char ret[DIGEST_HEX_MAX])
 {
@@ -47,7 +48,8 @@ static int unpack(const char *folder, Error *err)
     return fs_write_file(ready, STR(""), 0600, err);
 }
 
-int worker_run(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret, Error *err)
+int worker_run(Run *run, const char *cache_dir, const Venv *venv, const char *const *words,
+               RunChild *ret, Error *err)
 {
     char name[DIGEST_HEX_MAX];
     auto_free char *folder = mem_printf("%s/worker/%.32s", cache_dir, sources_name(name));
@@ -64,8 +66,11 @@ int worker_run(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret,
     process_env_set(&env, "PYTHONUNBUFFERED", "1");
     process_env_set(&env, "HAWK_LOG_FORMAT", "json");
     process_env_set(&env, EXECUTOR_SECRETS, NULL);
-    const char *const argv[] = {
-        venv->python, "-m", "hawk_worker", "eval-set", run->user_config, run->infra_config, NULL};
+    const char *argv[WORDS_MAX + 4] = {venv->python, "-m", "hawk_worker"};
+    for (size_t i = 0; words[i]; i++) {
+        assert(i < WORDS_MAX);
+        argv[3 + i] = words[i];
+    }
     const RunCommand command = {.service = "worker",
                                 .argv = argv,
                                 .envp = env.items,

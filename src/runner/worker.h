@@ -7,8 +7,8 @@
 #include "runner/venv.h"
 
 /* Puts the worker's sources, which are part of this program, into CACHE/worker/<digest>/ and runs
-   them to the end of the job. */
-int worker_run(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret,
-               Error *err) HAWK_MUST_USE;
+   them to their end with the arguments in `words`, which ends with NULL. */
+int worker_run(Run *run, const char *cache_dir, const Venv *venv, const char *const *words,
+               RunChild *ret, Error *err) HAWK_MUST_USE;
 
 #endif
