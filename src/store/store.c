@@ -93,6 +93,11 @@ int store_put(Store *store, const char *key, Str bytes, bool only_new, Error *er
     return check_key(key, err) < 0 ? -1 : store->kind->put(store, key, bytes, only_new, err);
 }
 
+int store_replace(Store *store, const char *key, const char *etag, const char *path, Error *err)
+{
+    return check_key(key, err) < 0 ? -1 : store->kind->replace(store, key, etag, path, err);
+}
+
 int store_delete(Store *store, const char *key, Error *err)
 {
     return check_key(key, err) < 0 ? -1 : store->kind->remove(store, key, err);

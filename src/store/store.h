@@ -13,6 +13,7 @@
 typedef struct Store Store;
 
 enum { STORE_KEY_MAX = 1024, STORE_ETAG_MAX = 80, STORE_PUT_MAX = 64 << 20 };
+#define STORE_REPLACE_MAX ((uint64_t)5 << 30)
 
 typedef struct StoreStat {
     uint64_t size;
@@ -41,6 +42,13 @@ int store_source(Store *store, const char *key, Source **ret, Error *err) HAWK_M
 /* Replaces the object in one step, durable when it returns. With only_new it fails with
    ERR_CONFLICT if it exists. A bucket takes up to STORE_PUT_MAX bytes. */
 int store_put(Store *store, const char *key, Str bytes, bool only_new, Error *err) HAWK_MUST_USE;
+
+/* Replaces an object that still is the one with this etag by the bytes of a file, in one step,
+   durable when it returns. ERR_CONFLICT when it has changed, ERR_NOT_FOUND when it is gone. The
+   file may be moved away or not, whatever comes of it. A bucket takes up to STORE_REPLACE_MAX
+   bytes. */
+int store_replace(Store *store, const char *key, const char *etag, const char *path,
+                  Error *err) HAWK_MUST_USE;
 
 /* Deletes one object, or all below a prefix; what is not there is no error. A prefix names a
    folder, with or without

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 enum {
     ENTRIES_MAX = 1000 * 1000, /* of one folder, held as names while it is listed */
     TEMPORARY_MAX = 32,
+    COPY_STEP = 64 << 20,
 };
 
 typedef struct FileStore {
@@ -186,6 +188,13 @@ static int publish(int dir, const char *temporary, const char *name, bool only_n
     return 0;
 }
 
+static void make_temporary(char ret[TEMPORARY_MAX])
+{
+    char id[17];
+    random_id(id, sizeof(id) - 1);
+    (void)snprintf(ret, TEMPORARY_MAX, ".%s" STORE_TEMPORARY, id);
+}
+
 static int file_put(Store *base, const char *key, Str bytes, bool only_new, Error *err)
 {
     const char *name = NULL;
@@ -194,14 +203,81 @@ static int file_put(Store *base, const char *key, Str bytes, bool only_new, Erro
         return error_set(err, ERR_CONFLICT, "%s would be below an object", key);
     if (dir < 0)
         return fail(err, errno, "write", key);
-    char id[17];
-    random_id(id, sizeof(id) - 1);
     char temporary[TEMPORARY_MAX];
-    (void)snprintf(temporary, sizeof(temporary), ".%s" STORE_TEMPORARY, id);
+    make_temporary(temporary);
     int result = write_temporary(dir, temporary, bytes, key, err);
     if (result == 0)
         result = publish(dir, temporary, name, only_new, key, err);
     if (result < 0 || only_new)
+        (void)unlinkat(dir, temporary, 0);
+    if (result == 0 && fsync(dir) < 0)
+        return error_errno(err, errno, "cannot sync the folder of %s", key);
+    return result;
+}
+
+/* Copies what another file system has. */
+static int copy_file(const char *path, int dir, const char *temporary, const char *key, Error *err)
+{
+    auto_fd int in = fs_open(path, O_RDONLY | O_NOFOLLOW, 0, err);
+    if (in < 0)
+        return -1;
+    auto_fd int out =
+        openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (out < 0)
+        return error_errno(err, errno, "cannot write %s", key);
+    for (;;) {
+        ssize_t n = sendfile(out, in, NULL, COPY_STEP);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(err, errno, "cannot write %s", key);
+        if (n == 0)
+            return 0;
+    }
+}
+
+/* Brings a file beside the object, under a temporary name, synced. */
+static int bring(const char *path, int dir, const char *temporary, const char *key, Error *err)
+{
+    if (renameat(AT_FDCWD, path, dir, temporary) < 0) {
+        if (errno != EXDEV)
+            return error_errno(err, errno, "cannot write %s", key);
+        if (copy_file(path, dir, temporary, key, err) < 0)
+            return -1;
+    }
+    auto_fd int fd = openat(dir, temporary, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0600) < 0 || fsync(fd) < 0)
+        return error_errno(err, errno, "cannot sync %s", key);
+    return 0;
+}
+
+static int check_etag(int dir, const char *name, const char *etag, const char *key, Error *err)
+{
+    struct stat st;
+    StoreStat stat;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail(err, errno, "replace", key);
+    fill_stat(&st, &stat);
+    if (!S_ISREG(st.st_mode) || strcmp(stat.etag, etag) != 0)
+        return error_set(err, ERR_CONFLICT, "%s has changed", key);
+    return 0;
+}
+
+static int file_replace(Store *base, const char *key, const char *etag, const char *path,
+                        Error *err)
+{
+    const char *name = NULL;
+    auto_fd int dir = open_parent((FileStore *)base, key, false, &name);
+    if (dir < 0)
+        return fail(err, errno, "replace", key);
+    char temporary[TEMPORARY_MAX];
+    make_temporary(temporary);
+    int result = bring(path, dir, temporary, key, err);
+    if (result == 0)
+        result = check_etag(dir, name, etag, key, err);
+    if (result == 0)
+        result = publish(dir, temporary, name, false, key, err);
+    if (result < 0)
         (void)unlinkat(dir, temporary, 0);
     if (result == 0 && fsync(dir) < 0)
         return error_errno(err, errno, "cannot sync the folder of %s", key);
@@ -411,6 +487,7 @@ const StoreKind store_kind_file = {
     .get = file_get,
     .source = file_source,
     .put = file_put,
+    .replace = file_replace,
     .remove = file_remove,
     .remove_prefix = file_remove_prefix,
     .list = file_list,

@@ -12,6 +12,7 @@ typedef struct StoreKind {
     int (*get)(Store *store, const char *key, Buf *ret, Error *err);
     int (*source)(Store *store, const char *key, Source **ret, Error *err);
     int (*put)(Store *store, const char *key, Str bytes, bool only_new, Error *err);
+    int (*replace)(Store *store, const char *key, const char *etag, const char *path, Error *err);
     int (*remove)(Store *store, const char *key, Error *err);
     int (*remove_prefix)(Store *store, const char *prefix, Error *err); /* without '/' at the end */
     int (*list)(Store *store, const char *prefix, bool recursive, StoreEach *each, void *context,

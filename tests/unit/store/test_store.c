@@ -111,6 +111,55 @@ static void a_source_keeps_the_bytes_that_were_there_when_it_was_opened(void **s
     assert_memory_equal(bytes, "one", 3);
 }
 
+/* Puts the text into a file beside the store and replaces the object by it. */
+static int replace(const char *key, const char *etag, const char *text, Error *err)
+{
+    auto_free char *path = fs_join(folder, "new");
+    assert_int_equal(fs_write_file(path, str_of(text), 0600, err), 0);
+    return store_replace(store, key, etag, path, err);
+}
+
+static void a_file_replaces_the_object_that_was_looked_at(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    StoreStat before;
+    StoreStat after;
+    put("contract/x", STR("one"));
+    assert_int_equal(store_stat(store, "contract/x", &before, &err), 0);
+    if (replace("contract/x", before.etag, "three", &err) < 0)
+        fail_msg("%s", error_text(&err));
+    auto_buf Buf body = BUF_INIT(10);
+    assert_int_equal(store_get(store, "contract/x", &body, &err), 0);
+    assert_string_equal(body.data, "three");
+    assert_int_equal(store_stat(store, "contract/x", &after, &err), 0);
+    assert_string_not_equal(before.etag, after.etag);
+}
+
+static void a_file_does_not_replace_an_object_that_has_changed(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    StoreStat before;
+    put("contract/x", STR("one"));
+    assert_int_equal(store_stat(store, "contract/x", &before, &err), 0);
+    put("contract/x", STR("two"));
+    assert_int_equal(replace("contract/x", before.etag, "three", &err), -1);
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    error_reset(&err);
+    auto_buf Buf body = BUF_INIT(10);
+    assert_int_equal(store_get(store, "contract/x", &body, &err), 0);
+    assert_string_equal(body.data, "two");
+}
+
+static void a_file_does_not_bring_back_an_object_that_is_gone(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    assert_int_equal(replace("contract/none", "tag", "three", &err), -1);
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
 static void only_new_does_not_replace(void **state)
 {
     (void)state;
@@ -355,6 +404,9 @@ int main(void)
         T(an_empty_object_is_an_object),
         T(putting_again_replaces_and_changes_the_etag),
         T(a_source_keeps_the_bytes_that_were_there_when_it_was_opened),
+        T(a_file_replaces_the_object_that_was_looked_at),
+        T(a_file_does_not_replace_an_object_that_has_changed),
+        T(a_file_does_not_bring_back_an_object_that_is_gone),
         T(only_new_does_not_replace),
         T(only_one_of_many_claims_wins),
         T(what_is_not_there_is_not_found),
