@@ -16,6 +16,7 @@ typedef struct Column {
     uint64_t n_values; /* observed, not counting gaps */
     bool has[FRAME_TIME + 1];
     FrameKind kind;
+    bool is_fixed;
 } Column;
 
 struct Frame {
@@ -108,6 +109,12 @@ int frame_add(Frame *frame, int rank, Str name, size_t *ret, Error *err)
     return 0;
 }
 
+void frame_fix(Frame *frame, size_t column, FrameKind kind)
+{
+    frame->columns[column].kind = kind;
+    frame->columns[column].is_fixed = true;
+}
+
 void frame_observe(Frame *frame, size_t column, const FrameValue *value)
 {
     Column *found = &frame->columns[column];
@@ -155,7 +162,8 @@ void frame_settle(Frame *frame)
 {
     auto_free Place *places = mem_array(frame->n + 1, sizeof(*places));
     for (size_t i = 0; i < frame->n; i++) {
-        frame->columns[i].kind = settle(&frame->columns[i], frame->n_rows);
+        if (!frame->columns[i].is_fixed)
+            frame->columns[i].kind = settle(&frame->columns[i], frame->n_rows);
         places[i] = (Place){&frame->columns[i], i};
     }
     qsort(places, frame->n, sizeof(*places), compare_places);

@@ -47,6 +47,8 @@ static inline FrameValue frame_text_value(Str s)
 enum { FRAME_COLUMNS_MAX = 20000, FRAME_NAME_MAX = 4096 };
 
 typedef struct Frame Frame;
+
+/* A frame without columns; the caller frees it. */
 Frame *frame_new(void) HAWK_MUST_USE;
 void frame_free(Frame *frame);
 
@@ -56,6 +58,9 @@ int frame_add(Frame *frame, int rank, Str name, size_t *ret, Error *err) HAWK_MU
 
 /* Whether there is a column of that name. */
 bool frame_find(const Frame *frame, Str name, size_t *ret);
+
+/* Gives a column its kind whatever its values are; then no first pass is needed for it. */
+void frame_fix(Frame *frame, size_t column, FrameKind kind);
 
 /* First pass: notes a value of the row at hand, then the end of the row. */
 void frame_observe(Frame *frame, size_t column, const FrameValue *value);

@@ -236,4 +236,6 @@ void frame_write_tail(FrameWriter *writer, Buf *ret)
 {
     if (writer->format == FRAME_JSON)
         buf_addz(ret, writer->n_rows == 0 ? "]\n" : "\n]\n");
+    if (writer->format == FRAME_FEED)
+        buf_printf(ret, "{\"rows\":%llu}\n", (unsigned long long)writer->n_rows);
 }

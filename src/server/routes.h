@@ -10,6 +10,7 @@ extern const RouteTable routes_eval_sets;
 extern const RouteTable routes_monitoring;
 extern const RouteTable routes_meta;
 extern const RouteTable routes_compare;
+extern const RouteTable routes_export;
 extern const RouteTable routes_view;
 extern const RouteTable routes_pages;
 

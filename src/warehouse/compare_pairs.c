@@ -11,7 +11,7 @@
 
 enum { ROWS_MAX = 10000000, KEYS_MAX = 1000, VALUE_MAX = 16 << 20 };
 
-enum Column { SCORER, ID, EPOCH, SIDE, UUID, VALUE, IS_INTERMEDIATE, IS_INVALID };
+enum Column { SCORER, ID, EPOCH, SIDE, UUID, VALUE };
 
 /* clang-format off */
 static const char *const bytewise[] = {
@@ -278,8 +278,6 @@ static void set_text(Buf *buf, Str text)
 static int read_row(Merge *merge, const SqlRows *rows, Error *err)
 {
     Slot *slot = &merge->slot;
-    if (sql_rows_int(rows, IS_INTERMEDIATE) != 0 || sql_rows_int(rows, IS_INVALID) != 0)
-        return 0;
     Str scorer = sql_rows_text(rows, SCORER);
     Str id = sql_rows_text(rows, ID);
     int64_t epoch = sql_rows_int(rows, EPOCH);
@@ -311,23 +309,20 @@ static int read_row(Merge *merge, const SqlRows *rows, Error *err)
 
 static void add_side(Query *query, const CompareLane *lane, int side)
 {
-    query_add(query, side == SIDE_A ? "SELECT f.scorer AS scorer, s.id AS id, s.epoch AS epoch, 0"
-                                    : "SELECT f.scorer, s.id, s.epoch, 1");
-    query_add(query, side == SIDE_A ? " AS side, s.uuid AS uuid, f.value AS value, "
-                                      "f.is_intermediate AS is_intermediate, s.is_invalid AS "
-                                      "is_invalid, e.created_at AS created_at, e.pk AS pk"
-                                    : ", s.uuid, f.value, f.is_intermediate, s.is_invalid, "
+    query_add(query, side == SIDE_A ? "SELECT f.scorer AS scorer, s.id AS id, s.epoch AS epoch, 0 "
+                                      "AS side, s.uuid AS uuid, f.value AS value, e.created_at AS "
+                                      "created_at, e.pk AS pk"
+                                    : "SELECT f.scorer, s.id, s.epoch, 1, s.uuid, f.value, "
                                       "e.created_at, e.pk");
     query_add(query, " FROM eval e JOIN sample s ON s.eval_pk = e.pk JOIN score f ON f.sample_pk = "
-                     "s.pk WHERE ");
+                     "s.pk WHERE NOT f.is_intermediate AND NOT s.is_invalid AND ");
     query_add_value(query, in_lane[query->dialect], SQL_TEXT(lane->evals));
 }
 
 static void add_scores(Query *query, const CompareMatch *match)
 {
     const char *collate = bytewise[query->dialect];
-    query_add(query, "SELECT r.scorer, r.id, r.epoch, r.side, r.uuid, r.value, r.is_intermediate, "
-                     "r.is_invalid FROM (");
+    query_add(query, "SELECT r.scorer, r.id, r.epoch, r.side, r.uuid, r.value FROM (");
     add_side(query, match->lanes[SIDE_A], SIDE_A);
     query_add(query, " UNION ALL ");
     add_side(query, match->lanes[SIDE_B], SIDE_B);

@@ -216,14 +216,15 @@ static void json_without_rows_is_an_empty_array(void **state)
     assert_string_equal(text.data, "[]\n");
 }
 
-static void a_feed_begins_with_its_columns(void **state)
+static void a_feed_has_its_columns_in_front_and_its_length_behind(void **state)
 {
     (void)state;
     (void)column(0, "a");
     (void)column(1, "b");
     const FrameValue values[] = {FRAME_NUMBER(HUGE_VAL), FRAME_INSTANT(5)};
     assert_string_equal(row(FRAME_FEED, false, values, 2),
-                        "{\"columns\":[[\"a\",\"real\"],[\"b\",\"time\"]]}\n[Infinity,5]\n");
+                        "{\"columns\":[[\"a\",\"real\"],[\"b\",\"time\"]]}\n[Infinity,5]\n"
+                        "{\"rows\":1}\n");
 }
 
 static void values_of_a_mixed_column_are_pythons_texts(void **state)
@@ -284,7 +285,7 @@ int main(void)
         TEST(for_a_spreadsheet_formulas_become_texts),
         TEST(json_is_an_array_with_a_row_per_line),
         TEST(json_without_rows_is_an_empty_array),
-        TEST(a_feed_begins_with_its_columns),
+        TEST(a_feed_has_its_columns_in_front_and_its_length_behind),
         TEST(values_of_a_mixed_column_are_pythons_texts),
         TEST(a_value_that_came_too_late_for_its_column_is_left_out),
         TEST(formats_are_found_by_name_and_media_type),
