@@ -153,7 +153,7 @@ int evallog_summaries(EvalLog *log, const EvalLogSummaries **ret, Error *err) HA
 /* The samples whose whole record is in the log. */
 int evallog_samples(EvalLog *log, const EvalLogSamples **ret, Error *err) HAWK_MUST_USE;
 
-/* reductions.json, raw; STR_NONE when there is none. */
+/* The scores reduced over epochs, raw; STR_NONE when there are none. */
 int evallog_reductions(EvalLog *log, Str *ret, Error *err) HAWK_MUST_USE;
 
 /* One sample by id (as text) and epoch, or by uuid. ERR_NOT_FOUND. */

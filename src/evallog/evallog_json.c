@@ -283,13 +283,26 @@ static int read_range(const EvalLog *log, EvalLogRange range, const char *what, 
     return 0;
 }
 
+/* Logs from before version 0.3.43 of Inspect have them in their results. */
+static int old_reductions(EvalLog *log, Error *err)
+{
+    const EvalLogHeader *header = NULL;
+    Str raw = STR_NONE;
+    if (evallog_header(log, &header, err) < 0)
+        return -1;
+    if (json_scan_get(header->results, "sample_reductions", &raw) &&
+        json_scan_kind_of(raw) != JSON_SCAN_NULL)
+        log->reductions = raw;
+    return 0;
+}
+
 int evallog_json_reductions(EvalLog *log, Error *err)
 {
     const EvalLogSamples *samples = NULL;
     if (evallog_samples(log, &samples, err) < 0)
         return -1;
     if (log->json_reductions.size == 0)
-        return 0;
+        return old_reductions(log, err);
     if (read_range(log, log->json_reductions, "reductions", &log->reductions_text, err) < 0)
         return -1;
     log->reductions = buf_str(&log->reductions_text);

@@ -2,22 +2,16 @@
 
 import copy
 import json
-import os
-import pathlib
 import re
 import subprocess
 import zipfile
 
 import pytest
 from inspect_ai._util import zipfile as inspect_zipfile  # noqa: F401  (teaches zipfile about zstd)
-from inspect_ai._util.constants import get_deserializing_context
-from inspect_ai.log import EvalLog, EvalSample, EvalSampleReductions, EvalSampleSummary, read_eval_log, read_eval_log_sample, read_eval_log_sample_summaries
+from inspect_ai.log import EvalSample, EvalSampleSummary, read_eval_log, read_eval_log_sample, read_eval_log_sample_summaries
 from inspect_ai.log._file import _resolve_sample_for_read
 from inspect_ai.log._recorders.buffer.filestore import SampleBufferFilestore
-
-HERE = pathlib.Path(__file__).resolve().parent
-BUILD = pathlib.Path(os.environ.get("HAWK_BUILD", HERE.parent.parent / "build" / "dev"))
-DUMP = BUILD / "tests" / "tools" / "evallog_dump"
+from log_compare import CONTEXT, DUMP, canonical, check_header, check_parts, check_samples, check_summaries, dump, instant, model_json
 
 # crashed.eval has no header; tools_chunked.eval has samples that Inspect itself does not read.
 KINDS = [
@@ -25,39 +19,11 @@ KINDS = [
     "errors.eval", "errors_json.json", "failed.eval", "limits_messages.eval", "limits_tokens.eval", "intermediate.eval",
     "unscored.eval", "many.eval", "crashed.eval", "running.eval",
 ]
-CONTEXT = get_deserializing_context()
-
-
-def dump(path: pathlib.Path, *args: object):
-    """What evallog_dump prints."""
-    done = subprocess.run([DUMP, path, *map(str, args)], capture_output=True, timeout=120)
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
-
-
-def canonical(value) -> str:
-    """Text that is equal for equal values, NaN included."""
-    return json.dumps(value, sort_keys=True)
-
-
-def model_json(model) -> str:
-    """The same of a record of Inspect's."""
-    return canonical(json.loads(model.model_dump_json()))
-
-
-def instant(text: str) -> int | None:
-    """An instant as microseconds."""
-    from datetime import datetime
-
-    return round(datetime.fromisoformat(text).timestamp() * 1e6) if text else None
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_header_is_that_of_inspect(logs, kind):
-    theirs = read_eval_log(str(logs / kind), header_only=True)
-    theirs.reductions = None
-    ours = EvalLog.model_validate(dump(logs / kind, "header"), context=CONTEXT)
-    assert model_json(ours) == model_json(theirs)
+    check_header(logs / kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,31 +63,12 @@ def test_the_record_has_the_values_of_the_header(logs, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_summaries_are_those_of_inspect(logs, kind):
-    theirs = read_eval_log_sample_summaries(str(logs / kind))
-    ours = dump(logs / kind, "summaries")
-    records = [EvalSampleSummary.model_validate(item["raw"], context=CONTEXT) for item in ours]
-    assert [model_json(record) for record in records] == [model_json(record) for record in theirs]
-    for item, record in zip(ours, theirs, strict=True):
-        assert item["id"] == str(record.id)
-        assert (item["epoch"], item["uuid"], item["completed"]) == (record.epoch, record.uuid, record.completed)
-        assert (item["error"], item["limit"]) == (record.error, record.limit)
-        assert item["message_count"] == record.message_count
-        assert item["started_us"] == instant(record.started_at)
+    check_summaries(logs / kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_samples_are_those_of_inspect(logs, kind):
-    """Also `reductions`, which come along."""
-    theirs = read_eval_log(str(logs / kind))
-    expected = {(str(sample.id), sample.epoch): model_json(sample) for sample in theirs.samples or []}
-    ours = {}
-    for item in dump(logs / kind, "all"):
-        sample = EvalSample.model_validate(item["sample"], context=CONTEXT)
-        ours[item["id"], item["epoch"]] = model_json(_resolve_sample_for_read(sample, False))
-        assert (item["id"], item["epoch"]) == (str(sample.id), sample.epoch)
-    assert ours == expected
-    reductions = [EvalSampleReductions.model_validate(item, context=CONTEXT) for item in dump(logs / kind, "reductions") or []]
-    assert [model_json(item) for item in reductions] == [model_json(item) for item in theirs.reductions or []]
+    check_samples(logs / kind)
 
 
 @pytest.mark.parametrize("kind", ["tools.eval", "tools_json.json", "requeued.eval"])
@@ -167,6 +114,7 @@ def resolved(document: dict) -> dict:
 
 
 def test_a_sample_in_chunks_is_the_same_sample(logs):
+    check_parts(logs / "tools_chunked.eval")
     whole = {(item["id"], item["epoch"]): item["sample"] for item in dump(logs / "tools.eval", "all")}
     chunked = dump(logs / "tools_chunked.eval", "all")
     assert {(item["id"], item["epoch"]) for item in chunked} == set(whole)

@@ -3,6 +3,8 @@
    evallog_dump LOG header|record|summaries|samples|all|reductions
    evallog_dump LOG sample ID EPOCH
    evallog_dump LOG uuid UUID
+   evallog_dump LOG parts        (of all samples)
+   evallog_dump LOG count        (of the parts, and how much memory it took)
    evallog_dump BUFFER_FOLDER live-samples ETAG
    evallog_dump BUFFER_FOLDER live-data ID EPOCH [EVENT ATTACHMENT MESSAGE CALL]
    evallog_dump BUFFER_FOLDER live-segments ID EPOCH [EVENT ATTACHMENT MESSAGE CALL [MAX [tail]]] */
@@ -17,6 +19,7 @@
 #include "codec/json_out.h"
 #include "evallog/evallog.h"
 #include "evallog/live.h"
+#include "evallog/sample_parts.h"
 
 #define ANSWER_MAX ((size_t)2 << 30)
 
@@ -150,6 +153,71 @@ static int print_samples(EvalLog *log, JsonOut *out, bool with_text, Error *err)
     return 0;
 }
 
+/* The most memory that this program has had, in KB. */
+static int64_t peak_kb(void)
+{
+    static const Str mark = {"VmHWM:", 6};
+    auto_buf Buf status = BUF_INIT(1 << 16);
+    auto_error Error err = ERROR_INIT;
+    if (fs_read_file("/proc/self/status", &status, &err) < 0)
+        return -1;
+    ptrdiff_t at = str_find_str(buf_str(&status), mark);
+    return at < 0 ? -1 : strtoll(status.data + at + mark.n, NULL, 10);
+}
+
+/* Writes [kind, key, value] for each part, or only counts. */
+static int walk_parts(SampleParts *parts, JsonOut *out, int64_t *n_parts, int64_t *n_bytes,
+                      Error *err)
+{
+    static const char *const kinds[] = {"member", "message", "event", "pool", "call", "attachment"};
+    SamplePart part;
+    int has_part = 0;
+    while ((has_part = sample_parts_next(parts, &part, err)) == 1) {
+        (*n_parts)++;
+        *n_bytes += (int64_t)part.raw.n;
+        if (!out)
+            continue;
+        json_out_array(out);
+        json_out_str(out, str_of(kinds[part.kind]));
+        json_out_str(out, part.key);
+        json_out_raw(out, part.raw);
+        json_out_end_array(out);
+    }
+    return has_part;
+}
+
+static int print_parts(EvalLog *log, JsonOut *out, bool with_text, Error *err)
+{
+    const EvalLogSamples *samples = NULL;
+    int64_t n_parts = 0;
+    int64_t n_bytes = 0;
+    if (evallog_samples(log, &samples, err) < 0)
+        return -1;
+    if (with_text)
+        json_out_array(out);
+    for (size_t i = 0; i < samples->n; i++) {
+        auto_sample_parts SampleParts *parts = NULL;
+        if (with_text)
+            json_out_array(out);
+        if (sample_parts_open(log, &samples->items[i], &parts, err) < 0 ||
+            walk_parts(parts, with_text ? out : NULL, &n_parts, &n_bytes, err) < 0)
+            return -1;
+        if (with_text)
+            json_out_end_array(out);
+    }
+    if (with_text) {
+        json_out_end_array(out);
+        return 0;
+    }
+    json_out_object(out);
+    json_out_kv_int(out, "samples", (int64_t)samples->n);
+    json_out_kv_int(out, "parts", n_parts);
+    json_out_kv_int(out, "bytes", n_bytes);
+    json_out_kv_int(out, "peak_kb", peak_kb());
+    json_out_end_object(out);
+    return 0;
+}
+
 static int print_sample(EvalLog *log, JsonOut *out, char **args, Error *err)
 {
     const EvalLogSample *sample = NULL;
@@ -180,6 +248,8 @@ static int print_log(const char *path, int n, char **args, JsonOut *out, Error *
         return print_summaries(log, out, err);
     if (str_eqz(what, "samples") || str_eqz(what, "all"))
         return print_samples(log, out, str_eqz(what, "all"), err);
+    if (str_eqz(what, "parts") || str_eqz(what, "count"))
+        return print_parts(log, out, str_eqz(what, "parts"), err);
     if ((str_eqz(what, "sample") && n == 3) || (str_eqz(what, "uuid") && n == 2))
         return print_sample(log, out, args, err);
     if (!str_eqz(what, "reductions"))
