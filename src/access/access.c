@@ -59,11 +59,9 @@ static int check_groups(const Caller *caller, const ActionRow *row, const Access
     return 0;
 }
 
-int access_allows(const Caller *caller, AccessAction action, const AccessResource *resource,
+static int decide(const Caller *caller, const ActionRow *row, const AccessResource *resource,
                   Error *err)
 {
-    assert((size_t)action < ARRAY_LEN(actions));
-    const ActionRow *row = &actions[action];
     if (!caller->sub || !*caller->sub)
         return refuse(err, "access.unknown", row, resource, "it is not known who you are");
     if (row->changes && caller->is_read_only)
@@ -78,10 +76,23 @@ int access_allows(const Caller *caller, AccessAction action, const AccessResourc
     return row->needs_groups ? check_groups(caller, row, resource, err) : 0;
 }
 
+int access_allows(const Caller *caller, AccessAction action, const AccessResource *resource,
+                  Error *err)
+{
+    assert((size_t)action < ARRAY_LEN(actions));
+    const ActionRow *row = &actions[action];
+    int result = decide(caller, row, resource, err);
+    if (caller->audit)
+        caller->audit->decided(caller->audit->context, row->name, resource ? resource->name : NULL,
+                               result < 0 ? err->code : NULL);
+    return result;
+}
+
 bool access_may(const Caller *caller, AccessAction action, const AccessResource *resource)
 {
     auto_error Error err = ERROR_INIT;
-    return access_allows(caller, action, resource, &err) == 0;
+    assert((size_t)action < ARRAY_LEN(actions));
+    return decide(caller, &actions[action], resource, &err) == 0;
 }
 
 const char *access_action_name(AccessAction action)

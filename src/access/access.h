@@ -37,11 +37,11 @@ typedef struct AccessResource {
 
 /* Whether the caller may. -1 with ERR_DENIED, a reason in words, and a code ("access.owner",
    "access.groups", "access.read_only", "access.admin", "access.unknown"). resource may be NULL for
-   actions about nothing in particular. */
+   actions about nothing in particular. Whoever audits the caller is told. */
 int access_allows(const Caller *caller, AccessAction action, const AccessResource *resource,
                   Error *err) HAWK_MUST_USE;
 
-/* The same as a yes or no, for filtering lists. */
+/* The same as a yes or no, for filtering lists; nobody is told. */
 bool access_may(const Caller *caller, AccessAction action, const AccessResource *resource);
 
 /* The action's name, as routes tables and audit lines show it: "job.create". */

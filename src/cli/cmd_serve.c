@@ -21,6 +21,7 @@ typedef struct Options {
     int64_t max_running;
     int64_t importers;
     bool log_json;
+    bool log_requests;
     bool debug;
     bool foreground;
     bool background;
@@ -40,6 +41,7 @@ static const OptRow rows[] = {
     {"importers", 0, OPT_INT, offsetof(Options, importers), "How many logs are imported at a time", .fallback = "2", .min = 1, .max = 32},
     {"viewer", 0, OPT_FOLDER, offsetof(Options, viewer), "Inspect's log viewer as its wheel has it; default: the newest that is found"},
     {"log-json", 0, OPT_FLAG, offsetof(Options, log_json), "Log lines as JSON"},
+    {"log-requests", 0, OPT_FLAG, offsetof(Options, log_requests), "Log a line for every request"},
     {"debug", 0, OPT_FLAG, offsetof(Options, debug), "Log more"},
     {"foreground", 0, OPT_FLAG, offsetof(Options, foreground), "Stay in the foreground, as it does anyway"},
     {"background", 0, OPT_FLAG, offsetof(Options, background), "Start it in the background and return when it answers"},
@@ -102,6 +104,8 @@ static int run_background(Cli *cli, const Options *options, const char *data_dir
     }
     if (options->log_json)
         further[n++] = "--log-json";
+    if (options->log_requests)
+        further[n++] = "--log-requests";
     if (options->debug)
         further[n++] = "--debug";
     Local local = {0};
@@ -134,6 +138,7 @@ static int run(Cli *cli, const void *given, Error *err)
                             .port = port,
                             .max_running = (int)options->max_running,
                             .n_importers = (int)options->importers,
+                            .log_requests = options->log_requests,
                             .program = self,
                             .viewer_dir = options->viewer};
     return server_run(&server, err);

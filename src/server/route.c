@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -14,7 +15,13 @@
 #include "server/page.h"
 #include "server/server_priv.h"
 
-enum { SEGMENT_MAX = 1024, BODY_JSON_MAX = 8 << 20, REQUEST_ID_MAX = 64 };
+enum {
+    SEGMENT_MAX = 1024,
+    BODY_JSON_MAX = 8 << 20,
+    REQUEST_ID_MAX = 64,
+    TRACE_MAX = 128,
+    CLIENT_VERSION_MAX = 64
+};
 
 /* --- matching --- */
 
@@ -115,6 +122,9 @@ static int authenticate(RouteCtx *ctx, Error *err)
     Caller *caller = arena_alloc(ctx->arena, sizeof(*caller));
     if (identity_check(ctx->app->identity, ctx->arena, &proof, caller, err) < 0)
         return -1;
+    if (ctx->app->audit)
+        caller->audit = audit_of_request(ctx->app->audit, ctx->arena, caller->sub, ctx->request_id,
+                                         http_request_peer(ctx->request));
     ctx->caller = caller;
     if (ctx->route->permission != ROUTE_CHANGE)
         return 0;
@@ -172,17 +182,29 @@ int route_body_json(RouteCtx *ctx, Json **ret, Error *err)
 static void add_request_id(RouteCtx *ctx)
 {
     Str given = http_request_header(ctx->request, "X-Request-Id");
-    char id[REQUEST_ID_MAX + 1];
+    char id[REQUEST_ID_MAX + 1] = "";
     bool usable = given.p && given.n > 0 && given.n <= REQUEST_ID_MAX;
     for (size_t i = 0; usable && i < given.n; i++)
         usable = given.p[i] > 0x20 && given.p[i] < 0x7f;
-    if (usable) {
-        http_response_header(ctx->response, "x-request-id", given);
-    } else {
+    if (!usable)
         random_id(id, 32);
-        http_response_header(ctx->response, "x-request-id", str_of(id));
-    }
+    ctx->request_id = usable ? given : arena_str(ctx->arena, str_of(id));
+    http_response_header(ctx->response, "x-request-id", ctx->request_id);
     http_response_header(ctx->response, "X-Hawk-Server-Version", STR(HAWK_VERSION));
+}
+
+static const char *text_of(const RouteCtx *ctx, Str text)
+{
+    return arena_strndup(ctx->arena, text.p ? text.p : "", text.n);
+}
+
+/* The trace that a request belongs to, as W3C Trace Context or X-Ray say. */
+static Str trace_of(const RouteCtx *ctx)
+{
+    Str trace = http_request_header(ctx->request, "traceparent");
+    if (!trace.p)
+        trace = http_request_header(ctx->request, "X-Amzn-Trace-Id");
+    return str_slice(trace, 0, TRACE_MAX);
 }
 
 /* The address with everything behind the path left out; a query may hold what nobody should log. */
@@ -193,7 +215,26 @@ static void log_failure(const RouteCtx *ctx, const Error *err)
     char *path = arena_strndup(ctx->arena, http_request_path(ctx->request).p,
                                http_request_path(ctx->request).n);
     log_error("request.failed", KV("path", path), KV("kind", error_kind_name(err->kind)),
-              KV("error", error_text(err)));
+              KV("error", error_text(err)), KV("request_id", text_of(ctx, ctx->request_id)));
+}
+
+/* The pattern and not the address, which names things. */
+static void note_request(const RouteCtx *ctx, int64_t begun_us)
+{
+    int status = http_response_get_status(ctx->response);
+    int64_t took_us = clock_now_us() - begun_us;
+    metrics_count(ctx->app->metrics, ctx->route, status, took_us);
+    if (!ctx->app->options->log_requests)
+        return;
+    log_info("request", KV("method", text_of(ctx, http_request_method(ctx->request))),
+             KV("route", ctx->route ? ctx->route->pattern : ""), KV_INT("status", status),
+             KV_INT("microseconds", took_us), KV("request_id", text_of(ctx, ctx->request_id)),
+             KV("sub", ctx->caller ? ctx->caller->sub : ""),
+             KV("peer", text_of(ctx, http_request_peer(ctx->request))),
+             KV("client",
+                text_of(ctx, str_slice(http_request_header(ctx->request, "X-Hawk-Client-Version"),
+                                       0, CLIENT_VERSION_MAX))),
+             KV("trace", text_of(ctx, trace_of(ctx))));
 }
 
 /* Login failures are plain text for API clients, and a page that says what to do for browsers. */
@@ -247,8 +288,10 @@ void route_dispatch(void *context, HttpRequest *request, HttpResponse *response)
                     .response = response,
                     .arena = http_request_arena(request)};
     auto_error Error err = ERROR_INIT;
+    int64_t begun_us = clock_now_us();
     add_request_id(&ctx);
     http_response_header(response, "X-Content-Type-Options", STR("nosniff"));
     if (handle(&ctx, &err) < 0)
         answer_error(&ctx, &err);
+    note_request(&ctx, begun_us);
 }

@@ -22,7 +22,8 @@ typedef struct RouteCtx {
     HttpResponse *response;
     Arena *arena;
     const Caller *caller; /* NULL on routes that are open */
-    const Route *route;
+    const Route *route;   /* NULL until it is found */
+    Str request_id;
     Str params[ROUTE_PARAMS_MAX]; /* decoded, in the order of the pattern */
 } RouteCtx;
 

@@ -2,8 +2,13 @@
 
 #include "server/routes.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/fs.h"
 #include "server/server_priv.h"
+
+enum { METRICS_MAX = 4 << 20 };
 
 static int health_live(RouteCtx *ctx, Error *err)
 {
@@ -80,10 +85,74 @@ static int health(RouteCtx *ctx, Error *err)
     return 0;
 }
 
+static void write_jobs(App *app, Arena *arena, Buf *ret)
+{
+    static const Caller everybody = {.sub = "metrics", .is_admin = true, .sees_all = true};
+    const JobsQuery query = {.page = 1, .limit = 1};
+    JobsList list = {0};
+    auto_error Error ignored = ERROR_INIT; /* a scrape without these is better than none */
+    if (jobs_list(app->jobs, &everybody, &query, arena, &list, &ignored) < 0)
+        return;
+    metrics_gauge_head(ret, "hawk_jobs", "Jobs by status.");
+    for (size_t i = 0; i < list.n_counts; i++)
+        metrics_gauge(ret, "hawk_jobs", "status", list.counts[i].status, list.counts[i].n);
+}
+
+/* Resident memory in bytes (proc(5), statm); 0 when it cannot be told. */
+static int64_t resident_bytes(void)
+{
+    auto_error Error ignored = ERROR_INIT;
+    auto_buf Buf text = BUF_INIT(4096);
+    Str word = STR_NONE;
+    int64_t pages = 0;
+    if (fs_read_file("/proc/self/statm", &text, &ignored) < 0)
+        return 0;
+    Str rest = buf_str(&text);
+    if (!str_split(&rest, ' ', &word) || !str_split(&rest, ' ', &word) ||
+        str_to_i64(word, 0, INT64_MAX / 65536, &pages) < 0)
+        return 0;
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static bool is_from_here(Str peer)
+{
+    return str_starts(peer, STR("127.")) || str_eqz(peer, "::1") ||
+           str_starts(peer, STR("::ffff:127."));
+}
+
+static int metrics(RouteCtx *ctx, Error *err)
+{
+    if (!ctx->app->settings.has_open_metrics && !is_from_here(http_request_peer(ctx->request))) {
+        (void)error_set(err, ERR_DENIED, "metrics are for this machine only");
+        return error_fix(err, "set HAWK_API_METRICS_OPEN=true");
+    }
+    Buf body = BUF_INIT(METRICS_MAX);
+    metrics_write(ctx->app->metrics, &body);
+    write_jobs(ctx->app, ctx->arena, &body);
+    metrics_gauge_head(&body, "process_resident_memory_bytes", "Resident memory.");
+    metrics_gauge(&body, "process_resident_memory_bytes", NULL, NULL, resident_bytes());
+    metrics_gauge_head(&body, "process_start_time_seconds", "When the server started.");
+    metrics_gauge(&body, "process_start_time_seconds", NULL, NULL,
+                  ctx->app->started_us / CLOCK_SECOND);
+    http_response_buf(ctx->response, "text/plain; version=0.0.4; charset=utf-8", &body);
+    return 0;
+}
+
+/* Whether this server should be sent requests: it is not draining and its database answers. */
+static int health_ready(RouteCtx *ctx, Error *err)
+{
+    if (check_database(ctx->app, err) < 0)
+        return -1;
+    http_response_bytes(ctx->response, "application/json", STR("{\"status\":\"ok\"}"));
+    return 0;
+}
+
 /* clang-format off */
 static const Route rows[] = {
     { "GET", "/health",      ROUTE_OPEN, health,      "whether the database and the store answer" },
     { "GET", "/health/live", ROUTE_OPEN, health_live, "whether this process answers" },
+    { "GET", "/health/ready", ROUTE_OPEN, health_ready, "whether this process should get requests" },
+    { "GET", "/metrics",     ROUTE_OPEN, metrics,     "counters for Prometheus" },
     { "GET", "/version",     ROUTE_OPEN, version,     "version of the server" },
 };
 /* clang-format on */

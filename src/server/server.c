@@ -262,6 +262,9 @@ static int open_identity(App *app, Error *err)
         .admin_permissions = settings->admin_permissions,
         .is_public_only = settings->is_public_only,
     };
+    auto_free char *audit = fs_join(app->data_dir, "audit.ndjson");
+    if (audit_open(audit, &app->audit, err) < 0)
+        return -1;
     return identity_oidc_open(&options, &app->identity, err);
 }
 
@@ -357,6 +360,7 @@ static int app_open(App *app, Error *err)
         check_address(app, err) < 0 || open_folders(app, err) < 0 || open_data(app, err) < 0)
         return -1;
     app->link_key = secret_random(32);
+    app->metrics = metrics_new(server_route_tables, server_n_route_tables);
     if (open_identity(app, err) < 0 || open_jobs(app, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
@@ -383,6 +387,8 @@ static void app_close(App *app)
     import_queue_close(app->imports);
     viewer_free(app->viewer);
     identity_close(app->identity);
+    audit_close(app->audit);
+    metrics_free(app->metrics);
     sql_close(app->sql);
     store_close(app->store);
     fs_close_cleanup(&app->lock_fd);

@@ -9,6 +9,8 @@
 #include "events/watcher.h"
 #include "http/server.h"
 #include "jobs/jobs.h"
+#include "server/audit.h"
+#include "server/metrics.h"
 #include "server/route.h"
 #include "server/server.h"
 #include "server/settings.h"
@@ -35,6 +37,8 @@ struct App {
     Sql *sql;
     Store *store;
     Identity *identity;
+    Audit *audit; /* NULL: there is one user only */
+    Metrics *metrics;
     Executor *executor;
     Jobs *jobs;
     ImportQueue *imports;

@@ -48,6 +48,7 @@ static const SettingRow rows[] = {
     { PROVIDER "ADMIN_CLAIM",                       SETTING_TEXT,  AT(admin_claim),            false, 0 },
     { "HAWK_API_ADMIN_PERMISSIONS",                 SETTING_WORDS, AT(admin_permissions),      false, 0 },
     { "HAWK_API_PUBLIC_MODELS_ONLY",                SETTING_BOOL,  AT(is_public_only),         false, 0 },
+    { "HAWK_API_METRICS_OPEN",                      SETTING_BOOL,  AT(has_open_metrics),       false, 0 },
     { "HAWK_API_MODELS_FILE",                       SETTING_TEXT,  AT(models_file),            false, 0 },
     { "HAWK_API_PUBLIC_URL",                        SETTING_TEXT,  AT(public_url),             false, 0 },
     { "HAWK_API_VIEWER_URL",                        SETTING_TEXT,  AT(viewer_url),             false, 0 },

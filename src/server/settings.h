@@ -27,6 +27,7 @@ typedef struct ServerSettings {
     const char *admin_claim;
     const char *admin_permissions;
     bool is_public_only;
+    bool has_open_metrics;   /* /metrics answers other machines too */
     const char *models_file; /* put into the registry of models at every start; NULL: none */
     const char *public_url;  /* how clients reach this server; NULL: by the address it listens on */
     const char *viewer_url;  /* NULL: this server's own address */
