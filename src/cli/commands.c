@@ -14,6 +14,7 @@ const Command *const command_rows[] = {
     &commands_list_evals,
     &commands_list_samples,
     &commands_list_jobs,
+    &commands_list_imports,
     &commands_status,
     &commands_watch,
     &commands_logs,

@@ -18,6 +18,7 @@ extern const Command commands_eval_set_resume;
 extern const Command commands_eval_set_run;
 extern const Command commands_list_eval_sets;
 extern const Command commands_list_evals;
+extern const Command commands_list_imports;
 extern const Command commands_list_jobs;
 extern const Command commands_list_samples;
 extern const Command commands_local_eval_set;
