@@ -33,6 +33,27 @@ int fs_open(const char *path, int flags, mode_t mode, Error *err)
     return fd;
 }
 
+static const char *temporary_dir(void)
+{
+    const char *dir = getenv("TMPDIR");
+    return dir && dir[0] == '/' ? dir : "/tmp";
+}
+
+int fs_open_unlinked(const char *dir, Error *err)
+{
+    if (!dir)
+        dir = temporary_dir();
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+        return fd >= 0 ? fd : error_errno(err, errno, "cannot make a temporary file in %s", dir);
+    auto_free char *path = fs_join(dir, "hawk-XXXXXX");
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot make a temporary file in %s", dir);
+    (void)unlink(path);
+    return fd;
+}
+
 int fs_read_file(const char *path, Buf *ret, Error *err)
 {
     auto_fd int fd = fs_open(path, O_RDONLY, 0, err);

@@ -17,6 +17,10 @@ void fs_close_cleanup(int *fd);
  * the path. */
 int fs_open(const char *path, int flags, mode_t mode, Error *err) HAWK_MUST_USE;
 
+/* Opens a new file in a folder (NULL: $TMPDIR, else /tmp) that has no name and is gone when it is
+   closed, for reading and writing. */
+int fs_open_unlinked(const char *dir, Error *err) HAWK_MUST_USE;
+
 /* Appends the whole file to ret; over the buffer's maximum is ERR_BAD_DATA. */
 int fs_read_file(const char *path, Buf *ret, Error *err) HAWK_MUST_USE;
 

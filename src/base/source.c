@@ -63,6 +63,19 @@ int source_open_file(const char *path, Source **ret, Error *err)
     return 0;
 }
 
+int source_of_fd(int fd, uint64_t size, const char *name, Source **ret, Error *err)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return error_errno(err, errno, "cannot keep %s open", name);
+    FileSource *file = mem_alloc(sizeof(*file));
+    file->base = (Source){
+        .read_at = file_read_at, .close = file_close, .size = size, .name = mem_strdup(name)};
+    file->fd = copy;
+    *ret = &file->base;
+    return 0;
+}
+
 Source *source_of_bytes(Str bytes, const char *name)
 {
     BytesSource *source = mem_alloc(sizeof(*source));

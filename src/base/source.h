@@ -22,6 +22,9 @@ struct Source {
 int source_open_file(const char *path, Source **ret, Error *err) HAWK_MUST_USE;
 Source *source_of_bytes(Str bytes, const char *name) HAWK_MUST_USE;
 
+/* The first bytes of an open file, through a copy of the descriptor; the name is for messages. */
+int source_of_fd(int fd, uint64_t size, const char *name, Source **ret, Error *err) HAWK_MUST_USE;
+
 /* Reads exactly n bytes at offset; ERR_BAD_DATA when they are not all there. */
 int source_read_at(Source *source, uint64_t offset, void *data, size_t n, Error *err) HAWK_MUST_USE;
 

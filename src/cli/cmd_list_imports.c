@@ -54,7 +54,7 @@ static int run(Cli *cli, const void *given, Error *err)
         return -1;
     if (options->json)
         return print_json(cli, answer, err);
-    static const char *const names[] = {"Eval Set",  "Log",  "State", "Samples",
+    static const char *const names[] = {"Eval Set", "Log",  "State", "Samples",
                                         "Attempts", "When", "Reason"};
     auto_table Table *table = table_new(names, ARRAY_LEN(names));
     for (const Json *item = json_get(answer, "items")->first; item; item = item->next) {
@@ -79,7 +79,8 @@ const Command commands_list_imports = {
     .summary = "List logs and how their import goes",
     .description =
         "A log is pending until its turn comes, then importing; running while the eval that writes "
-        "it goes on; then success or, with a reason, failed. What failed for a reason that may pass "
+        "it goes on; then success or, with a reason, failed. What failed for a reason that may "
+        "pass "
         "is retrying; any other failure stays until the log changes.",
     .examples = "hawk list imports --state failed",
     .spec = {.rows = rows,

@@ -22,33 +22,11 @@ bool http_request_is_full(const HttpRequest *request)
     return request->body.len > HTTP_BODY_IN_MEMORY;
 }
 
-/* A file that is gone when it is closed. */
-static int open_unlinked(const char *dir, Error *err)
-{
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
-        return fd >= 0 ? fd : error_errno(err, errno, "cannot make a temporary file in %s", dir);
-    auto_free char *path = fs_join(dir, "hawk-body-XXXXXX");
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, errno, "cannot make a temporary file in %s", dir);
-    (void)unlink(path);
-    return fd;
-}
-
-static const char *spool_dir(const HttpServerOptions *options)
-{
-    const char *tmpdir = getenv("TMPDIR");
-    if (options->spool_dir)
-        return options->spool_dir;
-    return tmpdir && tmpdir[0] == '/' ? tmpdir : "/tmp";
-}
-
 void http_request_spool(HttpRequest *request)
 {
     Error *err = &request->failure;
     if (request->spool_fd < 0)
-        request->spool_fd = open_unlinked(spool_dir(&request->server->options), err);
+        request->spool_fd = fs_open_unlinked(request->server->options.spool_dir, err);
     if (request->spool_fd < 0)
         return;
     if (fs_write_all(request->spool_fd, request->body.data, request->body.len, err) < 0)

@@ -14,6 +14,7 @@ enum {
     CONNECT_TIMEOUT_MS = 10000,
     IDLE_TIMEOUT_MS = 60000,
     REDIRECTS_MAX = 5,
+    UPLOAD_PIECE = 256 * 1024,
     FIELD_MAX = 16 * 1024
 };
 
@@ -30,6 +31,7 @@ typedef struct Attempt {
     HttpReply *reply;
     const char *method;
     Str body;
+    uint64_t n_read; /* of the source */
     curl_off_t n_moved;
     int64_t moved_ms;
     Error failure; /* of the sink, a limit or a deadline */
@@ -155,6 +157,29 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
     return buf_check(&attempt->reply->body, "the answer", &attempt->failure) < 0 ? 0 : n;
 }
 
+/* The next bytes of a body that is read piece by piece. */
+static size_t on_read(char *data, size_t size, size_t n, void *context)
+{
+    Attempt *attempt = context;
+    Source *source = attempt->call->body_source;
+    uint64_t left = source->size - attempt->n_read;
+    size_t n_piece = size * n < left ? size * n : (size_t)left;
+    if (source_read_at(source, attempt->n_read, data, n_piece, &attempt->failure) < 0)
+        return CURL_READFUNC_ABORT;
+    attempt->n_read += n_piece;
+    return n_piece;
+}
+
+/* The library begins anew when a kept connection turns out to be closed. */
+static int on_seek(void *context, curl_off_t offset, int origin)
+{
+    Attempt *attempt = context;
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > attempt->call->body_source->size)
+        return CURL_SEEKFUNC_FAIL;
+    attempt->n_read = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
 /* Called about once a second and after each piece; anything but 0 ends the call. */
 static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                        curl_off_t up)
@@ -229,11 +254,30 @@ static struct curl_slist *make_headers(const Attempt *attempt, Error *err)
     return list;
 }
 
-static void set_method(const Attempt *attempt)
+static void set_source(Attempt *attempt)
+{
+    const Curl *curl = attempt->curl;
+    CURL *easy = attempt->easy;
+    attempt->n_read = 0;
+    curl->easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl->easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)attempt->call->body_source->size);
+    curl->easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    curl->easy_setopt(easy, CURLOPT_READDATA, attempt);
+    curl->easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+    curl->easy_setopt(easy, CURLOPT_SEEKDATA, attempt);
+    curl->easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_PIECE);
+    curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, attempt->method);
+}
+
+static void set_method(Attempt *attempt)
 {
     const Curl *curl = attempt->curl;
     CURL *easy = attempt->easy;
     bool has_body = attempt->body.p != NULL;
+    if (attempt->call->body_source) {
+        set_source(attempt);
+        return;
+    }
     if (strcmp(attempt->method, "HEAD") == 0) {
         curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
         return;
@@ -356,7 +400,7 @@ static char *redirect_of(const Attempt *attempt, const char *url)
     int status = attempt->reply->status;
     bool is_redirect =
         status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-    if (!is_redirect || attempt->call->keep_redirects)
+    if (!is_redirect || attempt->call->keep_redirects || attempt->call->body_source)
         return NULL;
     (void)attempt->curl->easy_getinfo(attempt->easy, CURLINFO_REDIRECT_URL, &target);
     return target && same_origin(attempt->curl, url, target) ? mem_strdup(target) : NULL;

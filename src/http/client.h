@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/source.h"
 #include "base/str.h"
 
 typedef struct HttpClient HttpClient;
@@ -22,6 +23,7 @@ typedef struct HttpCall {
     const HttpHeader *headers;
     size_t n_headers;
     Str body;            /* sent when body.p is not NULL */
+    Source *body_source; /* or this, piece by piece; such a call follows no redirects */
     int timeout_ms;      /* for the whole call; 0: no limit (streams) */
     int idle_timeout_ms; /* without a byte; 0: 60 s */
     /* Redirects to the same origin are followed, up to 5; others, or all with keep_redirects, are

@@ -121,12 +121,11 @@ static int check_body(const HttpRequest *request, const HeaderCount *count, bool
         return refuse(err, 400, "HTTP/1.0 has no Transfer-Encoding");
     if (count->n_encoding && !str_eq_nocase(count->encoding, STR("chunked")))
         return refuse(err, 501, "the only Transfer-Encoding known here is chunked");
-    int over = count->n_length ? length_over(count->length, request->server->options.body_max) : 0;
+    int over = count->n_length ? length_over(count->length, request->body_max) : 0;
     if (over < 0)
         return refuse(err, 400, "Content-Length is not a number");
     if (over > 0) {
-        error_set(err, ERR_BAD_DATA, "the body is over the limit of %zu bytes",
-                  request->server->options.body_max);
+        error_set(err, ERR_BAD_DATA, "the body is over the limit of %zu bytes", request->body_max);
         return 413;
     }
     return 0;
@@ -154,5 +153,9 @@ int http_request_check(HttpRequest *request, const char *url, const char *versio
         return refuse(err, 400, "Host is there more than once");
     if ((count.n_host == 0 || str_trim(count.host).n == 0) && !is_1_0)
         return refuse(err, 400, "Host is missing");
+    const HttpServerOptions *options = &request->server->options;
+    request->body_max = options->body_max;
+    if (options->admit && options->admit(options->context, request, &request->body_max, err) < 0)
+        return error_kind_http(err->kind);
     return check_body(request, &count, is_1_0, err);
 }

@@ -36,6 +36,7 @@ HttpRequest *http_request_new(HttpConnection *connection, struct MHD_Connection 
         request->method = STR("GET");
     split_target(request, buf_str(&connection->uri));
     request->body = BUF_INIT(HTTP_BODY_IN_MEMORY + HTTP_HEADER_BYTES_MAX * 4);
+    request->body_max = request->server->options.body_max;
     request->spool_fd = -1;
     request->memory_fd = -1;
     http_response_init(&request->response, request);

@@ -158,10 +158,9 @@ static enum MHD_Result take_body(HttpRequest *request, const char *data, size_t 
 {
     if (request->failure.kind != ERR_NONE)
         return refuse_directly(request, error_kind_http(request->failure.kind), &request->failure);
-    if (n > request->server->options.body_max - request->body_size) {
+    if (n > request->body_max - request->body_size) {
         auto_error Error err = ERROR_INIT;
-        error_set(&err, ERR_BAD_DATA, "the body is over the limit of %zu bytes",
-                  request->server->options.body_max);
+        error_set(&err, ERR_BAD_DATA, "the body is over the limit of %zu bytes", request->body_max);
         return refuse_directly(request, 413, &err);
     }
     http_request_take(request, data, n);

@@ -31,7 +31,11 @@ typedef struct HttpServerOptions {
     size_t n_workers;
     size_t n_queued_max; /* requests waiting for a worker; more get 503 with Retry-After */
     size_t n_connections_max;
-    size_t body_max;       /* bytes; more get 413 */
+    size_t body_max; /* bytes; more get 413 */
+    /* Asked on a loop's thread when the headers of a request have come, so it must not wait; it may
+       set another limit for the body, or refuse the request before its body comes. NULL: takes all.
+     */
+    int (*admit)(void *context, HttpRequest *request, size_t *body_max, Error *err);
     int idle_timeout_ms;   /* between requests, and without progress of a body or an answer */
     int header_timeout_ms; /* from the first byte to the end of the headers */
     const char *spool_dir; /* for large bodies; NULL: $TMPDIR, else /tmp */

@@ -103,6 +103,7 @@ typedef struct HttpRequest {
     Str query;
     Arena *arena; /* NULL until asked for */
 
+    size_t body_max;
     uint64_t body_size;
     Buf body;      /* what is not in the file */
     int spool_fd;  /* -1, or the unlinked file */

@@ -26,6 +26,7 @@ enum {
     URL_MAX = 16 * 1024,
     ENDPOINT_MAX = 512,
     AUTHORIZATION_MAX = 4096,
+    PIECE_SIZE = 256 * 1024,
 };
 
 struct S3 {
@@ -269,7 +270,8 @@ static int send_signed(S3 *s3, HttpClient *client, const Outgoing *out, S3Answer
                      .url = out->url.data,
                      .headers = headers,
                      .n_headers = n,
-                     .body = call->body,
+                     .body = call->source ? STR_NONE : call->body,
+                     .body_source = call->source,
                      .timeout_ms = CALL_TIMEOUT_MS,
                      .idle_timeout_ms = IDLE_TIMEOUT_MS,
                      .keep_redirects = true,
@@ -303,6 +305,31 @@ static int attempt_call(S3 *s3, HttpClient *client, const Outgoing *out, S3Answe
     return explain(s3, call, answer, err);
 }
 
+/* The digest of what is sent, in hex. */
+static int hash_body(const S3Call *call, char ret[DIGEST_HEX_MAX], Error *err)
+{
+    if (!call->source) {
+        digest_sha256_hex(call->body, ret);
+        return 0;
+    }
+    auto_free char *piece = mem_alloc(PIECE_SIZE);
+    auto_digest Digest *digest = digest_new();
+    for (uint64_t at = 0; at < call->source->size;) {
+        uint64_t left = call->source->size - at;
+        size_t n = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
+        if (source_read_at(call->source, at, piece, n, err) < 0)
+            return -1;
+        digest_add(digest, (Str){piece, n});
+        at += n;
+    }
+    unsigned char bytes[DIGEST_SIZE];
+    auto_buf Buf hex = BUF_INIT(DIGEST_HEX_MAX);
+    digest_finish(digest, bytes);
+    digest_add_hex(&hex, (Str){(const char *)bytes, sizeof(bytes)});
+    (void)snprintf(ret, DIGEST_HEX_MAX, "%s", hex.data);
+    return 0;
+}
+
 int s3_send(S3 *s3, const S3Call *call, S3Answer *ret, Error *err)
 {
     if (call->sink && call->sink->buf)
@@ -317,10 +344,11 @@ int s3_send(S3 *s3, const S3Call *call, S3Answer *ret, Error *err)
     if (buf_check(&url, "the address of an object", err) < 0)
         return -1;
     Outgoing out = {.call = call, .path = path, .url = url};
-    digest_sha256_hex(call->body, out.hash);
+    *ret = (S3Answer){.status = 0};
+    if (hash_body(call, out.hash, err) < 0)
+        return -1;
     auto_http_reply HttpReply reply;
     http_reply_init(&reply, ERROR_BODY_MAX);
-    *ret = (S3Answer){.status = 0};
     HttpClient *client = take_client(s3);
     int result = attempt_call(s3, client, &out, ret, &reply, err);
     while (result < 0 && ret->n_attempts < s3->n_attempts && may_pass(ret, err)) {

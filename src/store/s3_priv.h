@@ -25,7 +25,8 @@ typedef struct S3Call {
     const Sigv4Header *headers;
     size_t n_headers;
     Str body;
-    S3Sink *sink; /* or NULL when no body is expected */
+    Source *source; /* sent instead of body when not NULL */
+    S3Sink *sink;   /* or NULL when no body is expected */
 } S3Call;
 
 enum { S3_HEADERS_MAX = 8, S3_FIELD_MAX = 160 };

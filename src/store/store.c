@@ -2,6 +2,9 @@
 
 #include "store/store.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
 #include "base/mem.h"
 #include "store/store_priv.h"
 
@@ -96,6 +99,27 @@ int store_put(Store *store, const char *key, Str bytes, bool only_new, Error *er
 int store_replace(Store *store, const char *key, const char *etag, const char *path, Error *err)
 {
     return check_key(key, err) < 0 ? -1 : store->kind->replace(store, key, etag, path, err);
+}
+
+int store_put_file(Store *store, const char *key, int fd, Error *err)
+{
+    struct stat st;
+    if (check_key(key, err) < 0)
+        return -1;
+    if (fstat(fd, &st) < 0)
+        return error_errno(err, errno, "cannot look at the bytes of %s", key);
+    uint64_t size = (uint64_t)st.st_size;
+    if (size > STORE_FILE_MAX)
+        return error_set(err, ERR_BAD_DATA, "%s is over the limit of %llu bytes", key,
+                         (unsigned long long)STORE_FILE_MAX);
+    return store->kind->put_file(store, key, fd, size, err);
+}
+
+int store_move(Store *store, const char *from, const char *to, const char *etag, Error *err)
+{
+    if (check_key(from, err) < 0 || check_key(to, err) < 0)
+        return -1;
+    return store->kind->move(store, from, to, etag, err);
 }
 
 int store_delete(Store *store, const char *key, Error *err)

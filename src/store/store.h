@@ -13,7 +13,7 @@
 typedef struct Store Store;
 
 enum { STORE_KEY_MAX = 1024, STORE_ETAG_MAX = 80, STORE_PUT_MAX = 64 << 20 };
-#define STORE_REPLACE_MAX ((uint64_t)5 << 30)
+#define STORE_FILE_MAX ((uint64_t)5 << 30) /* what a bucket takes at once */
 
 typedef struct StoreStat {
     uint64_t size;
@@ -45,10 +45,21 @@ int store_put(Store *store, const char *key, Str bytes, bool only_new, Error *er
 
 /* Replaces an object that still is the one with this etag by the bytes of a file, in one step,
    durable when it returns. ERR_CONFLICT when it has changed, ERR_NOT_FOUND when it is gone. The
-   file may be moved away or not, whatever comes of it. A bucket takes up to STORE_REPLACE_MAX
+   file may be moved away or not, whatever comes of it. A bucket takes up to STORE_FILE_MAX
    bytes. */
 int store_replace(Store *store, const char *key, const char *etag, const char *path,
                   Error *err) HAWK_MUST_USE;
+
+/* As store_put, with the bytes of an open file, up to STORE_FILE_MAX, which nobody changes
+   meanwhile. A file without a name (fs_open_unlinked) on the disk of a folder's store becomes the
+   object without being copied. */
+int store_put_file(Store *store, const char *key, int fd, Error *err) HAWK_MUST_USE;
+
+/* Gives an object another key, over what is there; in a bucket by copying and deleting, so that for
+   a moment it has both. ERR_NOT_FOUND when it is not there; unless etag is NULL, ERR_CONFLICT when
+   it has another. */
+int store_move(Store *store, const char *from, const char *to, const char *etag,
+               Error *err) HAWK_MUST_USE;
 
 /* Deletes one object, or all below a prefix; what is not there is no error. A prefix names a
    folder, with or without

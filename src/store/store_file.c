@@ -18,6 +18,7 @@ enum {
     ENTRIES_MAX = 1000 * 1000, /* of one folder, held as names while it is listed */
     TEMPORARY_MAX = 32,
     COPY_STEP = 64 << 20,
+    PIECE_SIZE = 256 * 1024,
 };
 
 typedef struct FileStore {
@@ -284,6 +285,95 @@ static int file_replace(Store *base, const char *key, const char *etag, const ch
     return result;
 }
 
+/* Gives a file without a name one; false when the disk is another or the file has a name. */
+static bool link_unnamed(int fd, int dir, const char *temporary)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, path, dir, temporary, AT_SYMLINK_FOLLOW) == 0;
+}
+
+/* Copies n bytes from the start of one file to another, on one disk without reading them. */
+static int copy_bytes(int from, int to, uint64_t n, const char *key, Error *err)
+{
+    loff_t at = 0;
+    auto_free char *piece = NULL;
+    while ((uint64_t)at < n) {
+        ssize_t copied = copy_file_range(from, &at, to, NULL, (size_t)(n - (uint64_t)at), 0);
+        if (copied > 0 || (copied < 0 && errno == EINTR))
+            continue;
+        /* Not between these disks, or not by this kernel. */
+        size_t size = n - (uint64_t)at < PIECE_SIZE ? (size_t)(n - (uint64_t)at) : PIECE_SIZE;
+        piece = piece ? piece : mem_alloc(PIECE_SIZE);
+        if (fs_read_at(from, (uint64_t)at, piece, size, err) < 0 ||
+            fs_write_all(to, piece, size, err) < 0)
+            return error_wrap(err, "%s", key);
+        at += (loff_t)size;
+    }
+    return 0;
+}
+
+static int copy_temporary(int dir, const char *temporary, int from, uint64_t size, const char *key,
+                          Error *err)
+{
+    auto_fd int fd =
+        openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot write %s", key);
+    if (copy_bytes(from, fd, size, key, err) < 0)
+        return -1;
+    if (fsync(fd) < 0)
+        return error_errno(err, errno, "cannot sync %s", key);
+    return 0;
+}
+
+static int file_put_file(Store *base, const char *key, int fd, uint64_t size, Error *err)
+{
+    const char *name = NULL;
+    auto_fd int dir = open_parent((FileStore *)base, key, true, &name);
+    if (dir < 0 && errno == ENOTDIR)
+        return error_set(err, ERR_CONFLICT, "%s would be below an object", key);
+    if (dir < 0)
+        return fail(err, errno, "write", key);
+    char temporary[TEMPORARY_MAX];
+    make_temporary(temporary);
+    int result = 0;
+    if (!link_unnamed(fd, dir, temporary))
+        result = copy_temporary(dir, temporary, fd, size, key, err);
+    else if (fsync(fd) < 0)
+        result = error_errno(err, errno, "cannot sync %s", key);
+    if (result == 0)
+        result = publish(dir, temporary, name, false, key, err);
+    if (result < 0)
+        (void)unlinkat(dir, temporary, 0);
+    if (result == 0 && fsync(dir) < 0)
+        return error_errno(err, errno, "cannot sync the folder of %s", key);
+    return result;
+}
+
+static int file_move(Store *base, const char *from, const char *to, const char *etag, Error *err)
+{
+    const char *old_name = NULL;
+    const char *new_name = NULL;
+    StoreStat stat;
+    if (file_stat(base, from, &stat, err) < 0)
+        return -1;
+    if (etag && strcmp(etag, stat.etag) != 0)
+        return error_set(err, ERR_CONFLICT, "%s has changed", from);
+    auto_fd int old_dir = open_parent((FileStore *)base, from, false, &old_name);
+    if (old_dir < 0)
+        return fail(err, errno, "move", from);
+    auto_fd int new_dir = open_parent((FileStore *)base, to, true, &new_name);
+    if (new_dir < 0)
+        return fail(err, errno, "write", to);
+    if (renameat(old_dir, old_name, new_dir, new_name) < 0)
+        return errno == ENOENT ? fail(err, errno, "move", from)
+                               : error_errno(err, errno, "cannot move %s to %s", from, to);
+    if (fsync(new_dir) < 0 || fsync(old_dir) < 0)
+        return error_errno(err, errno, "cannot sync the folder of %s", to);
+    return 0;
+}
+
 static int file_remove(Store *base, const char *key, Error *err)
 {
     const char *name = NULL;
@@ -487,6 +577,8 @@ const StoreKind store_kind_file = {
     .get = file_get,
     .source = file_source,
     .put = file_put,
+    .put_file = file_put_file,
+    .move = file_move,
     .replace = file_replace,
     .remove = file_remove,
     .remove_prefix = file_remove_prefix,

@@ -13,6 +13,8 @@ typedef struct StoreKind {
     int (*source)(Store *store, const char *key, Source **ret, Error *err);
     int (*put)(Store *store, const char *key, Str bytes, bool only_new, Error *err);
     int (*replace)(Store *store, const char *key, const char *etag, const char *path, Error *err);
+    int (*put_file)(Store *store, const char *key, int fd, uint64_t size, Error *err);
+    int (*move)(Store *store, const char *from, const char *to, const char *etag, Error *err);
     int (*remove)(Store *store, const char *key, Error *err);
     int (*remove_prefix)(Store *store, const char *prefix, Error *err); /* without '/' at the end */
     int (*list)(Store *store, const char *prefix, bool recursive, StoreEach *each, void *context,

@@ -9,7 +9,10 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "codec/xml.h"
 #include "store/s3_priv.h"
+
+enum { COPY_ANSWER_MAX = 64 * 1024 };
 
 typedef struct S3Store {
     Store base;
@@ -133,7 +136,7 @@ static int map_file(const char *path, Mapping *ret, Error *err)
         return -1;
     if (fstat(fd, &st) < 0)
         return error_errno(err, errno, "cannot look at %s", path);
-    if (st.st_size <= 0 || (uint64_t)st.st_size > STORE_REPLACE_MAX)
+    if (st.st_size <= 0 || (uint64_t)st.st_size > STORE_FILE_MAX)
         return error_set(err, ERR_BAD_DATA, "%s is empty or over the limit of 5 GiB", path);
     void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED)
@@ -175,6 +178,75 @@ static int s3_store_replace(Store *base, const char *key, const char *etag, cons
         return 0;
     error_reset(err);
     return error_set(err, ERR_CONFLICT, "%s has changed", key);
+}
+
+static int s3_store_put_file(Store *base, const char *key, int fd, uint64_t size, Error *err)
+{
+    auto_free char *whole = whole_key(base, key);
+    auto_source Source *source = NULL;
+    const Sigv4Header headers[] = {{"Content-Type", STR("application/octet-stream")}};
+    S3Answer answer;
+    if (source_of_fd(fd, size, key, &source, err) < 0)
+        return -1;
+    S3Call call = {
+        .method = "PUT", .key = whole, .headers = headers, .n_headers = 1, .source = source};
+    return s3_send(((S3Store *)base)->s3, &call, &answer, err);
+}
+
+static int on_copy_element(void *context, Str path, Str text, Error *err)
+{
+    (void)text;
+    (void)err;
+    if (str_eqz(path, "Error/Code"))
+        *(bool *)context = true;
+    return 0;
+}
+
+/* A copy that fails late has the status of one that did not. */
+static int check_copy(Str body, const char *key, Error *err)
+{
+    bool has_failed = false;
+    if (xml_read(body, on_copy_element, &has_failed, err) < 0)
+        return error_wrap(err, "copying %s", key);
+    return has_failed ? error_set(err, ERR_UNREACHABLE, "%s could not be copied", key) : 0;
+}
+
+/* The condition of the copy says the same, where the server knows it: not all that speak S3 do. */
+static int check_etag(S3 *s3, const char *key, const char *etag, Error *err)
+{
+    S3Answer answer;
+    StoreStat stat;
+    if (s3_head(s3, key, &answer, &stat, err) < 0)
+        return -1;
+    return strcmp(etag, stat.etag) == 0 ? 0 : error_set(err, ERR_CONFLICT, "%s has changed", key);
+}
+
+static int s3_store_move(Store *base, const char *from, const char *to, const char *etag,
+                         Error *err)
+{
+    S3 *s3 = ((S3Store *)base)->s3;
+    auto_free char *old_key = whole_key(base, from);
+    auto_free char *new_key = whole_key(base, to);
+    auto_buf Buf source = BUF_INIT(4 * STORE_KEY_MAX);
+    auto_buf Buf body = BUF_INIT(COPY_ANSWER_MAX);
+    auto_free char *quoted = mem_printf("\"%s\"", etag ? etag : "");
+    buf_printf(&source, "/%s/", s3_bucket(s3));
+    sigv4_add_path(&source, str_of(old_key));
+    const Sigv4Header headers[] = {{"x-amz-copy-source", buf_str(&source)},
+                                   {"x-amz-copy-source-if-match", str_of(quoted)}};
+    S3Answer answer;
+    S3Sink sink = {.buf = &body};
+    S3Call call = {.method = "PUT",
+                   .key = new_key,
+                   .headers = headers,
+                   .n_headers = etag ? 2 : 1,
+                   .body = STR(""),
+                   .sink = &sink};
+    if (buf_check(&source, "the address of an object", err) < 0 ||
+        (etag && check_etag(s3, old_key, etag, err) < 0) || s3_send(s3, &call, &answer, err) < 0 ||
+        check_copy(buf_str(&body), from, err) < 0)
+        return -1;
+    return s3_delete(s3, old_key, err);
 }
 
 static int s3_store_remove(Store *base, const char *key, Error *err)
@@ -263,6 +335,8 @@ const StoreKind store_kind_s3 = {
     .get = s3_store_get,
     .source = s3_store_source,
     .put = s3_store_put,
+    .put_file = s3_store_put_file,
+    .move = s3_store_move,
     .replace = s3_store_replace,
     .remove = s3_store_remove,
     .remove_prefix = s3_store_remove_prefix,

@@ -163,6 +163,53 @@ static void every_method_is_sent_as_it_is_called(void **state)
     }
 }
 
+static void a_body_is_sent_piece_by_piece_from_a_source(void **state)
+{
+    (void)state;
+    CALL("PUT", "/echo");
+    auto_buf Buf large = BUF_INIT(1 << 20);
+    for (int i = 0; i < 100000; i++)
+        buf_printf(&large, "%d,", i);
+    auto_source Source *source = source_of_bytes(buf_str(&large), "large");
+    call.body_source = source;
+    for (int i = 0; i < 2; i++) { /* the second time on the same connection */
+        assert_int_equal(http_client_send(client, &call, &reply, &err), 0);
+        assert_int_equal(reply.status, 200);
+        assert_true(str_starts(buf_str(&reply.body), STR("PUT auth=Bearer t type= body=0,1,2,")));
+        assert_true(str_ends(buf_str(&reply.body), STR(",99998,99999,")));
+    }
+}
+
+static int read_never(Source *source, uint64_t offset, void *data, size_t n, Error *err)
+{
+    (void)source;
+    (void)offset;
+    (void)data;
+    (void)n;
+    return error_set(err, ERR_IO, "the disk is broken");
+}
+
+static void a_source_that_cannot_be_read_ends_the_call_with_its_error(void **state)
+{
+    (void)state;
+    CALL("PUT", "/echo");
+    auto_source Source *source = source_of_bytes(STR("abc"), "broken");
+    source->read_at = read_never;
+    call.body_source = source;
+    assert_int_equal(http_client_send(client, &call, &reply, &err), -1);
+    assert_int_equal(err.kind, ERR_IO);
+}
+
+static void an_upload_follows_no_redirect(void **state)
+{
+    (void)state;
+    CALL("PUT", "/near");
+    auto_source Source *source = source_of_bytes(STR("abc"), "small");
+    call.body_source = source;
+    assert_int_equal(http_client_send(client, &call, &reply, &err), 0);
+    assert_int_equal(reply.status, 302);
+}
+
 static void head_has_no_body(void **state)
 {
     (void)state;
@@ -407,6 +454,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_and_bodies_go_both_ways),
         cmocka_unit_test(every_method_is_sent_as_it_is_called),
+        cmocka_unit_test(a_body_is_sent_piece_by_piece_from_a_source),
+        cmocka_unit_test(a_source_that_cannot_be_read_ends_the_call_with_its_error),
+        cmocka_unit_test(an_upload_follows_no_redirect),
         cmocka_unit_test(head_has_no_body),
         cmocka_unit_test(a_redirect_to_the_same_origin_is_followed),
         cmocka_unit_test(a_redirect_to_another_origin_is_answered_and_not_followed),

@@ -68,6 +68,44 @@ static void a_length_over_the_limit_is_refused_before_the_body_comes(void **stat
     END_SERVER();
 }
 
+/* "/more" may send more than others, "/no" nothing at all. */
+static int admit(void *context, HttpRequest *request, size_t *body_max, Error *err)
+{
+    (void)context;
+    if (str_eqz(http_request_path(request), "/more"))
+        *body_max = 2000;
+    if (str_eqz(http_request_path(request), "/no"))
+        return error_set(err, ERR_DENIED, "not you");
+    return 0;
+}
+
+static void a_request_may_be_allowed_a_larger_body_than_others(void **state)
+{
+    (void)state;
+    SERVER(options.body_max = 1000, options.admit = admit);
+    auto_buf Buf body = BUF_INIT(2000);
+    memset(buf_room(&body, 2000), 'x', 2000);
+    buf_grew(&body, 2000);
+    assert_true(
+        peer_send(fd, STR("PUT /more HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n")));
+    assert_true(peer_send(fd, buf_str(&body)));
+    assert_true(peer_read_until(fd, &answer, "done"));
+    assert_true(
+        peer_send(fd, STR("PUT /more HTTP/1.1\r\nHost: h\r\nContent-Length: 2001\r\n\r\n")));
+    assert_true(peer_read_until(fd, &answer, "HTTP/1.1 413 "));
+    END_SERVER();
+}
+
+static void a_request_that_is_not_admitted_is_refused_before_its_body_comes(void **state)
+{
+    (void)state;
+    SERVER(options.admit = admit);
+    assert_true(peer_send(fd, STR("PUT /no HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n")));
+    assert_true(peer_read_until(fd, &answer, "not you"));
+    assert_true(str_starts(buf_str(&answer), STR("HTTP/1.1 403 ")));
+    END_SERVER();
+}
+
 static void who_asks_before_sending_is_refused_without_being_told_to_go_on(void **state)
 {
     (void)state;
@@ -307,6 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_length_over_the_limit_is_refused_before_the_body_comes),
+        cmocka_unit_test(a_request_may_be_allowed_a_larger_body_than_others),
+        cmocka_unit_test(a_request_that_is_not_admitted_is_refused_before_its_body_comes),
         cmocka_unit_test(who_asks_before_sending_is_refused_without_being_told_to_go_on),
         cmocka_unit_test(who_asks_before_sending_is_told_to_go_on),
         cmocka_unit_test(a_chunked_body_is_refused_when_it_passes_the_limit),

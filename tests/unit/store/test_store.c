@@ -160,6 +160,84 @@ static void a_file_does_not_bring_back_an_object_that_is_gone(void **state)
     assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
+/* A file without a name with these bytes. */
+static int unnamed(const char *dir, Str bytes)
+{
+    auto_error Error err = ERROR_INIT;
+    int fd = fs_open_unlinked(dir, &err);
+    assert_true(fd >= 0);
+    assert_int_equal(fs_write_all(fd, bytes.p, bytes.n, &err), 0);
+    return fd;
+}
+
+static void assert_object(const char *key, const char *bytes)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_buf Buf body = BUF_INIT(1 << 20);
+    if (store_get(store, key, &body, &err) < 0)
+        fail_msg("%s", error_text(&err));
+    assert_string_equal(body.data, bytes);
+}
+
+static void the_bytes_of_a_file_become_an_object(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    auto_fd int near = unnamed(folder, STR("of the same disk"));
+    auto_fd int far = unnamed("/dev/shm", STR("of another disk"));
+    auto_fd int empty = unnamed(folder, STR(""));
+    put("contract/near", STR("old"));
+    assert_int_equal(store_put_file(store, "contract/near", near, &err), 0);
+    assert_int_equal(store_put_file(store, "contract/far", far, &err), 0);
+    assert_int_equal(store_put_file(store, "contract/empty", empty, &err), 0);
+    assert_object("contract/near", "of the same disk");
+    assert_object("contract/far", "of another disk");
+    assert_object("contract/empty", "");
+    /* A file can be put again, under its own key and another. */
+    assert_int_equal(store_put_file(store, "contract/near", near, &err), 0);
+    assert_int_equal(store_put_file(store, "contract/again", near, &err), 0);
+    assert_object("contract/near", "of the same disk");
+    assert_object("contract/again", "of the same disk");
+}
+
+static void a_move_takes_the_object_along_and_replaces(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    StoreStat stat;
+    put("contract/from +%/x", STR("new"));
+    put("contract/to/x", STR("old"));
+    assert_int_equal(store_move(store, "contract/from +%/x", "contract/to/x", NULL, &err), 0);
+    assert_object("contract/to/x", "new");
+    assert_int_equal(store_stat(store, "contract/from +%/x", &stat, &err), -1);
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void a_move_of_what_is_not_there_is_not_found(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    assert_int_equal(store_move(store, "contract/none", "contract/y", NULL, &err), -1);
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void a_move_of_other_bytes_than_meant_is_a_conflict(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    StoreStat stat;
+    put("contract/x", STR("one"));
+    assert_int_equal(store_stat(store, "contract/x", &stat, &err), 0);
+    put("contract/x", STR("two"));
+    assert_int_equal(store_move(store, "contract/x", "contract/y", stat.etag, &err), -1);
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    error_reset(&err);
+    assert_object("contract/x", "two");
+    assert_int_equal(store_stat(store, "contract/x", &stat, &err), 0);
+    assert_int_equal(store_move(store, "contract/x", "contract/y", stat.etag, &err), 0);
+    assert_object("contract/y", "two");
+}
+
 static void only_new_does_not_replace(void **state)
 {
     (void)state;
@@ -407,6 +485,10 @@ int main(void)
         T(a_file_replaces_the_object_that_was_looked_at),
         T(a_file_does_not_replace_an_object_that_has_changed),
         T(a_file_does_not_bring_back_an_object_that_is_gone),
+        T(the_bytes_of_a_file_become_an_object),
+        T(a_move_takes_the_object_along_and_replaces),
+        T(a_move_of_what_is_not_there_is_not_found),
+        T(a_move_of_other_bytes_than_meant_is_a_conflict),
         T(only_new_does_not_replace),
         T(only_one_of_many_claims_wins),
         T(what_is_not_there_is_not_found),
