@@ -43,6 +43,7 @@ QueriesAccess server_queries_access(const Caller *caller)
 
 static int param_page(RouteCtx *ctx, int64_t limit, QueriesPage *ret, Error *err)
 {
+    ret->cursor = http_request_param(ctx->request, "cursor", 0);
     if (route_param_int(ctx, "page", 1, 1, PAGE_MAX, &ret->page, err) < 0)
         return -1;
     return route_param_int(ctx, "limit", limit, 1, LIMIT_MAX, &ret->limit, err);

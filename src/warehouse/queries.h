@@ -22,6 +22,7 @@ typedef struct QueriesAccess {
 typedef struct QueriesPage {
     int64_t page;
     int64_t limit; /* 1..500 */
+    Str cursor;    /* next_cursor of an earlier answer; the page's number does not count then */
 } QueriesPage;
 
 /* EvalSetsResponse, newest first. The words of search must all occur in id, task or creator. */

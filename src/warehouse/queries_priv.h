@@ -9,7 +9,7 @@
 #include "warehouse/queries.h"
 
 enum {
-    QUERY_ARGS_MAX = 64,
+    QUERY_ARGS_MAX = 160,
     QUERY_TEXT_MAX = 64 * 1024,
     QUERY_SEARCH_MAX = 1000, /* bytes of a search */
     QUERY_WORDS_MAX = 16,
@@ -28,6 +28,7 @@ typedef struct Query {
 
 /* An empty query; release it. */
 void query_init(Query *query, const Sql *sql);
+void query_begin(Query *query, SqlDialect dialect);
 void query_release(Query *query);
 #define auto_query HAWK_CLEANUP(query_release)
 
@@ -38,8 +39,14 @@ void query_where(Query *query, const char *condition);
 void query_where_value(Query *query, const char *condition, SqlValue value);
 void query_where_word(Query *query, const char *expression, Str word); /* expression has the word */
 
+/* "%word%" in the arena, for LIKE without ESCAPE: may find too much, never too little. */
+Str query_like_loose(Arena *arena, Str word);
+
 /* An expression that is true where the caller may see the row of eval with the alias "e". */
 void query_add_access(Query *query, const QueriesAccess *access);
+
+/* The same for listing_eval. Its rows differ in few ways, each of which is asked once. */
+void query_add_listed_access(Query *query, const QueriesAccess *access);
 
 /* The words of a search; ERR_USAGE when there are too many. */
 typedef struct QueryWords {
@@ -52,6 +59,9 @@ int query_words(Str search, QueryWords *ret, Error *err) HAWK_MUST_USE;
 int query_check_page(QueriesPage page, Error *err) HAWK_MUST_USE;
 void query_add_page(Query *query, QueriesPage page,
                     int64_t more); /* LIMIT limit + more OFFSET ... */
+
+/* A transaction for lists: PostgreSQL plans each statement for the values that it has. */
+int query_begin_read(Sql *sql, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
 /* Runs what has been put together; the query must live as long as the rows. */
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;

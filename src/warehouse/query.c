@@ -10,8 +10,13 @@
 
 void query_init(Query *query, const Sql *sql)
 {
+    query_begin(query, sql_dialect(sql));
+}
+
+void query_begin(Query *query, SqlDialect dialect)
+{
     *query = (Query){.arena = arena_new(),
-                     .dialect = sql_dialect(sql),
+                     .dialect = dialect,
                      .text = BUF_INIT(QUERY_TEXT_MAX),
                      .glue = " WHERE "};
 }
@@ -80,6 +85,11 @@ void query_where_word(Query *query, const char *expression, Str word)
     query_add(query, " ESCAPE '\\')");
 }
 
+Str query_like_loose(Arena *arena, Str word)
+{
+    return str_of(arena_printf(arena, "%%%.*s%%", STR_ARG(word)));
+}
+
 static Str groups_json(Arena *arena, const QueriesAccess *access)
 {
     auto_buf Buf text = BUF_INIT(1024 * 1024);
@@ -111,6 +121,18 @@ void query_add_access(Query *query, const QueriesAccess *access)
     }
     query_add_value(query, access_texts[query->dialect],
                     SQL_LIST(groups_json(query->arena, access)));
+}
+
+void query_add_listed_access(Query *query, const QueriesAccess *access)
+{
+    if (access->sees_all) {
+        query_add(query, "(1 = 1)");
+        return;
+    }
+    query_add(query, "e.model_groups IN (SELECT e.model_groups FROM (SELECT DISTINCT model_groups "
+                     "FROM listing_eval) e WHERE ");
+    query_add_access(query, access);
+    query_add(query, ")");
 }
 
 int query_words(Str search, QueryWords *ret, Error *err)
@@ -147,6 +169,18 @@ void query_add_page(Query *query, QueriesPage page, int64_t more)
 {
     query_add_value(query, " LIMIT ?", SQL_INT(page.limit + more));
     query_add_value(query, " OFFSET ?", SQL_INT((page.page - 1) * page.limit));
+}
+
+int query_begin_read(Sql *sql, SqlTx **ret, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0)
+        return -1;
+    if (sql_dialect(sql) == SQL_POSTGRES &&
+        sql_exec(tx, "SET LOCAL plan_cache_mode = force_custom_plan", SQL_NO_ARGS, NULL, err) < 0)
+        return -1;
+    *ret = TAKE(tx);
+    return 0;
 }
 
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err)

@@ -6,6 +6,7 @@
 
 static const SqlMigration migrations[] = {
     {1, &embed_sqlite_0001_warehouse_sql, &embed_postgres_0001_warehouse_sql},
+    {2, &embed_sqlite_0002_lists_sql, &embed_postgres_0002_lists_sql},
 };
 
 static const SqlMigration queue_migrations[] = {

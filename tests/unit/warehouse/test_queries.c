@@ -186,13 +186,51 @@ static void eval_sets_are_listed_newest_first_in_their_exact_form(void **state)
         "\"task_names\":[\"alpha\",\"arith\"],\"created_by\":\"ann\"},"
         "{\"eval_set_id\":\"set-2\",\"created_at\":\"1970-01-01T00:00:20Z\",\"eval_count\":1,"
         "\"latest_eval_created_at\":\"1970-01-01T00:00:20Z\",\"task_names\":[\"b\"],"
-        "\"created_by\":\"ann\"}],\"total\":2,\"page\":1,\"limit\":100}");
+        "\"created_by\":\"ann\"}],\"total\":2,\"page\":1,\"limit\":100,\"next_cursor\":null}");
     const char *second = eval_sets(&all, (QueriesPage){.page = 2, .limit = 1}, NULL);
     assert_non_null(strstr(second, "set-2"));
     assert_null(strstr(second, "set-1"));
     assert_non_null(strstr(second, "\"total\":2,\"page\":2,\"limit\":1"));
     assert_non_null(
         strstr(eval_sets(&all, (QueriesPage){.page = 9, .limit = 1}, NULL), "\"items\":[]"));
+}
+
+/* The value of next_cursor in the text, or NULL. */
+static const char *next_cursor(void)
+{
+    const char *at = strstr(text.data, "\"next_cursor\":\"");
+    if (!at)
+        return NULL;
+    at += strlen("\"next_cursor\":\"");
+    return arena_strndup(arena, at, strcspn(at, "\""));
+}
+
+static void sets_and_evals_are_paged_by_cursor(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    add_eval("e1", "set-1", "a", "[\"g\"]", 10);
+    add_eval("e2", "set-2", "b", "[\"g\"]", 20);
+    add_eval("e3", "set-1", "c", "[\"g\"]", 10);
+    QueriesPage page = {.page = 1, .limit = 1};
+    assert_non_null(strstr(eval_sets(&all, page, NULL), "set-2"));
+    page.cursor = str_of(next_cursor());
+    assert_non_null(strstr(eval_sets(&all, page, NULL), "set-1"));
+    assert_null(strstr(text.data, "set-2"));
+    assert_null(next_cursor());
+    JsonOut out;
+    page.cursor = STR_NONE;
+    json_out_init(&out, &text, 0);
+    assert_int_equal(queries_evals(sql, &all, page, STR("set-1"), &out, &err), 0);
+    bool is_first = strstr(text.data, "\"e1\"") != NULL;
+    page.cursor = str_of(next_cursor());
+    buf_reset(&text);
+    json_out_init(&out, &text, 0);
+    assert_int_equal(queries_evals(sql, &all, page, STR("set-1"), &out, &err), 0);
+    assert_non_null(strstr(text.data, is_first ? "\"e3\"" : "\"e1\""));
+    assert_null(next_cursor());
+    assert_int_equal(queries_evals(sql, &all, page, STR("set-2"), &out, &err), -1);
+    assert_int_equal(err.kind, ERR_USAGE);
 }
 
 static void all_words_of_a_search_must_be_found_somewhere_in_the_set(void **state)
@@ -250,7 +288,8 @@ static void samples_of_evals_without_permission_are_not_there(void **state)
     buf_reset(&text);
     json_out_init(&out, &text, 0);
     assert_int_equal(queries_evals(sql, &g, first_page, STR("set-2"), &out, &err), 0);
-    assert_string_equal(text.data, "{\"items\":[],\"total\":0,\"page\":1,\"limit\":100}");
+    assert_string_equal(text.data,
+                        "{\"items\":[],\"total\":0,\"page\":1,\"limit\":100,\"next_cursor\":null}");
 }
 
 static void evals_are_listed_in_their_exact_form(void **state)
@@ -266,7 +305,7 @@ static void evals_are_listed_in_their_exact_form(void **state)
         "{\"items\":[{\"id\":\"e1\",\"eval_set_id\":\"set-1\",\"task_name\":\"arith\","
         "\"model\":\"gpt\",\"status\":\"success\",\"total_samples\":3,"
         "\"completed_samples\":2,\"created_by\":\"ann\",\"started_at\":null,"
-        "\"completed_at\":null}],\"total\":1,\"page\":1,\"limit\":100}");
+        "\"completed_at\":null}],\"total\":1,\"page\":1,\"limit\":100,\"next_cursor\":null}");
 }
 
 static void a_sample_is_listed_in_its_exact_form(void **state)
@@ -296,7 +335,7 @@ static void a_sample_is_listed_in_its_exact_form(void **state)
         "float\":null,"
         "\"value_nonfinite\":null,\"is_intermediate\":false}],\"score_value\":\"C\",\"score_"
         "scorer\":\"match\"}],"
-        "\"total\":null,\"page\":1,\"limit\":100,\"has_more\":false}");
+        "\"total\":null,\"page\":1,\"limit\":100,\"has_more\":false,\"next_cursor\":null}");
 }
 
 static void the_single_score_is_filled_in_only_when_it_is_one(void **state)
@@ -426,7 +465,7 @@ static void a_search_is_taken_word_for_word(void **state)
     (void)state;
     add_eval("e1", "set-1", "arith", "[\"g\"]", 10);
     add_sample("u1", "e1", 5, "output", "NULL");
-    run("UPDATE sample SET search_text = '100%_done\\ it''s \"q\"'", SQL_NO_ARGS);
+    run("UPDATE sample SET id = '100%_done\\ it''s \"q\"'", SQL_NO_ARGS);
     static const char *const found[] = {"100%", "%_d", "done\\", "it's", "\"q\"", "'"};
     static const char *const not_found[] = {"1%0", "100__", "x' OR '1'='1", "%%", "done\\\\", "$1"};
     for (size_t i = 0; i < ARRAY_LEN(found); i++)
@@ -500,6 +539,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(eval_sets_are_listed_newest_first_in_their_exact_form),
+        T(sets_and_evals_are_paged_by_cursor),
         T(all_words_of_a_search_must_be_found_somewhere_in_the_set),
         T(a_set_is_hidden_when_one_of_its_evals_is),
         T(samples_of_evals_without_permission_are_not_there),
