@@ -24,6 +24,7 @@ const Command *const command_rows[] = {
     &commands_transcript,
     &commands_transcripts,
     &commands_download,
+    &commands_export,
     &commands_validate,
     &commands_plan,
     &commands_schema,

@@ -174,7 +174,7 @@ void frame_write_head(FrameWriter *writer, Buf *ret)
         buf_addc(ret, '[');
     if (writer->format == FRAME_FEED)
         write_columns(frame, ret);
-    if (writer->format != FRAME_CSV)
+    if (writer->format != FRAME_CSV || frame_n_columns(frame) == 0)
         return;
     for (size_t i = 0; i < frame_n_columns(frame); i++) {
         buf_addz(ret, i == 0 ? "" : ",");

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 PAGES = ["README.md", "docs/guide.md"]
-PAGES_ABOUT_RUNS = ["docs/compare.md"]  # these need an eval set that has run
+PAGES_ABOUT_RUNS = ["docs/compare.md", "docs/export.md"]  # these need an eval set that has run
 COMMAND = re.compile(r"^    (hawk [^#\n]+)", re.MULTILINE)
 
 
@@ -34,13 +34,13 @@ def test_commands_of_a_page_work(home, page):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES_ABOUT_RUNS)
-def test_commands_about_runs_work(hawk, page):
+def test_commands_about_runs_work(hawk, page, tmp_path):
     """SET and OTHER stand for eval sets, UUID for a sample."""
     hawk.run("eval-set", "run", "examples/hello.eval-set.yaml", "--watch", timeout=600)
     (sample, *_) = hawk.wait_for(lambda: hawk.get("/meta/samples")[1]["items"])
     words = {"SET": sample["eval_set_id"], "OTHER": sample["eval_set_id"], "UUID": sample["uuid"]}
     for command in commands(page):
-        hawk.run(*(words.get(word, word) for word in shlex.split(command)[1:]))
+        hawk.run(*(words.get(word, word) for word in shlex.split(command)[1:]), cwd=tmp_path)
 
 
 @pytest.mark.parametrize("page", [*PAGES, *PAGES_ABOUT_RUNS, "CONTRIBUTING.md", "docs/architecture.md", "docs/decisions.md"])

@@ -1,0 +1,38 @@
+/* Rows: where the rows of a command go, and as what: standard output or a file; CSV, JSON, NDJSON,
+   Parquet, or a table for people. A file appears under its name when it is whole. */
+#ifndef HAWK_CLI_ROWS_H
+#define HAWK_CLI_ROWS_H
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "codec/frame.h"
+#include "codec/json.h"
+
+#define ROWS_FORMATS "table|json|ndjson|csv|parquet"
+
+typedef struct Rows Rows;
+
+/* Format NULL: from the end of the file's name, else a table on a terminal and CSV in a pipe. File
+   NULL: standard output. ERR_USAGE for Parquet on a terminal. The caller frees. */
+int rows_open(Cli *cli, const char *format, const char *file, Rows **ret, Error *err) HAWK_MUST_USE;
+
+/* In which format rows_write wants its bytes. */
+FrameFormat rows_wanted(const Rows *rows);
+
+/* Takes a part of the rows in that format. */
+int rows_write(Rows *rows, Str bytes, Error *err) HAWK_MUST_USE;
+
+/* Takes all rows at once, a list of objects: a column for each member, in the order in which they
+   turn up; lists and objects in them become JSON, members named *_at instants. */
+int rows_put(Rows *rows, const Json *list, Error *err) HAWK_MUST_USE;
+
+/* No more rows: ends what has been begun and gives the file its name. */
+int rows_finish(Rows *rows, Error *err) HAWK_MUST_USE;
+
+/* Without rows_finish, no file is left. */
+void rows_free(Rows *rows);
+
+HAWK_DEFINE_AUTO(Rows, rows, rows_free)
+#define auto_rows HAWK_CLEANUP(rows_cleanup_)
+
+#endif
