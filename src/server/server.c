@@ -17,6 +17,7 @@
 #include "codec/json_out.h"
 #include "jobs/executor.h"
 #include "server/notify.h"
+#include "server/row_security.h"
 #include "server/server_priv.h"
 #include "warehouse/importer.h"
 #include "warehouse/warehouse.h"
@@ -361,7 +362,8 @@ static int app_open(App *app, Error *err)
         return -1;
     app->link_key = secret_random(32);
     app->metrics = metrics_new(server_route_tables, server_n_route_tables);
-    if (open_identity(app, err) < 0 || open_jobs(app, err) < 0)
+    if (open_identity(app, err) < 0 || open_jobs(app, err) < 0 ||
+        row_security_update(app->sql, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
     if (open_http(app, err) < 0)

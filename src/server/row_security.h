@@ -1,0 +1,14 @@
+/* Row-level security in PostgreSQL, which knows the tables of several folders: a second wall, and
+   what people have who read the database with a role of their own. */
+#ifndef HAWK_SERVER_ROW_SECURITY_H
+#define HAWK_SERVER_ROW_SECURITY_H
+
+#include "base/error.h"
+#include "sql/sql.h"
+
+/* Brings policies and the roles of model groups up to date, after all tables are there. Nothing to
+   do in SQLite. That no role may be made is a warning in the log: new groups then need one by hand.
+ */
+int row_security_update(Sql *sql, Error *err) HAWK_MUST_USE;
+
+#endif
