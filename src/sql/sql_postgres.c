@@ -81,7 +81,7 @@ int pg_conn_fail(PgConn *conn, const PGresult *result, Error *err)
 static void pg_rollback(SqlConn *base)
 {
     PgConn *conn = (PgConn *)base;
-    pg_conn_settle(conn);
+    pg_conn_settle_all(conn);
     if (!conn->base.is_broken && pg_lib.PQtransactionStatus(conn->db) != PQTRANS_IDLE)
         pg_lib.PQclear(pg_lib.PQexec(conn->db, "ROLLBACK"));
     if (pg_lib.PQtransactionStatus(conn->db) != PQTRANS_IDLE)
@@ -122,7 +122,17 @@ static int pg_lock(SqlConn *base, const char *name, Error *err)
 
 static int pg_commit(SqlConn *base, Error *err)
 {
-    return pg_conn_script(base, "COMMIT", err);
+    PgConn *conn = (PgConn *)base;
+    if (pg_conn_settle(conn, err) < 0)
+        return -1;
+    PGresult *result = pg_lib.PQexec(conn->db, "COMMIT");
+    int status = 0;
+    if (pg_lib.PQresultStatus(result) != PGRES_COMMAND_OK)
+        status = pg_conn_fail(conn, result, err);
+    else if (strcmp(pg_lib.PQcmdStatus(result), "COMMIT") != 0) /* but ROLLBACK */
+        status = error_set(err, ERR_INTERNAL, "the database gave the transaction up");
+    pg_lib.PQclear(result);
+    return status;
 }
 
 const SqlDriver sql_driver_postgres = {

@@ -204,6 +204,7 @@ void pg_conn_free(SqlConn *base)
 {
     PgConn *conn = (PgConn *)base;
     pg_conn_forget_all(conn);
+    error_reset(&conn->deferred);
     pg_lib.PQfinish(conn->db);
     free(conn);
 }

@@ -2,7 +2,9 @@
    "Binary Format").
 
    A connection carries one COPY at a time, but several loads are open at once. So each load gathers
-   its rows as the wire wants them and sends them in a COPY of their own when there are enough. */
+   its rows as the wire wants them and hands them to libpq in a COPY of their own when there are
+   enough. The server works on them while more rows are gathered; what it says to them is read
+   before the connection is used again, hence by whatever comes next. */
 
 #include <stdlib.h>
 
@@ -11,7 +13,7 @@
 
 enum {
     BLOCK_BYTES = 2 * 1024 * 1024, /* a load is sent when it has gathered so many */
-    CHUNK_BYTES = 64 * 1024,       /* libpq copies what it is given */
+    CHUNK_BYTES = 64 * 1024,       /* given to libpq at once, and gathered between two pushes */
     UUID_BYTES = 16,
     JSONB_VERSION = 1,
 };
@@ -22,6 +24,7 @@ struct PgLoad {
     char *copy;
     Buf block; /* the header and the rows gathered so far */
     size_t n_rows;
+    size_t n_pushed; /* bytes of the block when libpq was last told to send on */
 };
 
 SqlLoad *pg_load_new(SqlConn *conn)
@@ -42,6 +45,7 @@ static void begin_block(PgLoad *load)
     pg_args_add_i32(&load->block, 0); /* flags */
     pg_args_add_i32(&load->block, 0); /* bytes of header to come */
     load->n_rows = 0;
+    load->n_pushed = 0;
 }
 
 int pg_load_start(SqlLoad *base, Error *err)
@@ -148,39 +152,46 @@ static int fail(PgLoad *load, const PGresult *result, Error *err)
 }
 
 /* Gives libpq all bytes and the end; false when it did not take them, which it does not say of
-   anything but a lost connection. */
+   anything but a lost connection. A block of usual size stays in its memory to be sent by and by.
+ */
 static bool put_block(PgLoad *load)
 {
     PGconn *db = load->conn->db;
     pg_args_add_i16(&load->block, -1); /* the end of the rows */
     Str rest = buf_str(&load->block);
+    if (pg_lib.PQsetnonblocking(db, rest.n <= 2 * BLOCK_BYTES) != 0)
+        return false;
     while (rest.n > 0) {
         Str chunk = str_slice(rest, 0, CHUNK_BYTES);
         if (pg_lib.PQputCopyData(db, chunk.p, (int)chunk.n) != 1)
             return false;
         rest = str_slice(rest, chunk.n, rest.n);
     }
-    return pg_lib.PQputCopyEnd(db, NULL) == 1;
+    return pg_lib.PQputCopyEnd(db, NULL) == 1 && pg_lib.PQflush(db) >= 0;
 }
 
-/* Reads what the server says to the rows. */
-static int take_answer(PgLoad *load, Error *err)
+int pg_load_finish(PgLoad *load, Error *err)
 {
     PGconn *db = load->conn->db;
     int status = 0;
+    load->conn->sending = NULL;
     for (PGresult *result = pg_lib.PQgetResult(db); result; result = pg_lib.PQgetResult(db)) {
-        if (pg_lib.PQresultStatus(result) != PGRES_COMMAND_OK && status == 0)
+        ExecStatusType kind = pg_lib.PQresultStatus(result);
+        if (kind != PGRES_COMMAND_OK && status == 0)
             status = fail(load, result, err);
         pg_lib.PQclear(result);
-        if (pg_lib.PQstatus(db) != CONNECTION_OK)
-            break;
+        if (kind == PGRES_COPY_IN || pg_lib.PQstatus(db) != CONNECTION_OK)
+            break; /* of a lost connection there is no end */
     }
+    if (pg_lib.PQsetnonblocking(db, 0) != 0)
+        load->conn->base.is_broken = true;
     return status;
 }
 
 static int send_block(PgLoad *load, Error *err)
 {
-    pg_conn_settle(load->conn);
+    if (pg_conn_settle(load->conn, err) < 0)
+        return -1;
     PGresult *result = pg_lib.PQexec(load->conn->db, load->copy);
     int status = 0;
     if (pg_lib.PQresultStatus(result) != PGRES_COPY_IN) {
@@ -189,11 +200,20 @@ static int send_block(PgLoad *load, Error *err)
         load->conn->base.is_broken = true;
         status = fail(load, NULL, err);
     } else {
-        status = take_answer(load, err);
+        load->conn->sending = load;
     }
     pg_lib.PQclear(result);
     begin_block(load);
     return status;
+}
+
+/* Sends on what is in libpq's memory, as far as that goes without waiting. */
+static void push(PgLoad *load)
+{
+    if (load->conn->sending && load->block.len - load->n_pushed >= CHUNK_BYTES) {
+        (void)pg_lib.PQflush(load->conn->db); /* a lost connection shows when it is used */
+        load->n_pushed = load->block.len;
+    }
 }
 
 int pg_load_row(SqlLoad *base, const SqlValue *values, Error *err)
@@ -202,18 +222,22 @@ int pg_load_row(SqlLoad *base, const SqlValue *values, Error *err)
     if (add_row(load, values, err) < 0)
         return -1;
     load->n_rows++;
+    push(load);
     return load->block.len >= BLOCK_BYTES ? send_block(load, err) : 0;
 }
 
 int pg_load_flush(SqlLoad *base, Error *err)
 {
     PgLoad *load = (PgLoad *)base;
-    return load->n_rows > 0 ? send_block(load, err) : 0;
+    if (load->n_rows > 0 && send_block(load, err) < 0)
+        return -1;
+    return pg_conn_settle(load->conn, err);
 }
 
 void pg_load_free(SqlLoad *base)
 {
     PgLoad *load = (PgLoad *)base;
+    pg_conn_settle_load(load->conn, load);
     buf_release(&load->block);
     free(load->copy);
     free(load);

@@ -59,8 +59,7 @@ enum {
     X(PQgetvalue)                                                                                  \
     X(PQgetlength)                                                                                 \
     X(PQputCopyData)                                                                               \
-    X(PQputCopyEnd)                                                                                \
-    X(PQpingParams)
+    X(PQsetnonblocking) X(PQflush) X(PQcmdStatus) X(PQputCopyEnd) X(PQpingParams)
 
 typedef struct PgLib {
 #define X(name) __typeof__(name) *name;
@@ -89,6 +88,8 @@ typedef struct PgConn {
     uint64_t clock;
     int limit_ms;      /* of a statement of the transaction; 0: none */
     PgRows *streaming; /* whose rows are still on their way, or NULL */
+    PgLoad *sending;   /* to whose rows the server has not yet said anything, or NULL */
+    Error deferred;    /* what it said, if that is still to be reported */
 } PgConn;
 
 /* Connects, waiting for a server that is not ready; and disconnects. */
@@ -99,8 +100,15 @@ void pg_conn_free(SqlConn *base);
    message is shown: details repeat values. */
 int pg_conn_fail(PgConn *conn, const PGresult *result, Error *err);
 
-/* Takes in the rest of the rows that are on their way, so that the connection is free. */
-void pg_conn_settle(PgConn *conn);
+/* Makes the connection free for the next statement: takes in the rest of the rows that are on their
+   way, and the server's answer to rows that were sent, which is what can fail. */
+int pg_conn_settle(PgConn *conn, Error *err);
+
+/* The same for rows alone; for a load alone, if it is the one, whose failure is kept for later; and
+   for everything, forgetting failures. */
+void pg_conn_settle_rows(PgConn *conn);
+void pg_conn_settle_load(PgConn *conn, const PgLoad *load);
+void pg_conn_settle_all(PgConn *conn);
 
 /* Forgets all prepared statements without telling the server. */
 void pg_conn_forget_all(PgConn *conn);
@@ -130,6 +138,9 @@ int pg_load_row(SqlLoad *base, const SqlValue *values, Error *err);
 int pg_load_flush(SqlLoad *base, Error *err);
 void pg_load_free(SqlLoad *base);
 
+/* Waits for the answer to the rows that were sent; the connection is free afterwards. */
+int pg_load_finish(PgLoad *load, Error *err);
+
 /* The values of a statement as libpq takes them. */
 typedef struct PgArgs {
     const char **values;
@@ -153,12 +164,5 @@ void pg_args_add_i64(Buf *buf, int64_t value);
    (PostgreSQL's timestamptz_recv and array_recv). */
 int pg_args_add_instant(Buf *buf, int64_t instant_us, Error *err);
 int pg_args_add_list(Buf *buf, Str json, Error *err);
-
-/* The text forms that the server gives, read: an instant as microseconds (infinity is INT64_MAX or
-   INT64_MIN), an array of texts as a JSON array, bytes in hexadecimal digits. -1 when the text is
-   none. */
-int pg_args_read_instant(Str text, int64_t *ret_us);
-int pg_args_read_list(Str text, Buf *json);
-int pg_args_read_bytes(Str text, Buf *bytes);
 
 #endif

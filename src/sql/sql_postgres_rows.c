@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "sql/sql_postgres_priv.h"
+#include "sql/sql_postgres_text_priv.h"
 
 struct PgRows {
     SqlRows base;
@@ -36,7 +37,7 @@ static void keep(PgRows *rows, PGresult *take_result)
     rows->kept[rows->n_kept++] = take_result;
 }
 
-void pg_conn_settle(PgConn *conn)
+void pg_conn_settle_rows(PgConn *conn)
 {
     PgRows *rows = conn->streaming;
     if (!rows)
@@ -45,6 +46,29 @@ void pg_conn_settle(PgConn *conn)
          result = pg_lib.PQgetResult(conn->db))
         keep(rows, result);
     conn->streaming = NULL;
+}
+
+void pg_conn_settle_load(PgConn *conn, const PgLoad *load)
+{
+    if (!conn->sending || conn->sending != load)
+        return;
+    auto_error Error err = ERROR_INIT;
+    if (pg_load_finish(conn->sending, &err) < 0 && conn->deferred.kind == ERR_NONE)
+        (void)error_move(&conn->deferred, &err);
+}
+
+void pg_conn_settle_all(PgConn *conn)
+{
+    pg_conn_settle_rows(conn);
+    pg_conn_settle_load(conn, conn->sending);
+    error_reset(&conn->deferred);
+}
+
+int pg_conn_settle(PgConn *conn, Error *err)
+{
+    pg_conn_settle_rows(conn);
+    pg_conn_settle_load(conn, conn->sending);
+    return conn->deferred.kind == ERR_NONE ? 0 : error_move(err, &conn->deferred);
 }
 
 static void forget(PgPrepared *prepared)
@@ -139,8 +163,7 @@ int pg_conn_exec(SqlConn *base, const char *text, const SqlValue *args, size_t n
     PgConn *conn = (PgConn *)base;
     HAWK_CLEANUP(pg_args_release) PgArgs bound = {0};
     PgPrepared *prepared = NULL;
-    pg_conn_settle(conn);
-    if (pg_args_init(&bound, args, n_args, err) < 0 ||
+    if (pg_conn_settle(conn, err) < 0 || pg_args_init(&bound, args, n_args, err) < 0 ||
         prepare(conn, text, &bound, &prepared, err) < 0)
         return -1;
     PGresult *result = pg_lib.PQexecPrepared(conn->db, prepared->name, (int)n_args, bound.values,
@@ -158,7 +181,7 @@ int pg_conn_exec(SqlConn *base, const char *text, const SqlValue *args, size_t n
 void pg_rows_free(SqlRows *base)
 {
     PgRows *rows = (PgRows *)base;
-    pg_conn_settle(rows->conn);
+    pg_conn_settle_rows(rows->conn);
     for (size_t i = 0; i < rows->n_columns; i++)
         buf_release(&rows->decoded[i]);
     free(rows->decoded);
@@ -176,8 +199,7 @@ int pg_conn_query(SqlConn *base, const char *text, const SqlValue *args, size_t 
     PgConn *conn = (PgConn *)base;
     HAWK_CLEANUP(pg_args_release) PgArgs bound = {0};
     PgPrepared *prepared = NULL;
-    pg_conn_settle(conn);
-    if (pg_args_init(&bound, args, n_args, err) < 0 ||
+    if (pg_conn_settle(conn, err) < 0 || pg_args_init(&bound, args, n_args, err) < 0 ||
         prepare(conn, text, &bound, &prepared, err) < 0)
         return -1;
     if (!pg_lib.PQsendQueryPrepared(conn->db, prepared->name, (int)n_args, bound.values,
@@ -238,9 +260,9 @@ static void decode(PgRows *rows, int column)
     buf_reset(decoded);
     int result = 0;
     if (rows->types[column] == PG_BYTEA)
-        result = pg_args_read_bytes(raw_text(rows, column), decoded);
+        result = sql_postgres_text_bytes(raw_text(rows, column), decoded);
     else
-        result = pg_args_read_list(raw_text(rows, column), decoded);
+        result = sql_postgres_text_list(raw_text(rows, column), decoded);
     if (result < 0 || decoded->overflowed) {
         buf_reset(decoded);
         buf_add_str(decoded, raw_text(rows, column));
@@ -324,7 +346,7 @@ int64_t pg_rows_int(const SqlRows *base, int column)
     case PG_BOOL: return str_eqz(text, "t");
     case PG_DATE:
     case PG_TIMESTAMP:
-    case PG_TIMESTAMPTZ: return pg_args_read_instant(text, &value) < 0 ? 0 : value;
+    case PG_TIMESTAMPTZ: return sql_postgres_text_instant(text, &value) < 0 ? 0 : value;
     default: break;
     }
     if (str_to_i64(text, INT64_MIN, INT64_MAX, &value) == 0)
@@ -385,7 +407,8 @@ const char *pg_rows_name(const SqlRows *base, int column)
 int pg_conn_script(SqlConn *base, const char *text, Error *err)
 {
     PgConn *conn = (PgConn *)base;
-    pg_conn_settle(conn);
+    if (pg_conn_settle(conn, err) < 0)
+        return -1;
     PGresult *result = pg_lib.PQexec(conn->db, text);
     int status = is_ok(result) ? 0 : pg_conn_fail(conn, result, err);
     pg_lib.PQclear(result);

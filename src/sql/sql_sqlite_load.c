@@ -1,4 +1,6 @@
-/* Loads into SQLite: a prepared INSERT, which is as fast as one of many rows at a time. */
+/* Loads into SQLite: a prepared INSERT, row by row. One of many rows at a time takes a fifth less
+   processor time for rows of 100 bytes, but the values would have to be copied until there are as
+   many, which costs more for the large rows that logs are made of. */
 
 #include <stdlib.h>
 
