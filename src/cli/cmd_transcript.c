@@ -1,7 +1,11 @@
-/* hawk transcript, hawk transcripts: samples as Markdown or as the log has them. */
+/* hawk transcript, hawk transcripts: samples as Markdown, as HTML or as the log has them. */
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
@@ -11,15 +15,14 @@
 #include "cli/print.h"
 #include "cli/remote_log.h"
 #include "cli/settings.h"
-#include "cli/transcript.h"
+#include "evallog/transcript.h"
 
-enum { PATH_MAX_BYTES = 8192, PAGE = 250, NAME_MAX_BYTES = 128 };
-
-#define SAMPLE_MAX EVALLOG_SAMPLE_MAX
+enum { PATH_MAX_BYTES = 8192, PAGE = 250, NAME_MAX_BYTES = 128, PIECE_MAX = 1 << 30 };
 
 typedef struct Options {
     const char *id;
     const char *folder;
+    const char *format;
     int64_t limit;
     bool raw;
     bool json;
@@ -28,14 +31,16 @@ typedef struct Options {
 /* clang-format off */
 static const OptRow one_rows[] = {
     {"output-dir", 'o', OPT_FOLDER, offsetof(Options, folder), "Write a file into this folder instead of to standard output"},
-    {"raw", 0, OPT_FLAG, offsetof(Options, raw), "The sample's JSON as the log has it"},
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "The same as --raw"},
+    {"format", 0, OPT_CHOICE, offsetof(Options, format), "Markdown, one HTML file, or the sample's JSON as the log has it", .fallback = "md", .choices = "md|html|json"},
+    {"raw", 0, OPT_FLAG, offsetof(Options, raw), "The same as --format json"},
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "The same as --format json"},
 };
 static const OptRow all_rows[] = {
     {"output-dir", 'o', OPT_FOLDER, offsetof(Options, folder), "Write a file for each sample into this folder instead of all to standard output"},
     {"limit", 0, OPT_INT, offsetof(Options, limit), "How many samples at most; default: all", .min = 1},
-    {"raw", 0, OPT_FLAG, offsetof(Options, raw), "The samples' JSON; on standard output one per line"},
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "The same as --raw"},
+    {"format", 0, OPT_CHOICE, offsetof(Options, format), "Markdown, an HTML file for each (with --output-dir), or the samples' JSON, on standard output one per line", .fallback = "md", .choices = "md|html|json"},
+    {"raw", 0, OPT_FLAG, offsetof(Options, raw), "The same as --format json"},
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "The same as --format json"},
 };
 static const OptArg one_args[] = {
     {"SAMPLE_UUID", OPT_TEXT, offsetof(Options, id), "The sample", .completer = "samples"},
@@ -49,10 +54,9 @@ static const OptArg all_args[] = {
 typedef struct Reader {
     Cli *cli;
     const Options *options;
+    TranscriptFormat format;
     EvalLog *log;
     char *name;
-    Buf sample;
-    Buf text;
     size_t n_written;
 } Reader;
 
@@ -60,8 +64,6 @@ static void reader_release(Reader *reader)
 {
     evallog_close(reader->log);
     free(reader->name);
-    buf_release(&reader->sample);
-    buf_release(&reader->text);
 }
 
 static int open_log(Reader *reader, const char *name, Error *err)
@@ -98,38 +100,73 @@ static const char *file_name(Arena *arena, Str uuid, const char *suffix)
     return arena_printf(arena, "%s%s", *name ? name : "sample", suffix);
 }
 
-static int write_out(Reader *reader, Str uuid, Error *err)
+static int write_piece(Reader *reader, int fd, Str piece, Error *err)
 {
-    const Options *options = reader->options;
-    bool raw = options->raw || options->json;
-    reader->n_written++;
-    if (!options->folder)
-        return raw ? print_json_text(reader->cli, buf_str(&reader->text), err)
-                   : print_text(reader->cli, buf_str(&reader->text), err);
-    const char *name = file_name(reader->cli->arena, uuid, raw ? ".json" : ".md");
-    auto_free char *path = fs_join(options->folder, name);
-    return fs_write_file(path, buf_str(&reader->text), 0644, err);
+    if (fd >= 0)
+        return fs_write_all(fd, piece.p, piece.n, err);
+    return reader->format == TRANSCRIPT_JSON ? print_json_text(reader->cli, piece, err)
+                                             : print_text(reader->cli, piece, err);
 }
 
-static int make_text(Reader *reader, const Json *sample, Error *err)
+static int write_pieces(Reader *reader, Transcript *transcript, int fd, Error *err)
+{
+    auto_buf Buf piece = BUF_INIT(PIECE_MAX);
+    int more = 1;
+    while (more == 1) {
+        buf_reset(&piece);
+        more = transcript_step(transcript, &piece, err);
+        if (more < 0 || write_piece(reader, fd, buf_str(&piece), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* To standard output, or to a file that appears when it is whole. */
+static int write_out(Reader *reader, Transcript *transcript, Str uuid, Error *err)
 {
     const Options *options = reader->options;
-    buf_reset(&reader->text);
-    if (options->raw || options->json) {
-        transcript_compact(buf_str(&reader->sample), &reader->text);
-        buf_addc(&reader->text, '\n');
-        return buf_check(&reader->text, "the sample", err);
+    if (!options->folder) {
+        bool is_later = reader->n_written > 0 && reader->format == TRANSCRIPT_MARKDOWN;
+        if (is_later && cli_put(reader->cli, STR("\n---\n\n"), err) < 0)
+            return -1;
+        return write_pieces(reader, transcript, -1, err);
     }
-    if (!options->folder && reader->n_written > 0)
-        buf_addz(&reader->text, "\n---\n\n");
-    const EvalLogHeader *header = NULL;
-    if (evallog_header(reader->log, &header, err) < 0)
+    const char *suffix =
+        arena_printf(reader->cli->arena, ".%s", transcript_format_name(reader->format));
+    auto_free char *path = fs_join(options->folder, file_name(reader->cli->arena, uuid, suffix));
+    auto_free char *part = mem_printf("%s.part-%d", path, (int)getpid());
+    auto_fd int fd = fs_open(part, O_WRONLY | O_CREAT | O_TRUNC, 0644, err);
+    if (fd < 0)
         return -1;
-    TranscriptAbout about = {.uuid = json_text(sample, "uuid", STR_NONE),
-                             .eval_set_id = json_text(sample, "eval_set_id", STR_NONE),
-                             .task = header->task,
-                             .model = header->model};
-    return transcript_write(buf_str(&reader->sample), &about, &reader->text, err);
+    if (write_pieces(reader, transcript, fd, err) < 0) {
+        (void)unlink(part);
+        return -1;
+    }
+    if (rename(part, path) < 0)
+        return error_errno(err, errno, "cannot write %s", path);
+    return 0;
+}
+
+static int write_transcript(Reader *reader, const EvalLogSample *found, const Json *sample,
+                            Error *err)
+{
+    auto_sample_parts SampleParts *parts = NULL;
+    auto_transcript Transcript *transcript = NULL;
+    const EvalLogHeader *header = NULL;
+    if (evallog_header(reader->log, &header, err) < 0 ||
+        sample_parts_open(reader->log, found, &parts, err) < 0)
+        return -1;
+    const TranscriptAbout about = {.uuid = json_text(sample, "uuid", STR_NONE),
+                                   .eval_set_id = json_text(sample, "eval_set_id", STR_NONE),
+                                   .task = header->task,
+                                   .model = header->model};
+    if (transcript_open(parts, &about, reader->format, &transcript, err) < 0)
+        return -1;
+    (void)TAKE(parts);
+    if (write_out(reader, transcript, about.uuid, err) < 0)
+        return -1;
+    reader->n_written++;
+    return 0;
 }
 
 static int write_sample(Reader *reader, const Json *sample, Error *err)
@@ -148,19 +185,17 @@ static int write_sample(Reader *reader, const Json *sample, Error *err)
                             STR_ARG(uuid));
         return -1;
     }
-    buf_reset(&reader->sample);
-    if (evallog_read_sample(reader->log, found, &reader->sample, err) < 0 ||
-        make_text(reader, sample, err) < 0)
-        return -1;
-    return write_out(reader, uuid, err);
+    return write_transcript(reader, found, sample, err);
 }
 
 static Reader new_reader(Cli *cli, const Options *options)
 {
-    return (Reader){.cli = cli,
-                    .options = options,
-                    .sample = BUF_INIT(SAMPLE_MAX),
-                    .text = BUF_INIT(SAMPLE_MAX)};
+    Reader reader = {.cli = cli, .options = options};
+    if (options->raw || options->json)
+        reader.format = TRANSCRIPT_JSON;
+    else
+        (void)transcript_format_find(str_of(options->format), &reader.format);
+    return reader;
 }
 
 static int prepare(const Options *options, Error *err)
@@ -214,6 +249,9 @@ static int run_all(Cli *cli, const void *given, Error *err)
     const char *id = NULL;
     size_t running = 0;
     int n = PAGE;
+    if (reader.format == TRANSCRIPT_HTML && !options->folder)
+        return error_set(err, ERR_USAGE,
+                         "each sample is an HTML file of its own; name a folder with --output-dir");
     if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0 || prepare(options, err) < 0)
         return -1;
     for (int64_t page = 1; n == PAGE; page++) {
@@ -243,7 +281,8 @@ const Command commands_transcript = {
     .section = COMMAND_FETCH,
     .summary = "Print a sample: its messages, tool calls and scores",
     .examples = "hawk transcript 8nPqS5mE2vKxWz7RtYb3Lc | less\n"
-                "hawk transcript 8nPqS5mE2vKxWz7RtYb3Lc --raw | jq .scores",
+                "hawk transcript 8nPqS5mE2vKxWz7RtYb3Lc --raw | jq .scores\n"
+                "hawk transcript 8nPqS5mE2vKxWz7RtYb3Lc --format html > sample.html",
     SPEC(one_rows, one_args),
     .run = run_one,
 };
