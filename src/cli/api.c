@@ -275,6 +275,8 @@ static int send(Api *api, const ApiCall *call, HttpReply *reply, Error *err)
         headers[n_headers++] = (HttpHeader){"Content-Type", STR("application/json")};
     if (call->if_none_match)
         headers[n_headers++] = (HttpHeader){"If-None-Match", str_of(call->if_none_match)};
+    if (call->upload && call->checksum.p)
+        headers[n_headers++] = (HttpHeader){"x-amz-checksum-sha256", call->checksum};
     if (call->range)
         headers[n_headers++] = (HttpHeader){"Range", str_of(call->range)};
     HttpCall request = {.method = call->method ? call->method : "GET",
@@ -282,6 +284,7 @@ static int send(Api *api, const ApiCall *call, HttpReply *reply, Error *err)
                         .headers = headers,
                         .n_headers = n_headers,
                         .body = call->body,
+                        .body_source = call->upload,
                         .timeout_ms = call->timeout_ms < 0    ? 0
                                       : call->timeout_ms == 0 ? API_TIMEOUT_MS
                                                               : call->timeout_ms,

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/source.h"
 #include "cli/command.h"
 #include "codec/json.h"
 
@@ -33,6 +34,8 @@ typedef struct ApiCall {
     const char *method; /* NULL: GET */
     const char *path;
     Str body;       /* JSON; STR_NONE: none */
+    Source *upload; /* sent instead, as bytes; or NULL */
+    Str checksum;   /* of the upload, for an address of S3 that asks for it; or STR_NONE */
     size_t max;     /* bytes of an answer; 0: API_ANSWER_MAX */
     int timeout_ms; /* 0: API_TIMEOUT_MS; -1: none */
     const char *if_none_match;

@@ -25,6 +25,7 @@ const Command *const command_rows[] = {
     &commands_transcripts,
     &commands_download,
     &commands_export,
+    &commands_import,
     &commands_validate,
     &commands_plan,
     &commands_schema,

@@ -17,6 +17,7 @@ extern const Command commands_download;
 extern const Command commands_eval_set_resume;
 extern const Command commands_eval_set_run;
 extern const Command commands_export;
+extern const Command commands_import;
 extern const Command commands_list_eval_sets;
 extern const Command commands_list_evals;
 extern const Command commands_list_imports;

@@ -1,11 +1,19 @@
-/* Imports: what is in the import queue. */
+/* /eval_sets/import: bringing logs along; /meta/imports: what has become of logs. */
 
 #include "server/routes.h"
 
+#include "base/clock.h"
+#include "server/imports.h"
 #include "server/server_priv.h"
 #include "warehouse/queries.h"
 
-enum { LIST_MAX_BYTES = 64 << 20, LIMIT_MAX = 500, LIMIT = 50 };
+enum {
+    LIST_MAX_BYTES = 64 << 20,
+    LIMIT_MAX = 500,
+    LIMIT = 50,
+    ANSWER_MAX = 4 << 20,
+    LINK_SECONDS = 5 * 60,
+};
 
 static Str param(RouteCtx *ctx, const char *name)
 {
@@ -38,9 +46,172 @@ static int meta_imports(RouteCtx *ctx, Error *err)
     return 0;
 }
 
+/* --- logs that clients bring along --- */
+
+static void write_id(RouteCtx *ctx, JsonOut *out, const char *id)
+{
+    json_out_kvz(out, "eval_set_id", id);
+    json_out_kvz(out, "viewer_url",
+                 arena_printf(ctx->arena, "%s/eval-set/%s", server_viewer_url(ctx->app), id));
+}
+
+static int import_begin(RouteCtx *ctx, Error *err)
+{
+    Json *body = NULL;
+    const char *id = NULL;
+    if (route_body_json(ctx, &body, err) < 0)
+        return -1;
+    const Json *name = json_get(body, "name");
+    if (!json_is_null(name) && name->type != JSON_STRING)
+        return error_set(err, ERR_BAD_DATA, "name: expected a text");
+    if (imports_begin(ctx, json_is_null(name) ? STR_NONE : name->text, &id, err) < 0)
+        return -1;
+    auto_buf Buf answer = BUF_INIT(ANSWER_MAX);
+    JsonOut out;
+    json_out_init(&out, &answer, 0);
+    json_out_object(&out);
+    write_id(ctx, &out, id);
+    json_out_end_object(&out);
+    route_send_json(ctx, &answer);
+    return 0;
+}
+
+static int decode_file(const Json *node, ImportsFile *ret, Error *err)
+{
+    if (node->type != JSON_OBJECT)
+        return error_set(err, ERR_BAD_DATA, "files: expected objects");
+    int64_t size = json_int(node, "size_bytes", -1);
+    *ret = (ImportsFile){.name = json_text(node, "filename", STR("")),
+                         .sha256 = json_text(node, "sha256", STR("")),
+                         .size = size < 0 ? 0 : (uint64_t)size};
+    return imports_check_file(ret, err);
+}
+
+static int decode_files(RouteCtx *ctx, const Json *body, ImportsFile **ret, size_t *ret_n,
+                        Error *err)
+{
+    const Json *list = json_get(body, "files");
+    if (!list || list->type != JSON_ARRAY || list->n < 1 || list->n > IMPORTS_FILES_MAX)
+        return error_set(err, ERR_BAD_DATA, "files: expected a list of 1 to %d files",
+                         IMPORTS_FILES_MAX);
+    ImportsFile *files = arena_array(ctx->arena, list->n, sizeof(*files));
+    size_t n = 0;
+    for (const Json *node = list->first; node; node = node->next, n++) {
+        if (decode_file(node, &files[n], err) < 0)
+            return -1;
+        for (size_t i = 0; i < n; i++) {
+            if (!str_eq(files[i].name, files[n].name))
+                continue;
+            (void)error_set(err, ERR_USAGE, "'%.*s' is there more than once",
+                            STR_ARG(files[n].name));
+            return error_code(err, "import.twice");
+        }
+    }
+    *ret = files;
+    *ret_n = n;
+    return 0;
+}
+
+static int import_uploads(RouteCtx *ctx, Error *err)
+{
+    Json *body = NULL;
+    const char *id = NULL;
+    ImportsFile *files = NULL;
+    size_t n = 0;
+    if (route_body_json(ctx, &body, err) < 0 ||
+        imports_check_id(ctx, ctx->params[0], &id, err) < 0 ||
+        decode_files(ctx, body, &files, &n, err) < 0)
+        return -1;
+    int64_t expires = clock_now_us() / CLOCK_SECOND + LINK_SECONDS;
+    auto_buf Buf answer = BUF_INIT(ANSWER_MAX);
+    JsonOut out;
+    json_out_init(&out, &answer, 0);
+    json_out_object(&out);
+    json_out_kv_array(&out, "uploads");
+    for (size_t i = 0; i < n; i++) {
+        json_out_object(&out);
+        json_out_kv_str(&out, "filename", files[i].name);
+        json_out_kvz(&out, "url", imports_link(ctx->app, ctx->arena, id, &files[i], expires));
+        json_out_kv_time(&out, "expires_at", expires * CLOCK_SECOND);
+        json_out_end_object(&out);
+    }
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+    http_response_header(ctx->response, "Cache-Control", STR("no-store"));
+    route_send_json(ctx, &answer);
+    return 0;
+}
+
+static int import_receive(RouteCtx *ctx, Error *err)
+{
+    if (imports_receive(ctx, err) < 0)
+        return -1;
+    http_response_bytes(ctx->response, "text/plain; charset=utf-8", STR(""));
+    return 0;
+}
+
+/* The body may be missing; what it may say is about code that this server keeps no record of. */
+static int check_finalize(RouteCtx *ctx, Error *err)
+{
+    Json *body = NULL;
+    if (http_request_body_size(ctx->request) == 0 || route_body_json(ctx, &body, err) < 0)
+        return err->kind == ERR_NONE ? 0 : -1;
+    if (!json_is_null(json_get(body, "code_sources")))
+        return error_set(err, ERR_UNSUPPORTED,
+                         "code_sources: this server does not record where code came from");
+    return 0;
+}
+
+static void write_failures(const ImportsResult *result, JsonOut *out)
+{
+    json_out_kv_array(out, "failed");
+    for (size_t i = 0; i < result->n_failures; i++) {
+        const ImportsFailure *failure = &result->failures[i];
+        const JobsProblem *known = imports_problem(failure->error.code);
+        json_out_object(out);
+        json_out_kvz(out, "filename", failure->name);
+        json_out_kvz(out, "title", known ? known->title : "");
+        json_out_kvz(out, "detail", error_text(&failure->error));
+        json_out_kvz(out, "code", failure->error.code);
+        json_out_end_object(out);
+    }
+    json_out_end_array(out);
+}
+
+/* With ?partial=true the files that are in order are published although others are not; "failed"
+   names those. */
+static int import_finalize(RouteCtx *ctx, Error *err)
+{
+    const char *id = NULL;
+    bool is_partial = str_eqz(param(ctx, "partial"), "true");
+    HAWK_CLEANUP(imports_release_result) ImportsResult result = {0};
+    if (check_finalize(ctx, err) < 0 || imports_check_id(ctx, ctx->params[0], &id, err) < 0 ||
+        imports_finalize(ctx, id, is_partial, &result, err) < 0)
+        return -1;
+    auto_buf Buf answer = BUF_INIT(LIST_MAX_BYTES);
+    JsonOut out;
+    json_out_init(&out, &answer, 0);
+    json_out_object(&out);
+    write_id(ctx, &out, id);
+    if (is_partial) {
+        json_out_kv_int(&out, "published", (int64_t)result.n_published);
+        write_failures(&result, &out);
+    }
+    json_out_end_object(&out);
+    if (buf_check(&answer, "the answer", err) < 0)
+        return -1;
+    route_send_json(ctx, &answer);
+    return 0;
+}
+
 /* clang-format off */
 static const Route rows[] = {
-    { "GET", "/meta/imports", ROUTE_READ, meta_imports, "logs and how their import goes, those seen last first" },
+    { "POST", "/eval_sets/import/",                  ROUTE_CHANGE, import_begin,    "begin an import: an id for its eval set" },
+    { "POST", "/eval_sets/import",                   ROUTE_CHANGE, import_begin,    "the same" },
+    { "POST", "/eval_sets/import/{id}/uploads",      ROUTE_CHANGE, import_uploads,  "addresses to which files can be sent, for five minutes" },
+    { "PUT",  "/eval_sets/import/{id}/files/{name}", ROUTE_OPEN,   import_receive,  "one file, at an address that was given out" },
+    { "POST", "/eval_sets/import/{id}/finalize",     ROUTE_CHANGE, import_finalize, "publish what was sent as an eval set" },
+    { "GET",  "/meta/imports",                       ROUTE_READ,   meta_imports,    "logs and how their import goes, those seen last first" },
 };
 /* clang-format on */
 

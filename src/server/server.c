@@ -144,6 +144,9 @@ static int look_at_logs(void *context, const char *const *keys, size_t n, Error 
 static int scan_logs(void *context, Error *err)
 {
     App *app = context;
+    auto_error Error ignored = ERROR_INIT; /* there is a next time */
+    if (imports_sweep(app, &ignored) < 0)
+        log_warn("imports.not_swept", KV("error", error_text(&ignored)));
     return import_queue_scan(app->imports, NULL, err);
 }
 
@@ -192,7 +195,9 @@ static int open_folders(App *app, Error *err)
 {
     app->data_dir = server_data_dir(app->options->data_dir);
     app->cache_dir = server_cache_dir(app->options->cache_dir);
-    if (fs_make_dirs(app->data_dir, 0700, err) < 0 || fs_make_dirs(app->cache_dir, 0700, err) < 0)
+    app->spool_dir = fs_join(app->data_dir, "spool");
+    if (fs_make_dirs(app->data_dir, 0700, err) < 0 || fs_make_dirs(app->cache_dir, 0700, err) < 0 ||
+        fs_make_dirs(app->spool_dir, 0700, err) < 0)
         return -1;
     auto_free char *lock = fs_join(app->data_dir, "server.lock");
     app->lock_fd = fs_lock(lock, err);
@@ -315,6 +320,8 @@ static int listen_at(App *app, int port, Error *err)
         .body_max = BODY_MAX,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
+        .spool_dir = app->spool_dir,
+        .admit = imports_admit,
         .handler = route_dispatch,
         .context = app,
     };
@@ -361,6 +368,7 @@ static int app_open(App *app, Error *err)
         check_address(app, err) < 0 || open_folders(app, err) < 0 || open_data(app, err) < 0)
         return -1;
     app->link_key = secret_random(32);
+    app->uploads = imports_new();
     app->metrics = metrics_new(server_route_tables, server_n_route_tables);
     if (open_identity(app, err) < 0 || open_jobs(app, err) < 0 ||
         row_security_update(app->sql, err) < 0)
@@ -387,6 +395,7 @@ static void app_close(App *app)
     jobs_close(app->jobs); /* which calls job_ended up to here */
     executor_close(app->executor);
     import_queue_close(app->imports);
+    imports_free(app->uploads);
     viewer_free(app->viewer);
     identity_close(app->identity);
     audit_close(app->audit);
@@ -399,6 +408,7 @@ static void app_close(App *app)
     free(app->url);
     free(app->data_dir);
     free(app->cache_dir);
+    free(app->spool_dir);
 }
 
 /* Blocks the signals in all threads that will be started, and takes them here. */

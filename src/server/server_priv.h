@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "jobs/jobs.h"
 #include "server/audit.h"
+#include "server/imports.h"
 #include "server/metrics.h"
 #include "server/route.h"
 #include "server/server.h"
@@ -29,8 +30,9 @@ struct App {
     Arena *settings_arena;
     char *data_dir;
     char *cache_dir;
-    char *url;   /* "http://127.0.0.1:8137" */
-    char *hosts; /* names this server answers to, each as ",name," */
+    char *spool_dir; /* where large bodies arrive, on the disk of a store in a folder */
+    char *url;       /* "http://127.0.0.1:8137" */
+    char *hosts;     /* names this server answers to, each as ",name," */
     int lock_fd;
     int listen_fd; /* from the service manager, or -1 */
     int64_t started_us;
@@ -41,6 +43,7 @@ struct App {
     Metrics *metrics;
     Executor *executor;
     Jobs *jobs;
+    Imports *uploads; /* that are becoming eval sets */
     ImportQueue *imports;
     ImportWorkers *importers;
     Watcher *watcher;

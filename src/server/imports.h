@@ -1,0 +1,69 @@
+/* Imports: logs that clients bring along. They are staged below "pending-imports/<id>/", where
+   nobody sees them, and become an eval set all at once when the import is finalized. */
+#ifndef HAWK_SERVER_IMPORTS_H
+#define HAWK_SERVER_IMPORTS_H
+
+#include "jobs/jobs.h"
+#include "server/route.h"
+
+enum { IMPORTS_NAME_MAX = 200, IMPORTS_FILES_MAX = 200 };
+#define IMPORTS_SIZE_MAX ((uint64_t)2 << 30)
+
+/* What the files of imports share; one for a server. */
+typedef struct Imports Imports;
+Imports *imports_new(void) HAWK_MUST_USE;
+void imports_free(Imports *imports); /* NULL is fine */
+
+/* Begins an import of the caller's with a name of his (or STR_NONE): reserves an id. */
+int imports_begin(RouteCtx *ctx, Str name, const char **ret_id, Error *err) HAWK_MUST_USE;
+
+/* The id of an import that the caller may go on with, in the arena. */
+int imports_check_id(RouteCtx *ctx, Str id, const char **ret, Error *err) HAWK_MUST_USE;
+
+/* A file that is going to come. */
+typedef struct ImportsFile {
+    Str name;
+    Str sha256;
+    uint64_t size;
+} ImportsFile;
+
+/* ERR_USAGE when the server will not take it. */
+int imports_check_file(const ImportsFile *file, Error *err) HAWK_MUST_USE;
+
+/* The address to which it can be sent until an instant (seconds), by whoever has it. */
+const char *imports_link(const App *app, Arena *arena, const char *id, const ImportsFile *file,
+                         int64_t expires);
+
+/* The admission of a body at such an address, for HttpServerOptions.admit: sets the limit to what
+   was announced, and refuses what is not ours or came too late. Other addresses pass. */
+int imports_admit(void *context, HttpRequest *request, size_t *body_max, Error *err);
+
+/* Stages the file that was sent to such an address, once size and checksum were found right. */
+int imports_receive(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
+
+/* A file that was not published, and why. */
+typedef struct ImportsFailure {
+    const char *name;
+    Error error;
+} ImportsFailure;
+
+typedef struct ImportsResult {
+    ImportsFailure *failures; /* in the arena; errors are released by imports_release_result */
+    size_t n_failures;
+    size_t n_published;
+} ImportsResult;
+
+/* Publishes what is staged: checks every file, says who may see the set, moves the files to where
+   they are seen and queues them. With is_partial what is in order is published although other files
+   are not, which are then dropped. Doing it again is fine. */
+int imports_finalize(RouteCtx *ctx, const char *id, bool is_partial, ImportsResult *ret,
+                     Error *err) HAWK_MUST_USE;
+void imports_release_result(ImportsResult *result);
+
+/* Drops what was staged long ago and never finalized. */
+int imports_sweep(App *app, Error *err) HAWK_MUST_USE;
+
+/* Title and HTTP status of an error's code, or NULL. */
+const JobsProblem *imports_problem(const char *code);
+
+#endif
