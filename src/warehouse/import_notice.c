@@ -49,7 +49,8 @@ static char *manifest_key(const char *key)
 
 static void set_mark(char ret[IMPORT_MARK_MAX], const char *etag, const char *manifest)
 {
-    (void)snprintf(ret, IMPORT_MARK_MAX, "%s%s%s", etag, *manifest ? "+" : "", manifest);
+    (void)snprintf(ret, IMPORT_MARK_MAX, "%.*s%s%.*s", STORE_ETAG_MAX, etag, *manifest ? "+" : "",
+                   STORE_ETAG_MAX, manifest);
 }
 
 /* The etag of an object; "" when it is not there, UNREADABLE when there is something about it that
