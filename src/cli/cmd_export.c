@@ -24,8 +24,8 @@ static const OptRow rows[] = {
     {"json", 0, OPT_FLAG, offsetof(Options, json), "The same as --format json"},
 };
 static const OptArg args[] = {
-    {"TABLE", OPT_CHOICE, offsetof(Options, table), "What is exported", .choices = "eval-sets|evals|samples|scores"},
-    {"ID", OPT_LIST, offsetof(Options, ids), "Eval sets and evals; default: all that you may see", .is_optional = true, .completer = "eval-sets"},
+    {"TABLE", OPT_CHOICE, offsetof(Options, table), "What is exported", .choices = "eval-sets|evals|samples|scores|jobs|imports"},
+    {"ID", OPT_LIST, offsetof(Options, ids), "Eval sets, evals or jobs; default: all that you may see", .is_optional = true, .completer = "eval-sets"},
 };
 /* clang-format on */
 

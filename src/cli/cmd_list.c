@@ -24,33 +24,27 @@ typedef struct Options {
                                                                            .min = 1                \
     }
 
-#define FORMAT_ROW                                                                                 \
-    {                                                                                              \
-        "format", 0, OPT_CHOICE, offsetof(Options, format), "Print all columns in this format",    \
-            .choices = "json|ndjson|csv|parquet"                                                   \
-    }
-
 /* clang-format off */
 static const OptRow eval_sets_rows[] = {
     LIMIT_ROW("10"),
     {"search", 0, OPT_TEXT, offsetof(Options, search), "Only those with these words in id, task or creator"},
-    FORMAT_ROW,
+    ROWS_FORMAT_ROW(Options, format),
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
 };
 static const OptRow evals_rows[] = {
-    FORMAT_ROW,
+    ROWS_FORMAT_ROW(Options, format),
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
 };
 static const OptRow samples_rows[] = {
     {"eval", 0, OPT_TEXT, offsetof(Options, log), "Only those of the log with this name", .metavar = "FILE"},
     LIMIT_ROW("50"),
-    FORMAT_ROW,
+    ROWS_FORMAT_ROW(Options, format),
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
 };
 static const OptRow jobs_rows[] = {
     {"all", 0, OPT_FLAG, offsetof(Options, all), "Those of other people too"},
     LIMIT_ROW("10"),
-    FORMAT_ROW,
+    ROWS_FORMAT_ROW(Options, format),
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
 };
 static const OptArg id_args[] = {
@@ -109,18 +103,14 @@ static int finish(Cli *cli, const Table *table, const char *none, Error *err)
     return print_table(cli, table, err);
 }
 
-/* Prints the items in another form than the table; 1 when that was not asked for. */
-static int print_in_format(Cli *cli, const Options *options, const Json *answer, Error *err)
+/* Prints the items in another form than the table; *ret_done is false when none was asked for. */
+static int print_in_format(Cli *cli, const Options *options, const Json *answer, bool *ret_done,
+                           Error *err)
 {
-    auto_rows Rows *rows = NULL;
-    if (options->json)
-        return print_json(cli, answer, err);
-    if (!options->format)
-        return 1;
-    if (rows_open(cli, options->format, NULL, &rows, err) < 0 ||
-        rows_put(rows, json_get(answer, "items"), err) < 0)
-        return -1;
-    return rows_finish(rows, err);
+    *ret_done = options->json;
+    return options->json
+               ? print_json(cli, answer, err)
+               : rows_print(cli, options->format, json_get(answer, "items"), ret_done, err);
 }
 
 static int run_eval_sets(Cli *cli, const void *given, Error *err)
@@ -132,9 +122,11 @@ static int run_eval_sets(Cli *cli, const void *given, Error *err)
     Json *answer = NULL;
     if (fetch(cli, path.data, options->limit, &answer, err) < 0)
         return -1;
-    int printed = print_in_format(cli, options, answer, err);
-    if (printed <= 0)
-        return printed;
+    bool is_done = false;
+    if (print_in_format(cli, options, answer, &is_done, err) < 0)
+        return -1;
+    if (is_done)
+        return 0;
     static const char *const names[] = {"Eval Set ID", "Created At", "Created By", "Evals",
                                         "Tasks"};
     auto_table Table *table = table_new(names, ARRAY_LEN(names));
@@ -167,9 +159,11 @@ static int run_evals(Cli *cli, const void *given, Error *err)
     if (fetch(cli, path.data, INT32_MAX, &answer, err) < 0)
         return -1;
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
-    int printed = print_in_format(cli, options, answer, err);
-    if (printed <= 0)
-        return printed;
+    bool is_done = false;
+    if (print_in_format(cli, options, answer, &is_done, err) < 0)
+        return -1;
+    if (is_done)
+        return 0;
     static const char *const names[] = {"Task", "Model", "Status", "Samples"};
     auto_table Table *table = table_new(names, ARRAY_LEN(names));
     for (const Json *item = items_of(answer); item; item = item->next) {
@@ -234,9 +228,11 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     if (fetch(cli, path.data, options->limit, &answer, err) < 0)
         return -1;
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
-    int printed = print_in_format(cli, options, answer, err);
-    if (printed <= 0)
-        return printed;
+    bool is_done = false;
+    if (print_in_format(cli, options, answer, &is_done, err) < 0)
+        return -1;
+    if (is_done)
+        return 0;
     static const char *const names[] = {"UUID", "ID", "Epoch", "Status", "Scores"};
     auto_table Table *table = table_new(names, ARRAY_LEN(names));
     for (const Json *item = items_of(answer); item; item = item->next)
@@ -260,9 +256,11 @@ static int run_jobs(Cli *cli, const void *given, Error *err)
     Json *answer = NULL;
     if (fetch(cli, path.data, options->limit, &answer, err) < 0)
         return -1;
-    int printed = print_in_format(cli, options, answer, err);
-    if (printed <= 0)
-        return printed;
+    bool is_done = false;
+    if (print_in_format(cli, options, answer, &is_done, err) < 0)
+        return -1;
+    if (is_done)
+        return 0;
     static const char *const names[] = {"Type",       "Job ID", "Created At",
                                         "Created By", "Status", "Admission"};
     auto_table Table *table = table_new(names, ARRAY_LEN(names));

@@ -3,10 +3,12 @@
 #include "cli/commands.h"
 #include "cli/imports.h"
 #include "cli/print.h"
+#include "cli/rows.h"
 
 typedef struct Options {
     const char *id;
     const char *state;
+    const char *format;
     int64_t limit;
     bool json;
 } Options;
@@ -15,6 +17,7 @@ typedef struct Options {
 static const OptRow rows[] = {
     {"state", 0, OPT_CHOICE, offsetof(Options, state), "Only those in this state", .choices = "pending|importing|running|success|retrying|failed"},
     {"limit", 0, OPT_INT, offsetof(Options, limit), "How many at most", .fallback = "50", .min = 1},
+    ROWS_FORMAT_ROW(Options, format),
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
 };
 static const OptArg args[] = {
@@ -52,8 +55,13 @@ static int run(Cli *cli, const void *given, Error *err)
     Json *answer = NULL;
     if (imports_fetch(cli, &query, &answer, err) < 0)
         return -1;
+    bool is_done = false;
     if (options->json)
         return print_json(cli, answer, err);
+    if (rows_print(cli, options->format, json_get(answer, "items"), &is_done, err) < 0)
+        return -1;
+    if (is_done)
+        return 0;
     static const char *const names[] = {"Eval Set", "Log",  "State", "Samples",
                                         "Attempts", "When", "Reason"};
     auto_table Table *table = table_new(names, ARRAY_LEN(names));

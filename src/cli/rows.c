@@ -9,16 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "cli/api.h"
 #include "cli/print.h"
-#include "codec/json_out.h"
+#include "codec/frame_rows.h"
 #include "server/parquet.h"
 #include "server/server.h"
 
-enum { TABLE_BYTES_MAX = 64 << 20, LINE_MAX_BYTES = 256 << 20, VALUE_MAX = 64 << 20 };
+enum { TABLE_BYTES_MAX = 64 << 20, LINE_MAX_BYTES = 256 << 20 };
+enum { LIST_BYTES_MAX = 256 << 20 };
 
 typedef enum Kind { KIND_TABLE, KIND_JSON, KIND_NDJSON, KIND_CSV, KIND_PARQUET, N_KINDS } Kind;
 
@@ -214,74 +214,21 @@ void rows_free(Rows *rows)
 
 /* --- lists of objects --- */
 
-static FrameValue value_of(Arena *arena, const Json *node)
-{
-    int64_t us = 0;
-    switch (node->type) {
-    case JSON_NULL: return FRAME_NULL;
-    case JSON_BOOL: return FRAME_BOOLEAN(node->boolean);
-    case JSON_INT: return FRAME_INTEGER(node->integer);
-    case JSON_REAL: return FRAME_NUMBER(node->real);
-    case JSON_STRING:
-        if (str_ends(node->key, STR("_at")) && clock_parse(node->text, &us) == 0)
-            return FRAME_INSTANT(us);
-        return FRAME_STRING(node->text);
-    default: break;
-    }
-    auto_buf Buf text = BUF_INIT(VALUE_MAX);
-    JsonOut out;
-    json_out_init(&out, &text, 0);
-    json_out_node(&out, node);
-    return FRAME_STRING(arena_str(arena, buf_str(&text)));
-}
-
-static int survey(Arena *arena, Frame *frame, const Json *list, Error *err)
-{
-    for (const Json *row = list->first; row; row = row->next) {
-        for (const Json *member = row->first; member; member = member->next) {
-            size_t column = 0;
-            FrameValue value = value_of(arena, member);
-            if (frame_add(frame, (int)frame_n_columns(frame), member->key, &column, err) < 0)
-                return -1;
-            frame_observe(frame, column, &value);
-        }
-        frame_end_row(frame);
-    }
-    frame_settle(frame);
-    return 0;
-}
-
-static int write_row(Rows *rows, FrameWriter *writer, const Json *row, Error *err)
-{
-    auto_arena Arena *arena = arena_new();
-    auto_buf Buf text = BUF_INIT(LINE_MAX_BYTES);
-    FrameValue *values = arena_array(arena, frame_n_columns(writer->frame) + 1, sizeof(*values));
-    for (const Json *member = row->first; member; member = member->next) {
-        size_t column = 0;
-        if (frame_find(writer->frame, member->key, &column))
-            values[column] = value_of(arena, member);
-    }
-    frame_write_row(writer, values, &text);
-    if (buf_check(&text, "a row", err) < 0)
-        return -1;
-    return rows_write(rows, buf_str(&text), err);
-}
-
 int rows_put(Rows *rows, const Json *list, Error *err)
 {
-    auto_arena Arena *arena = arena_new();
-    auto_frame Frame *frame = frame_new();
-    auto_buf Buf text = BUF_INIT(LINE_MAX_BYTES);
-    if (survey(arena, frame, list, err) < 0)
+    auto_buf Buf text = BUF_INIT(LIST_BYTES_MAX);
+    if (frame_rows_write(list, rows_wanted(rows), false, &text, err) < 0)
         return -1;
-    FrameWriter writer = {.frame = frame, .format = rows_wanted(rows)};
-    frame_write_head(&writer, &text);
-    if (rows_write(rows, buf_str(&text), err) < 0)
-        return -1;
-    for (const Json *row = list->first; row; row = row->next)
-        if (write_row(rows, &writer, row, err) < 0)
-            return -1;
-    buf_reset(&text);
-    frame_write_tail(&writer, &text);
     return rows_write(rows, buf_str(&text), err);
+}
+
+int rows_print(Cli *cli, const char *format, const Json *list, bool *ret_done, Error *err)
+{
+    auto_rows Rows *rows = NULL;
+    *ret_done = format && strcmp(format, kinds[KIND_TABLE].name) != 0;
+    if (!*ret_done)
+        return 0;
+    if (rows_open(cli, format, NULL, &rows, err) < 0 || rows_put(rows, list, err) < 0)
+        return -1;
+    return rows_finish(rows, err);
 }

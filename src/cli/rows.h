@@ -10,6 +10,14 @@
 
 #define ROWS_FORMATS "table|json|ndjson|csv|parquet"
 
+/* The option of commands that print a list with rows_print. */
+#define ROWS_FORMAT_ROW(type, field)                                                               \
+    {                                                                                              \
+        "format", 0, OPT_CHOICE, offsetof(type, field),                                            \
+            "Print all columns in this format; default: the table for people",                     \
+            .choices = ROWS_FORMATS                                                                \
+    }
+
 typedef struct Rows Rows;
 
 /* Format NULL: from the end of the file's name, else a table on a terminal and CSV in a pipe. File
@@ -22,8 +30,7 @@ FrameFormat rows_wanted(const Rows *rows);
 /* Takes a part of the rows in that format. */
 int rows_write(Rows *rows, Str bytes, Error *err) HAWK_MUST_USE;
 
-/* Takes all rows at once, a list of objects: a column for each member, in the order in which they
-   turn up; lists and objects in them become JSON, members named *_at instants. */
+/* Takes all rows at once, a list of objects as frame_rows.h takes it. */
 int rows_put(Rows *rows, const Json *list, Error *err) HAWK_MUST_USE;
 
 /* No more rows: ends what has been begun and gives the file its name. */
@@ -31,6 +38,11 @@ int rows_finish(Rows *rows, Error *err) HAWK_MUST_USE;
 
 /* Without rows_finish, no file is left. */
 void rows_free(Rows *rows);
+
+/* Prints a list of objects on standard output in a format; *ret_done is false, and nothing is
+   printed, when that is none or "table". */
+int rows_print(Cli *cli, const char *format, const Json *list, bool *ret_done,
+               Error *err) HAWK_MUST_USE;
 
 HAWK_DEFINE_AUTO(Rows, rows, rows_free)
 #define auto_rows HAWK_CLEANUP(rows_cleanup_)

@@ -1,4 +1,5 @@
-/* /meta/export: tables of the warehouse as files. Bytes are made at the pace of the client. */
+/* /meta/export: tables of the warehouse, jobs and imports as files. Bytes are made at the pace of
+   the client. */
 
 #include "server/routes.h"
 
@@ -6,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/export_lists.h"
 #include "server/parquet.h"
 #include "server/server_priv.h"
 #include "warehouse/export.h"
@@ -15,7 +17,7 @@ enum { ROW_MAX = 256 << 20, SEND_MAX = 4 << 20 };
 /* What has been made and not sent yet lies in `made` from n_sent on: a row may be larger than what
    a step of a stream may give. */
 typedef struct Download {
-    Export *export;
+    Export *export;   /* NULL: all is made from the beginning */
     Parquet *parquet; /* or NULL */
     Buf made;
     size_t n_sent;
@@ -34,7 +36,8 @@ static int make_more(Download *download, Error *err)
 /* 1 when there is more to come, 0 at the end, -1 on failure. */
 static int send_plain(Download *download, Buf *out, Error *err)
 {
-    if (download->n_sent == download->made.len && make_more(download, err) < 0)
+    if (download->n_sent == download->made.len && !download->is_over &&
+        make_more(download, err) < 0)
         return -1;
     size_t n = download->made.len - download->n_sent;
     if (n > SEND_MAX)
@@ -117,26 +120,52 @@ static int read_format(RouteCtx *ctx, Format *ret, Error *err)
     return 0;
 }
 
-static int read_query(RouteCtx *ctx, ExportQuery *ret, Format *ret_format, Error *err)
+/* What was asked for: a table of the warehouse or a list. */
+typedef struct Wanted {
+    ExportQuery query;
+    const ExportList *list; /* or NULL */
+    const char *name;
+    Format format;
+} Wanted;
+
+static int read_wanted(RouteCtx *ctx, Wanted *ret, Error *err)
 {
+    ExportQuery *query = &ret->query;
     Str excel = http_request_param(ctx->request, "excel", 0);
-    if (!export_table_find(ctx->params[0], &ret->table))
+    ret->list = export_list_find(ctx->params[0]);
+    if (!ret->list && !export_table_find(ctx->params[0], &query->table))
         return error_set(err, ERR_NOT_FOUND, "there is no table '%.*s'", STR_ARG(ctx->params[0]));
-    if (read_format(ctx, ret_format, err) < 0)
+    ret->name = ret->list ? export_list_name(ret->list) : export_table_name(query->table);
+    if (read_format(ctx, &ret->format, err) < 0)
         return -1;
-    ret->format = ret_format->frame;
+    query->format = ret->format.frame;
+    query->for_excel = excel.p && (str_eqz(excel, "1") || str_eqz(excel, "true"));
     Str *ids = arena_array(ctx->arena, EXPORT_IDS_MAX, sizeof(*ids));
-    for (;; ret->n_ids++) {
-        Str id = http_request_param(ctx->request, "id", ret->n_ids);
+    for (;; query->n_ids++) {
+        Str id = http_request_param(ctx->request, "id", query->n_ids);
         if (!id.p)
             break;
-        if (ret->n_ids == EXPORT_IDS_MAX)
+        if (query->n_ids == EXPORT_IDS_MAX)
             return error_set(err, ERR_USAGE, "id: at most %d values", EXPORT_IDS_MAX);
-        ids[ret->n_ids] = id;
+        ids[query->n_ids] = id;
     }
-    ret->ids = ids;
-    ret->for_excel = excel.p && (str_eqz(excel, "1") || str_eqz(excel, "true"));
+    query->ids = ids;
     return 0;
+}
+
+static int open_download(RouteCtx *ctx, const Wanted *wanted, Download *download, Error *err)
+{
+    const ExportQuery *query = &wanted->query;
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    download->made = BUF_INIT(ROW_MAX);
+    download->is_over = wanted->list != NULL;
+    if (wanted->list ? export_list_write(ctx, wanted->list, query->ids, query->n_ids, query->format,
+                                         query->for_excel, &download->made, err) < 0
+                     : export_open(ctx->app->sql, &access, query, &download->export, err) < 0)
+        return -1;
+    if (!wanted->format.is_parquet)
+        return 0;
+    return parquet_start(ctx->app->cache_dir, PROCESS_PIPE, &download->parquet, err);
 }
 
 static void add_headers(RouteCtx *ctx, const char *table, const char *suffix)
@@ -149,25 +178,19 @@ static void add_headers(RouteCtx *ctx, const char *table, const char *suffix)
 
 static int meta_export(RouteCtx *ctx, Error *err)
 {
-    ExportQuery query = {0};
-    Format format = {0};
-    auto_export Export *export = NULL;
-    auto_parquet Parquet *parquet = NULL;
-    const QueriesAccess access = server_queries_access(ctx->caller);
-    if (read_query(ctx, &query, &format, err) < 0 ||
-        export_open(ctx->app->sql, &access, &query, &export, err) < 0)
+    Wanted wanted = {0};
+    if (read_wanted(ctx, &wanted, err) < 0)
         return -1;
-    if (format.is_parquet && parquet_start(ctx->app->cache_dir, PROCESS_PIPE, &parquet, err) < 0)
-        return -1;
-    add_headers(ctx, export_table_name(query.table),
-                format.is_parquet ? "parquet" : frame_format_name(format.frame));
     Download *download = mem_alloc(sizeof(*download));
-    download->made = BUF_INIT(ROW_MAX);
-    download->export = TAKE(export);
-    download->parquet = TAKE(parquet);
+    if (open_download(ctx, &wanted, download, err) < 0) {
+        download_close(download);
+        return -1;
+    }
+    bool is_parquet = wanted.format.is_parquet;
+    FrameFormat format = wanted.format.frame;
+    add_headers(ctx, wanted.name, is_parquet ? "parquet" : frame_format_name(format));
     http_response_stream(ctx->response,
-                         format.is_parquet ? PARQUET_MEDIA_TYPE
-                                           : frame_format_media_type(format.frame),
+                         is_parquet ? PARQUET_MEDIA_TYPE : frame_format_media_type(format),
                          &download_ops, download);
     return 0;
 }

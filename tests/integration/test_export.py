@@ -194,7 +194,17 @@ def test_a_broken_feed_makes_no_parquet(filled):
     assert b"broken off after 2 rows" in done.stderr
 
 
-@pytest.mark.parametrize("table", ["eval-sets", "evals", "samples", "jobs"])
+def test_imports_are_exported(filled):
+    hawk, paths = filled
+    frame = parquet(hawk, "imports")
+    assert len(frame) == len(paths) and set(frame.state) == {"success"}
+    assert list(parquet(hawk, "imports", "set-many").eval_set_id) == ["set-many"]
+    items = hawk.get("/meta/imports")[1]["items"]
+    lines = [json.loads(line) for line in hawk.request("GET", "/meta/export/imports?format=ndjson")[2].splitlines()]
+    assert [line["log"] for line in lines] == [item["log"] for item in items]
+
+
+@pytest.mark.parametrize("table", ["eval-sets", "evals", "samples", "jobs", "imports"])
 def test_lists_come_in_every_format(filled, table):
     hawk, _ = filled
     ids = ["set-1"] if table in ("evals", "samples") else []
@@ -204,6 +214,7 @@ def test_lists_come_in_every_format(filled, table):
     assert [list(line) for line in lines] == [list(item) for item in items]
     text = hawk.run("list", table, *ids, "--format", "csv").stdout
     assert len(pd.read_csv(io.StringIO(text)) if items else []) == len(items)
+    assert hawk.run("list", table, *ids, "--format", "table").stdout == hawk.run("list", table, *ids).stdout
 
 
 def test_texts_that_look_like_formulas_are_marked_for_spreadsheets_only(hawk, logs):
