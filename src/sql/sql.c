@@ -123,6 +123,7 @@ static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, b
         put_conn(sql, NULL);
         return -1;
     }
+    assert(conn);
     *ret_is_new = may_connect;
     *ret = conn;
     return 0;
@@ -138,6 +139,7 @@ static int begin_on_conn(Sql *sql, SqlMode mode, SqlConn **ret, Error *err)
         bool is_new = false;
         if (take_conn(sql, &deadline, &conn, &is_new, err) < 0)
             return -1;
+        assert(conn);
         if (sql->driver->begin(conn, mode, sql->wait_ms, err) == 0) {
             *ret = conn;
             return 0;

@@ -74,8 +74,10 @@ int pg_conn_fail(PgConn *conn, const PGresult *result, Error *err)
             (void)error_code(err, states[i].code);
         return -1;
     }
+    const char *position = pg_lib.PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
     return error_set(err, conn->base.is_broken ? ERR_UNREACHABLE : ERR_INTERNAL,
-                     "the database refused a statement: %s", message ? message : "no reason given");
+                     "the database refused a statement: %s%s%s", message ? message : state,
+                     position ? ", at character " : "", position ? position : "");
 }
 
 static void pg_rollback(SqlConn *base)

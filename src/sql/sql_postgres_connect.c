@@ -5,6 +5,7 @@
    restart of the server then gets through. libpq tells no SQLSTATE of a connection that failed,
    hence PQping, which does tell a server that is not ready from one that refuses us. */
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -191,6 +192,7 @@ int pg_conn_open(const char *url, bool is_untrusted, int wait_ms, SqlConn **ret,
     PgConn *conn = NULL;
     if (connect_until(url, wait_ms, &conn, err) < 0)
         return -1;
+    assert(conn);
     if (pg_conn_script(&conn->base, session, err) < 0 ||
         (is_untrusted && check_role(conn, err) < 0)) {
         pg_conn_free(&conn->base);

@@ -2,6 +2,7 @@
 #include "both.h"
 
 #include <math.h>
+#include <pthread.h>
 
 #include "base/clock.h"
 
@@ -336,6 +337,51 @@ static void a_lock_keeps_others_from_its_name_only(void **state)
     assert_int_equal(sql_lock(second, "eval:a", &err), 0);
 }
 
+/* Takes the lock in a thread of its own and sees what whoever had it before has written. */
+static void *lock_and_look(void *context)
+{
+    int64_t *seen = context;
+    auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(sql, SQL_WRITE_SHARED, &tx, &err) == 0 && sql_lock(tx, "eval:a", &err) == 0 &&
+        sql_query(tx, "SELECT count(*) FROM t", SQL_NO_ARGS, &rows, &err) == 0 &&
+        sql_rows_next(rows, &err) > 0)
+        *seen = sql_rows_int(rows, 0);
+    return NULL;
+}
+
+static void who_waited_for_a_lock_sees_what_was_written_under_it(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    SqlTx *tx = begin(SQL_WRITE_SHARED);
+    assert_int_equal(sql_lock(tx, "eval:a", &err), 0);
+    int64_t seen = -1;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, lock_and_look, &seen), 0);
+    assert_int_equal(sql_exec(tx, "INSERT INTO t (id) VALUES (1)", SQL_NO_ARGS, NULL, &err), 0);
+    assert_int_equal(sql_commit(tx, &err), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(seen, 1);
+}
+
+static void a_row_that_another_writer_has_is_waited_for_and_given_up(void **state)
+{
+    (void)state;
+    if (!is_postgres)
+        skip(); /* there is no other writer */
+    auto_error Error err = ERROR_INIT;
+    run("INSERT INTO t (id) VALUES (1)");
+    sql_set_wait_ms(sql, 50);
+    auto_sql_tx SqlTx *first = begin(SQL_WRITE_SHARED);
+    auto_sql_tx SqlTx *second = begin(SQL_WRITE_SHARED);
+    const char *change = "UPDATE t SET whole = 1 WHERE id = 1";
+    assert_int_equal(sql_exec(first, change, SQL_NO_ARGS, NULL, &err), 0);
+    assert_int_equal(sql_exec(second, change, SQL_NO_ARGS, NULL, &err), -1);
+    assert_int_equal(err.kind, ERR_BUSY);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, open_with_table, close_and_drop)
 
 int main(void)
@@ -358,6 +404,8 @@ int main(void)
         T(a_text_with_a_nul_byte_is_refused_or_kept),
         T(writers_that_share_do_not_wait_unless_there_is_one_writer),
         T(a_lock_keeps_others_from_its_name_only),
+        T(who_waited_for_a_lock_sees_what_was_written_under_it),
+        T(a_row_that_another_writer_has_is_waited_for_and_given_up),
     };
     return RUN_BOTH(tests);
 }

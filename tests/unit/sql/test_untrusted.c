@@ -262,6 +262,32 @@ static void a_limit_ends_with_its_transaction(void **state)
     }
 }
 
+static void a_change_that_takes_too_long_leaves_nothing(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = NULL;
+    const char *endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i "
+                          "< 2000000000) INSERT INTO t SELECT i, 'x' FROM n";
+    assert_int_equal(sql_begin(sql, SQL_WRITE, &tx, &err), 0);
+    assert_int_equal(sql_tx_limit_ms(tx, 50, &err), 0);
+    assert_int_equal(sql_exec(tx, endless, SQL_NO_ARGS, NULL, &err), -1);
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    sql_rollback(TAKE(tx));
+    assert_int_equal(number("SELECT count(*) FROM t"), 3);
+}
+
+static void a_mistake_is_told_as_one_of_who_typed_it(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    assert_int_equal(count_rows("SELECT nothing FROM t", LONG_MS, &err), -1);
+    assert_int_equal(err.kind, ERR_USAGE);
+    assert_non_null(strstr(error_text(&err), "nothing"));
+    if (is_postgres)
+        assert_non_null(strstr(error_text(&err), "at character 8"));
+}
+
 static void every_transaction_has_a_fresh_connection(void **state)
 {
     (void)state;
@@ -400,6 +426,8 @@ int main(void)
         T(what_takes_too_long_is_ended),
         T(time_counts_while_rows_are_read),
         T(a_limit_ends_with_its_transaction),
+        T(a_change_that_takes_too_long_leaves_nothing),
+        T(a_mistake_is_told_as_one_of_who_typed_it),
         T(every_transaction_has_a_fresh_connection),
         T(what_a_function_left_is_rolled_back),
         T(a_guarded_database_begins_no_write),
