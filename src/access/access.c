@@ -21,6 +21,8 @@ static const ActionRow actions[] = {
     [ACCESS_JOB_READ]    = { "job.read",    "see",             false, true,  false, false },
     [ACCESS_JOB_CONTROL] = { "job.control", "change",          true,  false, true,  false },
     [ACCESS_LOG_READ]    = { "log.read",    "read",            false, true,  false, false },
+    [ACCESS_SAMPLE_EDIT]   = { "sample.edit",   "edit samples of", true, true, true,  false },
+    [ACCESS_SAMPLE_APPEND] = { "sample.append", "add events to",   true, true, false, false },
     [ACCESS_SERVER_STOP] = { "server.stop", "stop the server", true,  false, false, true  },
     [ACCESS_LOGIN_MINT]  = { "login.mint",  "make a login",    false, false, false, false },
 };

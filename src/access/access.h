@@ -21,8 +21,10 @@ typedef enum AccessAction {
     ACCESS_JOB_READ,    /* status, config and logs of a job */
     ACCESS_JOB_CONTROL, /* stop, delete, resume: owner or admin */
     ACCESS_LOG_READ,    /* eval logs, samples, transcripts */
-    ACCESS_SERVER_STOP, /* end the server: admin */
-    ACCESS_LOGIN_MINT,  /* make a one-time login link for oneself */
+    ACCESS_SAMPLE_EDIT, /* scores and invalidations: owner or admin */
+    ACCESS_SAMPLE_APPEND, /* events, which take nothing away */
+    ACCESS_SERVER_STOP,   /* end the server: admin */
+    ACCESS_LOGIN_MINT,    /* make a one-time login link for oneself */
 } AccessAction;
 
 /* What the action is about; zeroed fields mean unknown. */

@@ -147,6 +147,12 @@ int jobs_list(Jobs *jobs, const Caller *caller, const JobsQuery *query, Arena *a
 /* Jobs that are not over, and how many of those have their turn. */
 void jobs_load(Jobs *jobs, size_t *ret_live, size_t *ret_running);
 
+/* Keeps runners away from a job whose logs are about to be changed: until as many jobs_unhold, a
+   submit or resume of this id fails with ERR_CONFLICT. False, and nothing is held, while a runner
+   has the job. There need be no such job. */
+bool jobs_hold(Jobs *jobs, const char *job_id) HAWK_MUST_USE;
+void jobs_unhold(Jobs *jobs, const char *job_id);
+
 /* Calls changed() after every change of a job (any job when job_id is NULL), on the controller's or
    the changing thread; it must be quick and call nothing of Jobs. Ends with jobs_unwatch, after
    which no call is running. */

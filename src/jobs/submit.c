@@ -418,6 +418,11 @@ static int reserve(Submit *submit, Error *err)
         (void)error_fix(err, "wait until some of them are over");
         return coded(err, "outstanding_job_limit");
     }
+    if (jobs_priv_is_held(jobs, submit->job.job_id)) {
+        (void)error_set(err, ERR_CONFLICT, "samples of %s are being edited", submit->job.job_id);
+        (void)error_fix(err, "try again in a moment");
+        return coded(err, "job.editing");
+    }
     if (write_row(submit, err) < 0)
         return -1;
     jobs_priv_add_live(jobs, submit->job.job_id,

@@ -261,6 +261,8 @@ static void answer_error(RouteCtx *ctx, const Error *err)
     const JobsProblem *known = err->code ? jobs_problem(err->code) : NULL;
     if (!known)
         known = imports_problem(err->code);
+    if (!known)
+        known = edits_problem(err->code);
     int status = known ? known->status : error_kind_http(err->kind);
     if (err->code && strcmp(err->code, "method_not_allowed") == 0)
         status = 405;

@@ -308,6 +308,42 @@ static int open_jobs(App *app, Error *err)
     return jobs_open(&options, &app->jobs, err);
 }
 
+static int place_sample(void *context, Arena *arena, Str uuid, EditsPlace *ret, Error *err)
+{
+    App *app = context;
+    const QueriesAccess all = {.sees_all = true};
+    QueriesPlace place = {0};
+    if (queries_place(app->sql, &all, uuid, arena, &place, err) < 0)
+        return -1;
+    *ret = (EditsPlace){.eval_set_id = place.eval_set_id,
+                        .log_key = place.log_key,
+                        .sample_id = place.id,
+                        .epoch = place.epoch};
+    return 0;
+}
+
+/* Before an edit is said to be done its log is in the queue. */
+static void log_replaced(void *context, const char *log_key)
+{
+    App *app = context;
+    auto_error Error err = ERROR_INIT;
+    if (import_queue_look(app->imports, &log_key, 1, &err) < 0)
+        log_warn("edit.log_not_looked_at", KV("log", log_key), KV("error", error_text(&err)));
+}
+
+static int open_edits(App *app, Error *err)
+{
+    const EditsOptions options = {
+        .sql = app->sql,
+        .store = app->store,
+        .jobs = app->jobs,
+        .hooks = {.context = app, .place = place_sample, .changed = log_replaced},
+        .data_dir = app->data_dir,
+        .program = app->options->program,
+    };
+    return edits_open(&options, &app->edits, err);
+}
+
 static int listen_at(App *app, int port, Error *err)
 {
     const HttpServerOptions options = {
@@ -370,13 +406,14 @@ static int app_open(App *app, Error *err)
     app->link_key = secret_random(32);
     app->uploads = imports_new();
     app->metrics = metrics_new(server_route_tables, server_n_route_tables);
-    if (open_identity(app, err) < 0 || open_jobs(app, err) < 0 ||
+    if (open_identity(app, err) < 0 || open_jobs(app, err) < 0 || open_edits(app, err) < 0 ||
         row_security_update(app->sql, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
     if (open_http(app, err) < 0)
         return -1;
-    if (jobs_start(app->jobs, err) < 0 || start_imports(app, err) < 0)
+    if (jobs_start(app->jobs, err) < 0 || start_imports(app, err) < 0 ||
+        edits_start(app->edits, err) < 0)
         return -1;
     /* Only now may requests in: a job must not be submitted while those of an earlier server are
      * being taken over. */
@@ -390,6 +427,7 @@ static void app_close(App *app)
         (void)unlink(path);
     }
     http_server_stop(app->http, DRAIN_MS);
+    edits_close(app->edits);
     watcher_stop(app->watcher);
     import_workers_stop(app->importers);
     jobs_close(app->jobs); /* which calls job_ended up to here */

@@ -6,6 +6,7 @@
 
 #include "access/identity.h"
 #include "base/secret.h"
+#include "edits/edits.h"
 #include "events/watcher.h"
 #include "http/server.h"
 #include "jobs/jobs.h"
@@ -44,6 +45,7 @@ struct App {
     Executor *executor;
     Jobs *jobs;
     Imports *uploads; /* that are becoming eval sets */
+    Edits *edits;
     ImportQueue *imports;
     ImportWorkers *importers;
     Watcher *watcher;
