@@ -10,6 +10,7 @@ const Command *const command_rows[] = {
     &commands_local_eval_set,
     &commands_stop,
     &commands_delete,
+    &commands_edit_samples,
     &commands_list_eval_sets,
     &commands_list_evals,
     &commands_list_samples,

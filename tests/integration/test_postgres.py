@@ -20,6 +20,7 @@ PROGRAMS = [
     "test_jobs_jobs",
     "test_models_access",
     "test_survive_jobs",
+    "test_edits_edits",
 ]
 
 
