@@ -1,4 +1,5 @@
-"""Run by the peer's Python: hawk_import.py DATABASE imports the logs that standard input names, as its own job does it.
+"""Run by the peer's Python: imports the logs that standard input names, each a line DATABASE LOCATION, as its own job
+does it.
 
 Prints a line of JSON for each log, with the seconds it took, and one with the most memory held.
 """
@@ -31,8 +32,8 @@ async def import_one(database: str, location: str) -> dict:
 
 async def main() -> None:
     """Import them all in one event loop."""
-    for location in sys.stdin.read().split("\n"):
-        print(json.dumps(await import_one(sys.argv[1], location)), flush=True)
+    for line in sys.stdin.read().splitlines():
+        print(json.dumps(await import_one(*line.split(" ", 1))), flush=True)
 
 
 asyncio.run(main())

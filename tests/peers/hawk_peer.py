@@ -54,7 +54,7 @@ def locked(path: pathlib.Path):
 def make_venv(venv: pathlib.Path, base: str, *requirements: str) -> pathlib.Path:
     """Make a virtualenv of these requirements unless it is there; return its Python."""
     python = venv / "bin/python"
-    with locked(venv.with_suffix(".lock")):
+    with locked(venv.parent / f"{venv.name}.lock"):
         if not (venv / "ready").exists():
             subprocess.run([uv(), "venv", "-q", "--clear", "--python", base, str(venv)], check=True)
             subprocess.run([uv(), "pip", "install", "-q", "--python", str(python), *requirements], check=True)
@@ -101,14 +101,15 @@ class Imported:
     result: dict | None
 
 
-def import_logs(python: pathlib.Path, url: str, env: dict[str, str], locations: list[str]) -> tuple[list[Imported], int]:
-    """Import logs ("s3://bucket/evals/...") one after the other with the peer; return what it says of each and the most
-    memory that it held, in kilobytes."""
-    command = [str(python), str(HERE / "hawk_import.py"), driver_url(url)]
+def import_logs(python: pathlib.Path, logs: list[tuple[str, str]], env: dict[str, str]) -> tuple[list[Imported], int]:
+    """Import logs with the peer, one after the other: each a database and a location ("s3://bucket/evals/..."). Return
+    what it says of each and the most memory that it held, in kilobytes."""
+    lines = [f"{driver_url(url)} {location}" for url, location in logs]
     done = subprocess.run(
-        command, input="\n".join(locations), env={**os.environ, **env}, capture_output=True, text=True, check=False
+        [str(python), str(HERE / "hawk_import.py")], input="\n".join(lines), env={**os.environ, **env}, capture_output=True,
+        text=True, check=False,
     )
     if done.returncode != 0:
         raise RuntimeError(done.stderr[-4000:])
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return [Imported(**line) for line in lines[:-1]], lines[-1]["max_kilobytes"]
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return [Imported(**line) for line in said[:-1]], said[-1]["max_kilobytes"]
