@@ -8,8 +8,12 @@
 #include "codec/json_scan.h"
 #include "warehouse/import_groups.h"
 #include "warehouse/importer_priv.h"
+#include "warehouse/rows_members.h"
+#include "warehouse/sandbox_config.h"
 
 enum { MODEL_GROUPS_MAX = 1024 * 1024 };
+
+static const SampleCleanRules rules = {.json_max = SAMPLE_CLEAN_JSON_MAX};
 
 int import_upsert(SqlTx *tx, const char *table, const char *conflict, const ImportField *fields,
                   size_t n, Error *err)
@@ -39,41 +43,53 @@ int import_upsert(SqlTx *tx, const char *table, const char *conflict, const Impo
     return sql_exec(tx, text.data, values, n, NULL, err);
 }
 
-Str import_canonical_model(Str model)
-{
-    ptrdiff_t slash = str_find(model, '/');
-    return slash < 0 ? model : str_slice(model, (size_t)slash + 1, model.n);
-}
-
+/* What the warehouse has of the eval. */
 typedef struct Existing {
     bool is_there;
     Str pk;
     Str eval_set_id;
     Str log_key;
+    Str file_hash;
+    Str observed;        /* JSON array, or STR_NONE */
+    int64_t modified_us; /* of the log that it was read from */
     int64_t completed_us;
+    int64_t imported_us;
+    bool is_running;
+    bool is_imported;
 } Existing;
 
 static int find_existing(Import *import, SqlTx *tx, Existing *ret, Error *err)
 {
+    static const char query[] =
+        "SELECT pk, eval_set_id, log_key, file_hash, observed_model_names, file_last_modified, "
+        "completed_at, last_imported_at, CASE WHEN status = 'started' THEN 1 ELSE 0 END, "
+        "CASE WHEN import_status = 'success' THEN 1 ELSE 0 END FROM eval WHERE id = $1";
     auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(tx, "SELECT pk, eval_set_id, log_key, completed_at FROM eval WHERE id = $1",
-                  SQL_ARGS(SQL_TEXT(import->header->eval_id)), &rows, err) < 0)
+    if (sql_query(tx, query, SQL_ARGS(SQL_TEXT(import->header->eval_id)), &rows, err) < 0)
         return -1;
     int has_row = sql_rows_next(rows, err);
     if (has_row <= 0)
         return has_row;
+    Str observed = sql_rows_text(rows, 4);
     *ret = (Existing){
         .is_there = true,
         .pk = arena_str(import->arena, sql_rows_text(rows, 0)),
         .eval_set_id = arena_str(import->arena, sql_rows_text(rows, 1)),
         .log_key = arena_str(import->arena, sql_rows_text(rows, 2)),
-        .completed_us = sql_rows_is_null(rows, 3) ? INT64_MIN : sql_rows_int(rows, 3),
+        .file_hash = arena_str(import->arena, sql_rows_text(rows, 3)),
+        .observed = observed.p ? arena_str(import->arena, observed) : STR_NONE,
+        .modified_us = sql_rows_int(rows, 5),
+        .completed_us = sql_rows_is_null(rows, 6) ? INT64_MIN : sql_rows_int(rows, 6),
+        .imported_us = sql_rows_int(rows, 7),
+        .is_running = sql_rows_int(rows, 8) != 0,
+        .is_imported = sql_rows_int(rows, 9) != 0,
     };
     return 0;
 }
 
-/* Whether this log may write the row: always its own, that of a log that is gone, and that of a log
-   that is less far. Of two equal copies the first keeps it, or they would take turns for ever. */
+/* Whether this log may write the row: that of a log that is gone, that of a log that is less far,
+   and its own, unless a later state of it has been read already. Of two equal copies the first
+   keeps it, or they would take turns for ever. */
 static int decide(const Import *import, const Existing *existing, bool *ret_mine, Error *err)
 {
     *ret_mine = true;
@@ -83,8 +99,12 @@ static int decide(const Import *import, const Existing *existing, bool *ret_mine
         return error_set(err, ERR_BAD_DATA,
                          "eval %.*s belongs to eval set %.*s already; the log is a copy",
                          STR_ARG(import->header->eval_id), STR_ARG(existing->eval_set_id));
-    if (str_eqz(existing->log_key, import->key))
+    if (str_eqz(existing->log_key, import->key)) {
+        *ret_mine =
+            import->options.force || (existing->modified_us <= import->stat.modified_us &&
+                                      existing->completed_us <= import->header->completed_us);
         return 0;
+    }
     StoreStat stat;
     auto_error Error problem = ERROR_INIT;
     if (store_stat(import->store, existing->log_key.p, &stat, &problem) < 0)
@@ -93,9 +113,23 @@ static int decide(const Import *import, const Existing *existing, bool *ret_mine
     return 0;
 }
 
+/* An import of the same bytes that was broken off is taken up again. */
+static void take_up(Import *import, const Existing *existing)
+{
+    import->cycle_us = import->started_us;
+    if (import->options.force || import->is_running || !existing->is_there ||
+        existing->is_running || existing->is_imported || !str_eqz(existing->log_key, import->key) ||
+        !str_eqz(existing->file_hash, import->file_hash))
+        return;
+    import->is_resumed = true;
+    import->cycle_us = existing->imported_us;
+    if (import->started_us < import->cycle_us)
+        import->started_us = import->cycle_us;
+}
+
 static SqlValue json_value(const Import *import, Str raw, const char *field)
 {
-    return SQL_TEXT(sample_row_clean(raw, field, import->arena));
+    return SQL_TEXT(sample_clean_json(raw, field, &rules, import->arena));
 }
 
 static SqlValue json_or_empty(const Import *import, Str raw, const char *field)
@@ -105,67 +139,42 @@ static SqlValue json_or_empty(const Import *import, Str raw, const char *field)
 
 static SqlValue text_value(const Import *import, Str text)
 {
-    return SQL_TEXT(sample_row_clean_text(text, import->arena));
+    return SQL_TEXT(sample_clean_text(text, import->arena));
 }
 
-/* The sandbox's config without what is null and without the environment of its services, which may
-   hold secrets. Anything that is not an object is kept as it is. */
-static void write_sandbox(JsonOut *out, const Json *node)
+/* Inspect's version of a task that has none is the number 0. */
+static SqlValue task_version(const Import *import)
 {
-    if (!node || node->type != JSON_OBJECT) {
-        json_out_node(out, node);
-        return;
-    }
-    json_out_object(out);
-    for (const Json *child = node->first; child; child = child->next) {
-        if (json_is_null(child) || str_eqz(child->key, "environment") ||
-            str_eqz(child->key, "env_file"))
-            continue;
-        json_out_key(out, child->key);
-        write_sandbox(out, child);
-    }
-    json_out_end_object(out);
+    Str raw = STR_NONE;
+    bool is_none = !json_scan_get(import->header->eval_raw, "task_version", &raw) ||
+                   str_eqz(raw, "0") || str_eqz(raw, "\"\"");
+    return is_none ? SQL_NULL : text_value(import, import->header->task_version);
 }
 
-static SqlValue sandbox_value(const Import *import)
+static int64_t count_of(int64_t n)
 {
-    Str raw = import->header->sandbox_config;
-    auto_error Error ignored = ERROR_INIT;
-    JsonLimits limits = json_limits_config;
-    limits.allow_nan = true;
-    limits.allow_duplicates = true;
-    Json *document = NULL;
-    if (!raw.p || json_parse(import->arena, raw, &limits, &document, &ignored) < 0)
-        return SQL_NULL;
-    auto_buf Buf text = BUF_INIT(json_limits_config.bytes);
-    JsonOut out;
-    json_out_init(&out, &text, 0);
-    write_sandbox(&out, document);
-    if (text.overflowed)
-        return SQL_NULL;
-    return json_value(import, arena_str(import->arena, buf_str(&text)), "sandbox_config");
+    return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : n;
 }
 
 static int write_eval(Import *import, SqlTx *tx, Str groups, Error *err)
 {
     const EvalLogHeader *header = import->header;
-    int64_t total = header->total_samples;
     /* clang-format off */
     const ImportField fields[] = {
         { "pk",                    SQL_TEXTZ(import->eval_pk), true },
         { "created_at",            SQL_INSTANT(header->created_us == EVALLOG_NONE ? import->started_us : header->created_us), true },
         { "updated_at",            SQL_INSTANT(import->started_us), false },
         { "first_imported_at",     SQL_INSTANT(import->started_us), true },
-        { "last_imported_at",      SQL_INSTANT(import->started_us), false },
+        { "last_imported_at",      SQL_INSTANT(import->cycle_us), false },
         { "eval_set_id",           SQL_TEXT(import->eval_set_id), true },
         { "id",                    SQL_TEXT(header->eval_id), true },
         { "task_id",               text_value(import, header->task_id.p ? header->task_id : STR("")), false },
         { "task_name",             text_value(import, header->task.p ? header->task : STR("")), false },
-        { "task_version",          text_value(import, header->task_version), false },
+        { "task_version",          task_version(import), false },
         { "task_args",             json_value(import, header->task_args, "task_args"), false },
-        { "epochs",                import_int(header->epochs), false },
-        { "total_samples",         SQL_INT(total > 0 ? total : 0), false },
-        { "completed_samples",     SQL_INT(header->completed_samples > 0 ? header->completed_samples : 0), false },
+        { "epochs",                import_int4(header->epochs), false },
+        { "total_samples",         SQL_INT(count_of(header->total_samples)), false },
+        { "completed_samples",     SQL_INT(count_of(header->completed_samples)), false },
         { "location",              SQL_TEXTZ(import->location), false },
         { "log_key",               SQL_TEXTZ(import->key), false },
         { "file_size_bytes",       SQL_INT((int64_t)import->stat.size), false },
@@ -185,13 +194,30 @@ static int write_eval(Import *import, SqlTx *tx, Str groups, Error *err)
         { "model_generate_config", json_value(import, header->model_generate_config, "model_generate_config"), false },
         { "model_args",            json_value(import, header->model_args, "model_args"), false },
         { "sandbox_type",          text_value(import, header->sandbox_type), false },
-        { "sandbox_config",        sandbox_value(import), false },
+        { "sandbox_config",        json_value(import, sandbox_config_clean(header->sandbox_config, import->arena), "sandbox_config"), false },
         { "model_groups",          SQL_LIST(groups), false },
         { "meta",                  json_or_empty(import, header->metadata, "metadata"), false },
         { "header",                SQL_TEXT(header->raw), false },
     };
     /* clang-format on */
     return import_upsert(tx, "eval", "id", fields, ARRAY_LEN(fields), err);
+}
+
+/* Of equal models in one role the last counts. */
+static int put_role(Import *import, SqlTx *tx, const SqlValue role[5], Error *err)
+{
+    char pk[RANDOM_UUID_MAX];
+    SqlValue eval_pk = SQL_TEXTZ(import->eval_pk);
+    if (sql_exec(tx, "DELETE FROM model_role WHERE eval_pk = $1 AND role = $2 AND model = $3",
+                 SQL_ARGS(eval_pk, role[0], role[1]), NULL, err) < 0)
+        return -1;
+    return sql_exec(tx,
+                    "INSERT INTO model_role (pk, created_at, updated_at, type, eval_pk, role, "
+                    "model, config, base_url, args) VALUES ($1, $2, $2, 'eval', $3, $4, $5, $6, "
+                    "$7, $8)",
+                    SQL_ARGS(SQL_TEXTZ(random_uuid7(pk)), SQL_INSTANT(import->started_us), eval_pk,
+                             role[0], role[1], role[2], role[3], role[4]),
+                    NULL, err);
 }
 
 static int write_role(Import *import, SqlTx *tx, Str role, Str raw, Error *err)
@@ -210,21 +236,16 @@ static int write_role(Import *import, SqlTx *tx, Str role, Str raw, Error *err)
     Str url = STR_NONE;
     if (parts[1].p && !json_scan_str(parts[1], import->arena, &url))
         url = STR_NONE;
-    char pk[RANDOM_UUID_MAX];
-    const ImportField fields[] = {
-        {"pk", SQL_TEXTZ(random_uuid7(pk)), true},
-        {"created_at", SQL_INSTANT(import->started_us), true},
-        {"updated_at", SQL_INSTANT(import->started_us), false},
-        {"type", SQL_TEXTZ("eval"), true},
-        {"eval_pk", SQL_TEXTZ(import->eval_pk), true},
-        {"role", text_value(import, role), true},
-        {"model", text_value(import, import_canonical_model(model)), true},
-        {"config", json_value(import, parts[0], "config"), false},
-        {"base_url", text_value(import, url), false},
-        {"args", json_value(import, parts[2], "args"), false},
-    };
-    return import_upsert(tx, "model_role", "eval_pk, scan_pk, role, model", fields,
-                         ARRAY_LEN(fields), err);
+    if (!rows_members_has_items(parts[2]))
+        parts[2] = STR_NONE;
+    model_names_add(&import->observed, model_name_registry(model));
+    return put_role(
+        import, tx,
+        (const SqlValue[]){text_value(import, role),
+                           text_value(import, model_name_resolve(model, &import->called)),
+                           json_value(import, parts[0], "config"), text_value(import, url),
+                           json_value(import, parts[2], "args")},
+        err);
 }
 
 /* The roles as the log has them now: a role's config, or a list of them. */
@@ -251,6 +272,119 @@ static int write_roles(Import *import, SqlTx *tx, Error *err)
     return 0;
 }
 
+/* The names that the header has for models. */
+static void declare_models(Import *import)
+{
+    JsonScan scan;
+    Str key = STR_NONE;
+    const EvalLogHeader *header = import->header;
+    import->declared = (ModelNames){.arena = import->arena};
+    import->called = (ModelNames){.arena = import->arena};
+    import->observed = (ModelNames){.arena = import->arena};
+    import->model = header->model.p ? model_name_canonical(header->model) : STR("");
+    if (header->model.p)
+        model_names_add(&import->declared, header->model);
+    json_scan_init(&scan, header->model_usage, true);
+    if (json_scan_kind(&scan) == JSON_SCAN_OBJECT && json_scan_object(&scan))
+        while (json_scan_member(&scan, &key))
+            model_names_add(&import->declared, key);
+    for (size_t i = 0; i < import->declared.n; i++)
+        model_names_add(&import->observed, model_name_registry(import->declared.items[i]));
+}
+
+/* Names that earlier imports have seen stay. */
+static void keep_observed(Import *import, Str names)
+{
+    JsonScan scan;
+    Str raw = STR_NONE;
+    Str name = STR_NONE;
+    json_scan_init(&scan, names, false);
+    if (!names.p || !json_scan_array(&scan))
+        return;
+    while (json_scan_item(&scan))
+        if (json_scan_skip(&scan, &raw) && json_scan_str(raw, import->arena, &name))
+            model_names_add(&import->observed, name);
+}
+
+/* Whether one of the called names is what this one was called by. */
+static bool is_called(Str declared, const ModelNames *called)
+{
+    for (size_t i = 0; i < called->n; i++) {
+        const ModelNames one = {.items = &called->items[i], .n = 1};
+        if (str_eq(model_name_resolve(declared, &one), called->items[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Takes the first called name for each declared one. */
+static void learn(Import *import, Str called)
+{
+    const ModelNames one = {.items = &called, .n = 1};
+    bool is_new = false;
+    for (size_t i = 0; i < import->declared.n && !is_new; i++)
+        is_new = is_called(import->declared.items[i], &one) &&
+                 !is_called(import->declared.items[i], &import->called);
+    if (!is_new)
+        return;
+    model_names_add(&import->called, called);
+    if (!import->header->model.p)
+        return;
+    Str model = model_name_resolve(import->header->model, &import->called);
+    if (str_eq(model, import->model))
+        return;
+    if (!import->first_model.p && import->n_written > 0)
+        import->first_model = import->model;
+    import->model = model;
+}
+
+void import_learn(Import *import, const Pack *pack)
+{
+    SqlValue values[ROWS_COLUMNS_MAX];
+    RowsTable table = 0;
+    size_t at = 0;
+    while (pack_next(pack, &at, &table, values)) {
+        if (table == ROWS_CALLED)
+            learn(import, values[0].text);
+        else if (table == ROWS_OBSERVED)
+            model_names_add(&import->observed, values[0].text);
+        else if (table != ROWS_SAMPLE && table != ROWS_SCORE && table != ROWS_SAMPLE_MODEL)
+            break; /* names come before what is below the sample */
+    }
+}
+
+/* Samples that need not be read: those that the import which is taken up again has read, and, of a
+   running log, those that are in as a whole. */
+static int find_done(Import *import, SqlTx *tx, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (import->options.force || (!import->is_resumed && !import->is_running))
+        return 0;
+    if (sql_query(tx,
+                  "SELECT id, epoch FROM sample WHERE eval_pk = $1 AND last_imported_at >= $2 AND "
+                  "NOT is_provisional",
+                  SQL_ARGS(SQL_TEXTZ(import->eval_pk),
+                           SQL_INSTANT(import->is_running ? 0 : import->cycle_us)),
+                  &rows, err) < 0)
+        return -1;
+    int has_row = 0;
+    while ((has_row = sql_rows_next(rows, err)) == 1)
+        (void)hash_map_add(&import->done,
+                           import_sample_key(sql_rows_text(rows, 0), sql_rows_int(rows, 1)), 0);
+    return has_row < 0 ? -1 : 0;
+}
+
+static int find_samples(Import *import, SqlTx *tx, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_query(tx, "SELECT 1 FROM sample WHERE eval_pk = $1 LIMIT 1",
+                  SQL_ARGS(SQL_TEXTZ(import->eval_pk)), &rows, err) < 0)
+        return -1;
+    int has_row = sql_rows_next(rows, err);
+    import->has_samples = has_row == 1;
+    return has_row < 0 ? -1 : 0;
+}
+
 int import_eval_begin(Import *import, bool *ret_mine, Error *err)
 {
     auto_buf Buf groups = BUF_INIT(MODEL_GROUPS_MAX);
@@ -258,12 +392,15 @@ int import_eval_begin(Import *import, bool *ret_mine, Error *err)
         return -1;
     auto_sql_tx SqlTx *tx = NULL;
     Existing existing = {0};
-    if (sql_begin(import->sql, SQL_WRITE, &tx, err) < 0 ||
-        find_existing(import, tx, &existing, err) < 0 ||
+    if (sql_begin(import->sql, SQL_WRITE_SHARED, &tx, err) < 0 ||
+        sql_lock(tx, import->lock, err) < 0 || find_existing(import, tx, &existing, err) < 0 ||
         decide(import, &existing, ret_mine, err) < 0)
         return -1;
     if (!*ret_mine)
         return 0;
+    declare_models(import);
+    keep_observed(import, existing.observed);
+    take_up(import, &existing);
     if (existing.is_there)
         (void)snprintf(import->eval_pk, sizeof(import->eval_pk), "%.*s", STR_ARG(existing.pk));
     else
@@ -272,7 +409,8 @@ int import_eval_begin(Import *import, bool *ret_mine, Error *err)
     if (sql_exec(tx, "DELETE FROM eval WHERE log_key = $1 AND id <> $2",
                  SQL_ARGS(SQL_TEXTZ(import->key), SQL_TEXT(import->header->eval_id)), NULL,
                  err) < 0 ||
-        write_eval(import, tx, buf_str(&groups), err) < 0 || write_roles(import, tx, err) < 0)
+        write_eval(import, tx, buf_str(&groups), err) < 0 || write_roles(import, tx, err) < 0 ||
+        find_samples(import, tx, err) < 0 || find_done(import, tx, err) < 0)
         return -1;
     return sql_commit(TAKE(tx), err);
 }
@@ -284,8 +422,7 @@ static int drop_old_samples(Import *import, SqlTx *tx, Error *err)
     if (import->is_running)
         return 0;
     return sql_exec(tx, "DELETE FROM sample WHERE eval_pk = $1 AND last_imported_at < $2",
-                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_INSTANT(import->started_us)), NULL,
-                    err);
+                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_INSTANT(import->cycle_us)), NULL, err);
 }
 
 /* A log without results (running, cancelled, failed) has its samples counted. */
@@ -305,19 +442,47 @@ static int count_samples(Import *import, SqlTx *tx, Error *err)
         SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_INT(total)), NULL, err);
 }
 
-int import_eval_end(Import *import, Error *err)
+/* Samples that were written before a call told what the model is called. */
+static int rename_model(Import *import, SqlTx *tx, Error *err)
+{
+    if (!import->first_model.p)
+        return 0;
+    const SqlValue values[] = {SQL_TEXTZ(import->eval_pk), text_value(import, import->first_model),
+                               text_value(import, import->model)};
+    if (sql_exec(tx,
+                 "UPDATE sample_model SET model = $3 WHERE model = $2 AND sample_pk IN "
+                 "(SELECT pk FROM sample WHERE eval_pk = $1) AND NOT EXISTS (SELECT 1 FROM "
+                 "sample_model o WHERE o.sample_pk = sample_model.sample_pk AND o.model = $3)",
+                 values, ARRAY_LEN(values), NULL, err) < 0)
+        return -1;
+    return sql_exec(tx,
+                    "DELETE FROM sample_model WHERE model = $2 AND sample_pk IN "
+                    "(SELECT pk FROM sample WHERE eval_pk = $1)",
+                    values, 2, NULL, err);
+}
+
+static int close_eval(Import *import, SqlTx *tx, Error *err)
 {
     const char *status = import->n_unreadable > 0 ? "failed"
                          : import->is_running     ? "pending"
                                                   : "success";
+    Str usage =
+        model_name_resolve_keys(import->header->model_usage, &import->called, import->arena);
+    return sql_exec(tx,
+                    "UPDATE eval SET import_status = $2, model = $3, updated_at = $4, "
+                    "model_usage = $5 WHERE pk = $1",
+                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_TEXTZ(status),
+                             text_value(import, import->model), SQL_INSTANT(clock_now_us()),
+                             json_or_empty(import, usage, "model_usage")),
+                    NULL, err);
+}
+
+int import_eval_end(Import *import, Error *err)
+{
     auto_sql_tx SqlTx *tx = NULL;
-    if (sql_begin(import->sql, SQL_WRITE, &tx, err) < 0 || drop_old_samples(import, tx, err) < 0 ||
-        count_samples(import, tx, err) < 0 ||
-        sql_exec(tx,
-                 "UPDATE eval SET import_status = $2, model = $3, updated_at = $4 WHERE pk = $1",
-                 SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_TEXTZ(status),
-                          text_value(import, import->model), SQL_INSTANT(clock_now_us())),
-                 NULL, err) < 0)
+    if (import_begin(import, &tx, err) < 0 || drop_old_samples(import, tx, err) < 0 ||
+        count_samples(import, tx, err) < 0 || rename_model(import, tx, err) < 0 ||
+        close_eval(import, tx, err) < 0 || write_roles(import, tx, err) < 0)
         return -1;
     return sql_commit(TAKE(tx), err);
 }

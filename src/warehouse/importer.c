@@ -1,10 +1,6 @@
-/* From a log to rows. The eval's row is claimed first, then samples come in small batches, each a
-   transaction, then the row is closed; an import that is cut off at any point is done again from
-   the start and changes nothing twice.
-
-   A log that is still being written has summaries only; they become provisional samples, which the
-   samples themselves replace in the end. What its journal has not yet is in the manifest of its
-   live buffer. */
+/* From a log to rows. The eval's row is claimed first, then samples come in batches, each a
+   transaction, then the row is closed. An import that is cut off is taken up again where it was:
+   samples whose last_imported_at is not before that of their eval are in. */
 
 #include "warehouse/importer.h"
 
@@ -12,176 +8,51 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "codec/json_scan.h"
-#include "evallog/live.h"
 #include "warehouse/importer_priv.h"
 
-enum {
-    BATCH_SAMPLES = 32,
-    BATCH_BYTES = 16 * 1024 * 1024, /* of JSON held for a batch; one sample may be larger */
-};
-
-/* Samples that have been read and are to be written together. */
-typedef struct Batch {
-    Arena *arena;
-    Buf texts[BATCH_SAMPLES]; /* the rows point into these */
-    SampleRow rows[BATCH_SAMPLES];
-    bool is_provisional[BATCH_SAMPLES];
-    size_t n;
-    size_t n_bytes;
-} Batch;
-
-static void batch_reset(Batch *batch)
-{
-    for (size_t i = 0; i < batch->n; i++)
-        buf_release(&batch->texts[i]);
-    arena_reset(batch->arena);
-    batch->n = 0;
-    batch->n_bytes = 0;
-}
-
-static void batch_release(Batch *batch)
-{
-    batch_reset(batch);
-    arena_free(batch->arena);
-}
-
-static int batch_write(Import *import, Batch *batch, Error *err)
-{
-    if (batch->n == 0)
-        return 0;
-    auto_sql_tx SqlTx *tx = NULL;
-    size_t n_written = 0;
-    if (sql_begin(import->sql, SQL_WRITE, &tx, err) < 0)
-        return -1;
-    for (size_t i = 0; i < batch->n; i++) {
-        bool is_written = false;
-        if (import_sample(import, tx, &batch->rows[i], batch->is_provisional[i], &is_written, err) <
-            0)
-            return -1;
-        n_written += is_written;
-    }
-    if (sql_commit(TAKE(tx), err) < 0)
-        return -1;
-    import->n_written += n_written;
-    import->n_done += batch->n;
-    batch_reset(batch);
-    const ImporterOptions *options = &import->options;
-    if (options->progress)
-        return options->progress(options->context, import->n_done, import->n_total, err);
-    return 0;
-}
-
-/* Adds the sample whose JSON is in *take_text; the batch is not full. */
-static int batch_add(Batch *batch, Buf *take_text, bool is_provisional, Error *err)
-{
-    SampleRow row;
-    if (sample_row_read(buf_str(take_text), batch->arena, &row, err) < 0)
-        return -1;
-    size_t at = batch->n++;
-    batch->rows[at] = row;
-    batch->is_provisional[at] = is_provisional;
-    batch->texts[at] = *take_text;
-    *take_text = BUF_INIT(0);
-    batch->n_bytes += batch->texts[at].len;
-    return 0;
-}
-
-static int batch_write_if_full(Import *import, Batch *batch, Error *err)
-{
-    if (batch->n < BATCH_SAMPLES && batch->n_bytes < BATCH_BYTES)
-        return 0;
-    return batch_write(import, batch, err);
-}
-
-/* Counts a sample that cannot be read; the others still come in. */
-static void note_problem(Import *import, const EvalLogSample *sample, Error *problem)
+void import_note_problem(Import *import, Str id, int64_t epoch, Error *problem)
 {
     if (import->n_unreadable++ == 0)
-        import->first_problem = mem_printf("sample %.*s, epoch %lld: %s", STR_ARG(sample->id),
-                                           (long long)sample->epoch, error_text(problem));
+        import->first_problem = mem_printf("sample %.*s, epoch %lld: %s", STR_ARG(id),
+                                           (long long)epoch, error_text(problem));
     error_reset(problem);
 }
 
-static int import_whole_samples(Import *import, Batch *batch, Error *err)
+int import_progress(Import *import, size_t n_more, Error *err)
 {
-    const EvalLogSamples *samples = NULL;
-    if (evallog_samples(import->log, &samples, err) < 0)
+    const ImporterOptions *options = &import->options;
+    import->n_done += n_more;
+    if (!options->progress)
+        return 0;
+    return options->progress(options->context, import->n_done, import->n_total, err);
+}
+
+Murmur3 import_sample_key(Str id, int64_t epoch)
+{
+    Murmur3 hash = murmur3_of(id);
+    hash.second += (uint64_t)epoch * UINT64_C(0x9E3779B97F4A7C15);
+    return hash;
+}
+
+int import_begin(Import *import, SqlTx **ret, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(import->sql, SQL_WRITE_SHARED, &tx, err) < 0 ||
+        sql_lock(tx, import->lock, err) < 0 ||
+        sql_query(tx, "SELECT file_hash FROM eval WHERE pk = $1",
+                  SQL_ARGS(SQL_TEXTZ(import->eval_pk)), &rows, err) < 0)
         return -1;
-    import->n_total = samples->n;
-    for (size_t i = 0; i < samples->n; i++) {
-        auto_error Error problem = ERROR_INIT;
-        auto_buf Buf text = BUF_INIT(EVALLOG_SAMPLE_MAX);
-        if (evallog_read_sample(import->log, &samples->items[i], &text, &problem) < 0 ||
-            batch_add(batch, &text, false, &problem) < 0) {
-            if (problem.kind != ERR_BAD_DATA && problem.kind != ERR_UNSUPPORTED)
-                return error_move(err, &problem);
-            note_problem(import, &samples->items[i], &problem);
-        }
-        if (batch_write_if_full(import, batch, err) < 0)
-            return -1;
+    int has_row = sql_rows_next(rows, err);
+    if (has_row < 0)
+        return -1;
+    if (has_row == 0 || !str_eqz(sql_rows_text(rows, 0), import->file_hash)) {
+        (void)error_set(err, ERR_CONFLICT, "the log has changed, and another import reads it");
+        return error_code(err, IMPORT_CLAIMED);
     }
-    return batch_write(import, batch, err);
-}
-
-static int add_summary(Import *import, Batch *batch, Str raw, Error *err)
-{
-    auto_buf Buf text = BUF_INIT(EVALLOG_SUMMARIES_MAX);
-    buf_add_str(&text, raw);
-    auto_error Error ignored = ERROR_INIT; /* it says too little; the sample itself will come */
-    (void)batch_add(batch, &text, true, &ignored);
-    return batch_write_if_full(import, batch, err);
-}
-
-typedef struct LiveContext {
-    Store *store;
-    const char *folder; /* key, without '/' at the end */
-} LiveContext;
-
-static int open_live_file(void *context, const char *name, Source **ret, Error *err)
-{
-    const LiveContext *live = context;
-    auto_free char *key = mem_printf("%s/%s", live->folder, name);
-    return store_source(live->store, key, ret, err);
-}
-
-/* Summaries of the live buffer, which has samples that the journal has not yet. */
-static int import_live(Import *import, Batch *batch, Error *err)
-{
-    auto_buf Buf folder = BUF_INIT(STORE_KEY_MAX);
-    auto_buf Buf text = BUF_INIT(LIVE_MANIFEST_MAX);
-    auto_error Error problem = ERROR_INIT;
-    live_folder_key(str_of(import->key), &folder);
-    LiveContext context = {.store = import->store, .folder = folder.data};
-    LiveFolder live = {.open = open_live_file, .context = &context};
-    if (live_samples(&live, STR(""), &text, &problem) < 0)
-        return 0; /* not there, or between two states: the next change brings it */
-    Str summaries = STR_NONE;
-    JsonScan scan;
-    if (!json_scan_get(buf_str(&text), "samples", &summaries))
-        return 0;
-    json_scan_init(&scan, summaries, true);
-    if (json_scan_kind(&scan) != JSON_SCAN_ARRAY || !json_scan_array(&scan))
-        return 0;
-    while (json_scan_item(&scan)) {
-        Str raw = STR_NONE;
-        if (json_scan_skip(&scan, &raw) && add_summary(import, batch, raw, err) < 0)
-            return -1;
-    }
+    sql_rows_free(TAKE(rows));
+    *ret = TAKE(tx);
     return 0;
-}
-
-/* The buffer first: where both have a sample, the journal's word is the later one. */
-static int import_summaries(Import *import, Batch *batch, Error *err)
-{
-    const EvalLogSummaries *summaries = NULL;
-    if (import_live(import, batch, err) < 0 || evallog_summaries(import->log, &summaries, err) < 0)
-        return -1;
-    import->n_total = summaries->n;
-    for (size_t i = 0; i < summaries->n; i++)
-        if (add_summary(import, batch, summaries->items[i].raw, err) < 0)
-            return -1;
-    return batch_write(import, batch, err);
 }
 
 static int check_header(const Import *import, Error *err)
@@ -213,8 +84,7 @@ static int import_log(Import *import, ImporterReport *ret, Error *err)
     if (open_log(import, err) < 0 || check_header(import, err) < 0)
         return -1;
     import->is_running = import->header->status == EVALLOG_STARTED;
-    import->model =
-        import_canonical_model(import->header->model.p ? import->header->model : STR(""));
+    import->lock = mem_printf("eval:%.*s", STR_ARG(import->header->eval_id));
     bool is_mine = false;
     if (import_eval_begin(import, &is_mine, err) < 0)
         return -1;
@@ -222,10 +92,8 @@ static int import_log(Import *import, ImporterReport *ret, Error *err)
         is_mine ? (import->is_running ? IMPORTER_RUNNING : IMPORTER_DONE) : IMPORTER_UNCHANGED;
     if (!is_mine)
         return 0;
-    HAWK_CLEANUP(batch_release) Batch batch = {.arena = arena_new()};
-    int result = import->is_running ? import_summaries(import, &batch, err)
-                                    : import_whole_samples(import, &batch, err);
-    if (result < 0 || import_eval_end(import, err) < 0)
+    if (import_samples(import, err) < 0 ||
+        (import->is_running && import_running(import, err) < 0) || import_eval_end(import, err) < 0)
         return -1;
     ret->n_samples = import->n_written;
     if (import->n_unreadable > 0)
@@ -283,8 +151,28 @@ static void import_release(Import *import)
 {
     evallog_close(import->log);
     arena_free(import->arena);
+    hash_map_release(&import->done);
     free(import->location);
+    free(import->lock);
     free(import->first_problem);
+}
+
+/* Imports a log that is there. */
+static int import_present(Import *import, ImporterReport *ret, Error *err)
+{
+    auto_error Error problem = ERROR_INIT;
+    bool is_done = false;
+    if (!import->options.force && is_known(import, &is_done, err) < 0)
+        return -1;
+    if (is_done || import_log(import, ret, &problem) == 0)
+        return 0;
+    if (problem.code && strcmp(problem.code, IMPORT_CLAIMED) == 0) {
+        *ret = (ImporterReport){.outcome = IMPORTER_UNCHANGED};
+        return 0;
+    }
+    record_failure(import, &problem);
+    (void)error_move(err, &problem);
+    return error_wrap(err, "cannot import %s", import->key);
 }
 
 int importer_import(Sql *sql, Store *store, const char *key, const ImporterOptions *options,
@@ -305,17 +193,11 @@ int importer_import(Sql *sql, Store *store, const char *key, const ImporterOptio
         *ret = (ImporterReport){.outcome = IMPORTER_GONE};
         return forget_log(sql, key, err);
     }
-    importer_file_hash(&import.stat, import.file_hash);
     import.location = store_location(store, key);
+    importer_file_hash(import.location, &import.stat, import.file_hash);
     import.arena = arena_new();
-    bool is_done = false;
-    if (!options->force && is_known(&import, &is_done, err) < 0)
+    if (import_present(&import, &report, err) < 0)
         return -1;
-    if (!is_done && import_log(&import, &report, &problem) < 0) {
-        record_failure(&import, &problem);
-        (void)error_move(err, &problem);
-        return error_wrap(err, "cannot import %s", key);
-    }
     *ret = report;
     return 0;
 }

@@ -22,7 +22,8 @@ typedef struct ImporterReport {
 
 /* How to import; a zeroed value is fine. */
 typedef struct ImporterOptions {
-    bool force; /* also what was imported before */
+    bool force;       /* also what was imported before */
+    size_t n_threads; /* with 2 and more, one writes while the others read; 0 is 1 */
     /* Called after each step with the samples that are in, of those that the log has; -1 with an
        error (ERR_CANCELLED) ends the import there, to be taken up again. */
     int (*progress)(void *context, size_t n_done, size_t n_total, Error *err);
@@ -30,7 +31,8 @@ typedef struct ImporterOptions {
 } ImporterOptions;
 
 /* Imports the log at key ("evals/<id>/<name>.eval"). A log that cannot be read is ERR_BAD_DATA.
-   Two imports of the same log at the same time are fine. */
+   Two imports of the same log at the same time are fine; one that was broken off is taken up again.
+   Memory: 64 MB, and for each thread but one what SampleParts says of a large sample. */
 int importer_import(Sql *sql, Store *store, const char *key, const ImporterOptions *options,
                     ImporterReport *ret, Error *err) HAWK_MUST_USE;
 

@@ -38,7 +38,8 @@ bool importer_is_log(Str key)
            str_ends(name, STR(".eval")) && !str_ends(name, STR(".fast.eval"));
 }
 
-void importer_file_hash(const StoreStat *stat, char ret[IMPORTER_HASH_MAX])
+void importer_file_hash(const char *location, const StoreStat *stat, char ret[IMPORTER_HASH_MAX])
 {
-    (void)snprintf(ret, IMPORTER_HASH_MAX, "etag:%s", stat->etag);
+    bool is_bucket = str_starts(str_of(location), STR("s3://"));
+    (void)snprintf(ret, IMPORTER_HASH_MAX, "%s:%s", is_bucket ? "s3-etag" : "etag", stat->etag);
 }

@@ -98,6 +98,7 @@ typedef struct Log {
     const char *completed; /* stats.completed_at */
     const char *const *samples;
     size_t n_samples;
+    size_t n_flushed; /* of a running log: so many of them are in it as a whole */
 } Log;
 
 static const char *spec_of(const Log *log)
@@ -131,8 +132,9 @@ static void put_log(const char *key, const Log *log)
     auto_buf Buf summaries = BUF_INIT(1 << 20);
     for (size_t i = 0; i < log->n_samples; i++) {
         buf_printf(&summaries, "%s%s", i ? "," : "[", log->samples[i]);
-        zip_writer_add(&zip, arena_printf(arena, "samples/s%zu_epoch_1.json", i),
-                       str_of(log->samples[i]));
+        if (log->status || i < log->n_flushed)
+            zip_writer_add(&zip, arena_printf(arena, "samples/s%zu_epoch_1.json", i),
+                           str_of(log->samples[i]));
     }
     buf_addz(&summaries, log->n_samples ? "]" : "[]");
     if (!log->status) {

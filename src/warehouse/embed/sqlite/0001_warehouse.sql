@@ -186,9 +186,10 @@ CREATE TABLE model_role (
     config     TEXT,
     base_url   TEXT,
     args       TEXT,
-    CHECK ((eval_pk IS NULL) <> (scan_pk IS NULL)),
-    UNIQUE (eval_pk, scan_pk, role, model)
+    CHECK ((eval_pk IS NULL) <> (scan_pk IS NULL))
 ) STRICT;
+CREATE UNIQUE INDEX model_role_once ON model_role (coalesce(eval_pk, ''), coalesce(scan_pk, ''), role, model);
+CREATE INDEX model_role_by_eval ON model_role (eval_pk);
 
 -- One row for each event of a sample. The columns of other kinds of event are null; what has no column is in "extra",
 -- so that an event can be put together again from its row and the pools.
