@@ -24,7 +24,7 @@ static const OptRow rows[] = {
     {"json", 0, OPT_FLAG, offsetof(Options, json), "The same as --format json"},
 };
 static const OptArg args[] = {
-    {"TABLE", OPT_CHOICE, offsetof(Options, table), "What is exported", .choices = "eval-sets|evals|samples|scores|jobs|imports"},
+    {"TABLE", OPT_CHOICE, offsetof(Options, table), "What is exported", .choices = "eval-sets|evals|samples|scores|messages|events|jobs|imports"},
     {"ID", OPT_LIST, offsetof(Options, ids), "Eval sets, evals or jobs; default: all that you may see", .is_optional = true, .completer = "eval-sets"},
 };
 /* clang-format on */
@@ -63,11 +63,11 @@ static int run(Cli *cli, const void *given, Error *err)
 const Command commands_export = {
     .path = "export",
     .section = COMMAND_FETCH,
-    .summary = "Export tables: evals, samples, scores",
-    .description =
-        "evals and samples have the columns, types and values of inspect_ai.analysis (evals_df, "
-        "samples_df). Parquet is written by a small Python program, for which a virtualenv is made "
-        "the first time.",
+    .summary = "Export tables: evals, samples, scores, messages, events",
+    .description = "evals, samples, messages and events have the columns, types and values of "
+                   "inspect_ai.analysis (evals_df and so on). Parquet is written by a small Python "
+                   "program, for which a virtualenv is made "
+                   "the first time.",
     .examples = "hawk export samples -o samples.parquet\nhawk export evals set-1 set-2 --format "
                 "csv\nhawk export scores --format ndjson | jq .value",
     .spec = {.rows = rows,

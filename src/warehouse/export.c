@@ -15,10 +15,9 @@ enum { LIMIT_MIN = 1, LIMIT_MAX = 1000, LIMIT_START = 100, ROWS_MAX = 2000, KEY_
 enum { DUMPS_MAX = 1 << 30, IDS_TEXT_MAX = 4 << 20 };
 
 static const ExportSource *const sources[] = {
-    [EXPORT_EVAL_SETS] = &export_eval_sets,
-    [EXPORT_EVALS] = &export_evals,
-    [EXPORT_SAMPLES] = &export_samples,
-    [EXPORT_SCORES] = &export_scores,
+    [EXPORT_EVAL_SETS] = &export_eval_sets, [EXPORT_EVALS] = &export_evals,
+    [EXPORT_SAMPLES] = &export_samples,     [EXPORT_SCORES] = &export_scores,
+    [EXPORT_MESSAGES] = &export_messages,   [EXPORT_EVENTS] = &export_events,
 };
 
 bool export_table_find(Str name, ExportTable *ret)
@@ -192,6 +191,37 @@ static int next_eval(Export *export, SqlTx *tx, Error *err)
     return 0;
 }
 
+int export_next_sample(Export *export, SqlTx *tx, Buf *ret_pk, Buf *ret_uuid, bool *ret_found,
+                       Error *err)
+{
+    ExportEval *eval = &export->eval;
+    auto_query Query query = {0};
+    auto_sql_rows SqlRows *rows = NULL;
+    query_init(&query, export->sql);
+    query_add(&query, "SELECT s.pk, s.uuid, s.id, s.epoch FROM sample s");
+    query_where_value(&query, "s.eval_pk = ?", SQL_TEXT(buf_str(&eval->pk)));
+    query_where(&query, "NOT s.is_provisional");
+    if (eval->has_sample) {
+        query_where_value(&query, "(s.id, s.epoch) > (?", SQL_TEXT(buf_str(&eval->sample)));
+        query_add_value(&query, ", ?)", SQL_INT(eval->epoch));
+    }
+    query_add(&query, " ORDER BY s.id, s.epoch LIMIT 1");
+    if (query_run(&query, tx, &rows, err) < 0)
+        return -1;
+    int has_row = sql_rows_next(rows, err);
+    if (has_row < 0)
+        return -1;
+    *ret_found = has_row == 1;
+    if (has_row == 0)
+        return 0;
+    keep(ret_pk, sql_rows_text(rows, 0));
+    keep(ret_uuid, sql_rows_text(rows, 1));
+    keep(&eval->sample, sql_rows_text(rows, 2));
+    eval->epoch = sql_rows_int(rows, 3);
+    eval->has_sample = true;
+    return 0;
+}
+
 /* Rows until the step is full; *ret_is_over when the table is through. */
 static int read_rows(Export *export, Error *err)
 {
@@ -351,6 +381,8 @@ int export_open(Sql *sql, const QueriesAccess *access, const ExportQuery *query,
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         *parts[i] = BUF_INIT(KEY_MAX);
     rewind_rows(export);
+    if (export->source->begin)
+        export->source->begin(export);
     if (keep_ids(export, query, err) < 0 || check_ids(export, query, err) < 0 ||
         export->source->columns(export, err) < 0)
         return -1;
@@ -362,6 +394,8 @@ void export_close(Export *export)
 {
     if (!export)
         return;
+    if (export->source->end)
+        export->source->end(export);
     ExportEval *eval = &export->eval;
     Buf *const parts[] = {&eval->pk,   &eval->id,    &eval->location, &eval->set_id,
                           &eval->task, &eval->model, &eval->sample,   &eval->detail};

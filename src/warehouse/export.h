@@ -21,6 +21,8 @@ typedef enum ExportTable {
     EXPORT_EVALS,
     EXPORT_SAMPLES,
     EXPORT_SCORES,
+    EXPORT_MESSAGES,
+    EXPORT_EVENTS,
     N_EXPORT_TABLES,
 } ExportTable;
 

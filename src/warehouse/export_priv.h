@@ -21,7 +21,8 @@ typedef struct ExportEval {
     Buf model;
     Buf sample;
     int64_t epoch;
-    Buf detail; /* where it is within a sample */
+    int64_t order; /* where it is within a sample, */
+    Buf detail;    /* or by name */
 } ExportEval;
 
 /* Reads rows of a table; *ret_is_over when there are no more (of the eval, for tables that go eval
@@ -32,6 +33,8 @@ typedef struct ExportSource {
     const char *name;
     int (*columns)(Export *export, Error *err); /* makes those that are known beforehand */
     ExportReader *read;
+    void (*begin)(Export *export); /* makes and drops what it needs for itself; or NULL */
+    void (*end)(Export *export);
     bool by_eval;
     bool needs_survey; /* columns or types depend on the rows */
 } ExportSource;
@@ -40,6 +43,10 @@ extern const ExportSource export_eval_sets;
 extern const ExportSource export_evals;
 extern const ExportSource export_samples;
 extern const ExportSource export_scores;
+extern const ExportSource export_messages;
+extern const ExportSource export_events;
+
+typedef struct ExportMessages ExportMessages; /* of export_messages.c */
 
 typedef enum ExportPhase {
     EXPORT_SURVEY,
@@ -63,6 +70,7 @@ struct Export {
     size_t n_rows;      /* of the step at hand */
     int64_t limit;      /* rows of the next query; small when rows are large */
     ExportEval eval;
+    ExportMessages *messages;
 };
 
 /* Whether the step has done enough. */
@@ -89,6 +97,11 @@ FrameValue export_time(const SqlRows *rows, int column);
 
 /* Ends the conditions of a query on evals "e": what may be seen and what was asked for. */
 void export_add_evals(Export *export, Query *query);
+
+/* Goes to the sample behind the one at hand, in the eval at hand; *ret_found is false when there is
+   none. */
+int export_next_sample(Export *export, SqlTx *tx, Buf *ret_pk, Buf *ret_uuid, bool *ret_found,
+                       Error *err) HAWK_MUST_USE;
 
 /* How many rows the next query should ask for, after one that asked for `limit` gave n. */
 void export_adapt(Export *export, int64_t n, bool is_over);

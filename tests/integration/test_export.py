@@ -9,7 +9,7 @@ import urllib.request
 
 import pandas as pd
 import pytest
-from inspect_ai.analysis import evals_df, samples_df
+from inspect_ai.analysis import evals_df, events_df, messages_df, samples_df
 
 KINDS = ["tools", "errors", "failed", "limits_messages", "limits_tokens", "intermediate", "unscored", "many"]
 
@@ -56,7 +56,7 @@ def csv(hawk, table: str, like: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def plain(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+def plain(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """In one order; in CSV an empty text and a gap are one."""
     return frame.sort_values(key).reset_index(drop=True)
 
@@ -66,7 +66,18 @@ def without_empty_texts(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**changed)
 
 
-FRAMES = {"evals": (evals_df, "eval_id")}
+def full_samples(logs: list[str], quiet: bool) -> pd.DataFrame:
+    """Whole metadata, and models under the names that the warehouse has for them: without their provider."""
+    frame = samples_df(logs, full=True, quiet=quiet)
+    return frame.assign(model_usage=frame.model_usage.str.replace('"mockllm/', '"').astype(frame.model_usage.dtype))
+
+
+FRAMES = {
+    "evals": (evals_df, ["eval_id"]),
+    "samples": (full_samples, ["sample_id"]),
+    "messages": (messages_df, ["sample_id", "order"]),
+    "events": (events_df, ["sample_id", "order"]),
+}
 
 
 @pytest.mark.parametrize("table", FRAMES)
@@ -85,7 +96,7 @@ def test_csv_is_the_frame_of_inspect(filled, table):
     pd.testing.assert_frame_equal(plain(csv(hawk, table, frame), key), without_empty_texts(plain(frame, key)), check_exact=True)
 
 
-@pytest.mark.parametrize("table", ["eval-sets", "evals", "samples", "scores"])
+@pytest.mark.parametrize("table", ["eval-sets", "evals", "samples", "scores", "messages", "events"])
 def test_every_format_has_the_same_rows(filled, table):
     hawk, _ = filled
     frame = parquet(hawk, table)
