@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "evallog/evallog_id.h"
 #include "evallog/evallog_priv.h"
 
 /* Values that are only stations on the way to others. */
@@ -200,6 +201,9 @@ static int parse_eval(EvalLog *log, Error *err)
         FILL(log, header->config, config_fields, header) < 0 ||
         FILL(log, header->config, config_stations, &stations) < 0)
         return -1;
+    if (header->eval_id.n == 0 && header->run_id.n > 0 && header->created_us != EVALLOG_NONE)
+        header->eval_id =
+            evallog_id_of(header->run_id, header->task_id, header->created_us, log->arena);
     if (header->message_limit == EVALLOG_NONE)
         header->message_limit = stations.max_messages;
     if (!header->task_version.p)
