@@ -35,6 +35,7 @@ from inspect_ai.log import (
 )
 from inspect_ai.scorer import Score
 from inspect_ai.scorer._metric import ScoreEdit
+from pydantic import ValidationError
 
 from hawk_worker.archive import merge
 
@@ -142,6 +143,17 @@ class LogEditor:
             summaries = to_json_safe([new.get((old.id, old.epoch), old) for old in self.summaries])
             texts = {f"{JOURNAL}1.json": summaries, "summaries.json": summaries}
             merge(self.path, part, target, taken, texts, JOURNAL)
+        self._check(target)
+
+    def _check(self, target: Path) -> None:
+        """What was written must be what Inspect can read, for it takes the place of the log."""
+        read_eval_log(str(target), header_only=True)
+        for uuid, summary in self.edited.items():
+            try:
+                read_eval_log_sample(str(target), summary.id, summary.epoch)
+            except ValidationError as error:
+                target.unlink()
+                raise EditError(f"sample {uuid} could not be read any more: {error}") from error
 
     def _recompute(self) -> None:
         """As Inspect does after an edit. Metrics of packages that are not installed here stay as they are."""

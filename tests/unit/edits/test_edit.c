@@ -132,15 +132,18 @@ static void each_field_has_its_type(void **state)
     assert_string_equal(problem_of("[]"), "details");
 }
 
-static void data_of_an_info_event_may_be_anything(void **state)
+static void data_of_an_info_event_may_be_anything_but_null(void **state)
 {
     (void)state;
-    static const char *const values[] = {"null", "1", "\"x\"", "[{}]"};
+    static const char *const values[] = {"1", "\"x\"", "[{}]", "{\"a\":null}"};
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         const char *given = arena_printf(
             arena, "{\"type\":\"append_info_event\",\"source\":\"s\",\"data\":%s}", values[i]);
         assert_string_equal(details_of(given), given);
     }
+    assert_string_equal(
+        problem_of("{\"type\":\"append_info_event\",\"source\":\"s\",\"data\":null}"),
+        "details.data");
 }
 
 static void a_score_event_is_final_unless_it_says_otherwise(void **state)
@@ -255,7 +258,7 @@ int main(void)
         T(values_of_every_kind_are_kept_as_they_are),
         T(values_that_no_score_can_have_are_refused),
         T(each_field_has_its_type),
-        T(data_of_an_info_event_may_be_anything),
+        T(data_of_an_info_event_may_be_anything_but_null),
         T(a_score_event_is_final_unless_it_says_otherwise),
         T(events_have_their_fields_beside_the_uuid),
         T(unknown_fields_are_refused_only_where_that_is_asked_for),
