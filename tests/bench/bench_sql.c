@@ -41,7 +41,8 @@ static char *make_document(size_t n)
 
 static void fill_row(SqlValue row[N_COLUMNS], int64_t i, const char *document, char pk[UUID_BYTES])
 {
-    (void)snprintf(pk, UUID_BYTES, "01890a5d-ac96-774b-bcce-%012llx", (unsigned long long)i);
+    (void)snprintf(pk, UUID_BYTES, "01890a5d-ac96-774b-bcce-%012llx",
+                   (unsigned long long)i & 0xffffffffffff);
     row[0] = SQL_TEXTZ(pk);
     row[1] = SQL_INSTANT(1700000000000000 + i);
     row[2] = SQL_TEXTZ("01890a5d-ac96-774b-bcce-b302099a8057");
