@@ -29,6 +29,12 @@ def test_commands_of_a_page_work(home, page):
         if "UUID" in words:
             items = home.wait_for(lambda: home.get("/meta/samples")[1]["items"])
             words[words.index("UUID")] = items[0]["uuid"]
+        if "edits.jsonl" in words:
+            items = home.wait_for(lambda: home.get("/meta/samples")[1]["items"])
+            lines = re.findall(r"^    (\{.+\})$", (ROOT / page).read_text(), re.MULTILINE)
+            path = home.home / "edits.jsonl"
+            path.write_text("\n".join(lines).replace('"UUID"', f'"{items[0]["uuid"]}"'))
+            words[words.index("edits.jsonl")] = str(path)
         home.run(*words, timeout=600)
 
 
