@@ -68,6 +68,12 @@ static void store(const EvalLogField *field, Str raw, Arena *arena, void *record
     }
 }
 
+/* A first look at a key; most are none of the fields. */
+static bool may_be(Str key, const char *name)
+{
+    return key.n > 0 && (key.p[0] == name[0] || key.p[0] == '\\');
+}
+
 int evallog_fill(Str raw, const EvalLogField *fields, size_t n, Arena *arena, void *record,
                  Error *err)
 {
@@ -82,7 +88,7 @@ int evallog_fill(Str raw, const EvalLogField *fields, size_t n, Arena *arena, vo
     while (json_scan_member(&scan, &key)) {
         for (size_t i = 0; i < n; i++) {
             Str value;
-            if (!json_scan_key_eq(key, fields[i].name))
+            if (!may_be(key, fields[i].name) || !json_scan_key_eq(key, fields[i].name))
                 continue;
             if (json_scan_skip(&scan, &value))
                 store(&fields[i], value, arena, record);

@@ -4,7 +4,8 @@
      headers FOLDER [THREADS]     opens each log of the folder and reads its header
      parts LOG [THREADS]          all parts of all samples: unpacked, checksums and grammar checked
      unpack LOG [THREADS]         only unpacked and checksums checked
-     one LOG UUID                 opens the log, finds a sample and takes its parts
+     one LOG ID                   opens the log, finds a sample in epoch 1 and takes its parts
+     uuid LOG UUID                the same by its uuid
    Each is done several times; prints the median as JSON. */
 
 #include <dirent.h>
@@ -31,7 +32,7 @@ typedef int Work(Job *job, size_t i);
 struct Job {
     Work *work;
     const char *path;
-    const char *uuid;
+    const char *id;
     char **names;
     size_t n; /* parts of the work */
     EvalLog *log;
@@ -110,17 +111,28 @@ static int unpack(Job *job, size_t i)
     return 0;
 }
 
-static int read_one(Job *job, size_t i)
+static int read_found(Job *job, bool by_uuid)
 {
-    (void)i;
     auto_error Error err = ERROR_INIT;
     auto_evallog EvalLog *log = open_log(job->path);
     const EvalLogSample *sample = NULL;
     if (!log)
         return -1;
-    if (evallog_find_uuid(log, str_of(job->uuid), &sample, &err) < 0)
-        return complain(&err);
-    return take_parts(job, log, sample);
+    int result = by_uuid ? evallog_find_uuid(log, str_of(job->id), &sample, &err)
+                         : evallog_find_sample(log, str_of(job->id), 1, &sample, &err);
+    return result < 0 ? complain(&err) : take_parts(job, log, sample);
+}
+
+static int read_one(Job *job, size_t i)
+{
+    (void)i;
+    return read_found(job, false);
+}
+
+static int read_uuid(Job *job, size_t i)
+{
+    (void)i;
+    return read_found(job, true);
 }
 
 static void *run_thread(void *context)
@@ -243,22 +255,21 @@ typedef struct Kind {
 } Kind;
 
 static const Kind kinds[] = {
-    {"headers", list_logs, read_header},
-    {"parts", open_samples, read_parts},
-    {"unpack", open_samples, unpack},
-    {"one", open_nothing, read_one},
+    {"headers", list_logs, read_header}, {"parts", open_samples, read_parts},
+    {"unpack", open_samples, unpack},    {"one", open_nothing, read_one},
+    {"uuid", open_nothing, read_uuid},
 };
 
 int main(int argc, char **argv)
 {
-    Job job = {.path = argc > 2 ? argv[2] : "", .uuid = argc > 3 ? argv[3] : ""};
+    Job job = {.path = argc > 2 ? argv[2] : "", .id = argc > 3 ? argv[3] : ""};
     int64_t n_threads = 1;
     int status = 1;
     for (size_t i = 0; i < ARRAY_LEN(kinds) && argc > 2; i++) {
         if (!str_eqz(str_of(argv[1]), kinds[i].name))
             continue;
         job.work = kinds[i].work;
-        if (job.work != read_one && argc > 3 &&
+        if (kinds[i].prepare != open_nothing && argc > 3 &&
             str_to_i64(str_of(argv[3]), 1, THREADS_MAX, &n_threads) < 0)
             break;
         status = kinds[i].prepare(&job) < 0 || measure(&job, (int)n_threads) < 0;

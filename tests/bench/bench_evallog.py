@@ -21,13 +21,15 @@ MANY = 2000
 
 # Each prints {"wall", "cpu"}, the median of some runs, and the most memory it took.
 THEIRS = """
-import json, resource, statistics, sys, time
-from inspect_ai.log import list_eval_logs, read_eval_log, read_eval_log_headers, read_eval_log_sample
+import json, statistics, sys, time
+from inspect_ai.log import list_eval_logs, read_eval_log, read_eval_log_sample
+from inspect_ai.log._file import read_eval_log_headers
 what, path, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
 actions = {
     "headers": lambda: read_eval_log_headers(list_eval_logs(path)),
     "full": lambda: read_eval_log(path),
-    "one": lambda: read_eval_log_sample(path, uuid=sys.argv[4]),
+    "one": lambda: read_eval_log_sample(path, sys.argv[4], 1),
+    "uuid": lambda: read_eval_log_sample(path, uuid=sys.argv[4]),
 }
 wall, cpu = [], []
 for _ in range(times):
@@ -60,11 +62,12 @@ def compare(what: str, mine: dict, other: dict, target: str) -> None:
     row(what, show(mine), f"{show(other)} = {other['cpu'] / mine['cpu']:.0f} x ({other['wall'] / mine['wall']:.0f} x)", target)
 
 
-def uuid_of(log: pathlib.Path) -> str:
-    """The uuid of the last sample of a log."""
+def last_of(log: pathlib.Path) -> tuple[str, str]:
+    """Id and uuid of the last sample of a log."""
     from inspect_ai.log import read_eval_log_sample_summaries
 
-    return read_eval_log_sample_summaries(str(log))[-1].uuid
+    last = read_eval_log_sample_summaries(str(log))[-1]
+    return str(last.id), last.uuid
 
 
 def main() -> None:
@@ -87,10 +90,11 @@ def main() -> None:
         compare(f"all samples, {name}, {mine['bytes'] / 1e6:.0f} MB of JSON", mine, theirs("full", log, 1), target)
         row("  on two threads", show(ours("parts", log, 2)))
         row("  unpacking alone, the machine's limit", f"{show(alone)} = {alone['cpu'] / mine['cpu']:.0%} of ours")
-    log = LOGS / "medium.eval"
-    compare("one sample of 340 KB, by uuid", ours("one", log, uuid_of(log)), theirs("one", log, 5, uuid_of(log)), "60 x, stretch 90 x")
-    log = LOGS / "fat.eval"
-    compare("one sample of 19 MB, by uuid", ours("one", log, uuid_of(log)), theirs("one", log, 1, uuid_of(log)), "")
+    for name, what, target in (("medium", "340 KB of 500", "60 x, stretch 90 x"), ("fat", "19 MB", "")):
+        log = LOGS / f"{name}.eval"
+        id_, uuid = last_of(log)
+        compare(f"one sample of {what}, by id", ours("one", log, id_), theirs("one", log, 5, id_), target)
+        compare("  by uuid", ours("uuid", log, uuid), theirs("uuid", log, 5, uuid), "")
     huge = ours("parts", LOGS / "huge.eval")
     row(f"one sample of {huge['bytes'] / 1e6:.0f} MB in parts", f"{show(huge)}, {huge['bytes'] / huge['cpu'] / 1e6:.0f} MB/s", "", "memory: 64 MB + largest part")
 
