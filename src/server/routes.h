@@ -14,6 +14,7 @@ extern const RouteTable routes_imports;
 extern const RouteTable routes_compare;
 extern const RouteTable routes_export;
 extern const RouteTable routes_transcript;
+extern const RouteTable routes_search;
 extern const RouteTable routes_view;
 extern const RouteTable routes_pages;
 

@@ -26,7 +26,7 @@ enum {
     N_WORKERS = 8,
     N_QUEUED_MAX = 1024,
     N_CONNECTIONS_MAX = 2000,
-    N_SQL_CONNECTIONS = 12, /* and one for each importer: more than workers, so that nothing that
+    N_SQL_CONNECTIONS = 13, /* and one for each importer: more than workers, so that nothing that
                                goes on by itself waits for requests */
     BODY_MAX = 64 << 20,
     IDLE_TIMEOUT_MS = 75 * 1000,
@@ -133,6 +133,15 @@ static void imports_troubled(void *context, const Error *problem)
         log_error("imports.stuck", KV("error", error_text(problem)));
     else
         log_write(LOG_INFO, "imports.going_on", NULL, 0);
+}
+
+static void indexing_troubled(void *context, const Error *problem)
+{
+    (void)context;
+    if (problem)
+        log_error("search.stuck", KV("error", error_text(problem)));
+    else
+        log_write(LOG_INFO, "search.going_on", NULL, 0);
 }
 
 static int look_at_logs(void *context, const char *const *keys, size_t n, Error *err)
@@ -287,7 +296,9 @@ static int start_imports(App *app, Error *err)
     };
     const WatcherHooks hooks = {
         .context = app, .look = look_at_logs, .scan = scan_logs, .changed = set_changed};
-    if (import_workers_start(&workers, &app->importers, err) < 0)
+    const SearchIndexerOptions indexer = {.sql = app->sql, .troubled = indexing_troubled};
+    if (import_workers_start(&workers, &app->importers, err) < 0 ||
+        search_indexer_start(&indexer, &app->indexer, err) < 0)
         return -1;
     return watcher_start(app->store, &hooks, &app->watcher, err);
 }
@@ -430,6 +441,7 @@ static void app_close(App *app)
     edits_close(app->edits);
     watcher_stop(app->watcher);
     import_workers_stop(app->importers);
+    search_indexer_stop(app->indexer);
     jobs_close(app->jobs); /* which calls job_ended up to here */
     executor_close(app->executor);
     import_queue_close(app->imports);

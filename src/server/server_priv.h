@@ -22,6 +22,7 @@
 #include "warehouse/import_queue.h"
 #include "warehouse/import_workers.h"
 #include "warehouse/queries.h"
+#include "warehouse/search_index.h"
 
 /* Everything a handler can reach. Set up before the first request, torn down after the last; its
    parts are safe to use from several threads. */
@@ -48,6 +49,7 @@ struct App {
     Edits *edits;
     ImportQueue *imports;
     ImportWorkers *importers;
+    SearchIndexer *indexer;
     Watcher *watcher;
     int64_t logs_changed_ms; /* wall clock; read and written atomically */
     Viewer *viewer;

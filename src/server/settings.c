@@ -32,6 +32,7 @@ typedef struct SettingRow {
 /* clang-format off */
 static const SettingRow rows[] = {
     { "HAWK_API_DATABASE_URL",                      SETTING_TEXT,  AT(database_url),           false, 0 },
+    { "HAWK_API_READER_DATABASE_URL",               SETTING_TEXT,  AT(reader_database_url),    false, 0 },
     { "HAWK_API_S3_BUCKET_NAME",                    SETTING_TEXT,  AT(bucket),                 false, 0 },
     { PROVIDER "ISSUER",                            SETTING_TEXT,  AT(issuer),                 true,  0 },
     { PROVIDER "AUDIENCE",                          SETTING_WORDS, AT(audiences),              true,  0 },

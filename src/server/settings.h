@@ -10,9 +10,10 @@
 
 /* Texts are NULL when they are not set. Lists are separated by spaces. */
 typedef struct ServerSettings {
-    const char *database_url; /* NULL: SQLite in the data folder */
-    const char *bucket;       /* NULL: a folder in the data folder */
-    const char *issuer;       /* NULL: no identity provider */
+    const char *database_url;        /* NULL: SQLite in the data folder */
+    const char *reader_database_url; /* of PostgreSQL, with a role for statements that users type */
+    const char *bucket;              /* NULL: a folder in the data folder */
+    const char *issuer;              /* NULL: no identity provider */
     const char *audiences;
     const char *client_id;
     const char *scopes;

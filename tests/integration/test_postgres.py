@@ -16,6 +16,7 @@ PROGRAMS = [
     "test_importer_warehouse",
     "test_queries_warehouse",
     "test_listing_warehouse",
+    "test_search_warehouse",
     "test_import_queue_warehouse",
     "test_jobs_jobs",
     "test_models_access",
