@@ -12,9 +12,24 @@ typedef struct Options {
     const char *id;
     const char *search;
     const char *log;
+    const char *cursor;
+    const char *model;
+    const char *task;
+    const char *task_version;
+    const char *created_by;
+    const char *scorer;
+    const char *score_min;
+    const char *score_max;
+    const char *completed_after;
+    const char *completed_before;
+    const char *sort;
     const char *format;
+    OptList statuses;
     int64_t limit;
     bool all;
+    bool ascending;
+    bool everywhere;
+    bool stream;
     bool json;
 } Options;
 
@@ -25,27 +40,49 @@ typedef struct Options {
     }
 
 /* clang-format off */
+#define CURSOR_ROW {"cursor", 0, OPT_TEXT, offsetof(Options, cursor), "Go on where an earlier list ended; it names the cursor", .metavar = "CURSOR"}
+#define STREAM_ROW {"stream", 0, OPT_FLAG, offsetof(Options, stream), "All of them, one line of JSON each, as they come"}
+#define JSON_ROW   {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"}
+
 static const OptRow eval_sets_rows[] = {
     LIMIT_ROW("10"),
     {"search", 0, OPT_TEXT, offsetof(Options, search), "Only those with these words in id, task or creator"},
+    CURSOR_ROW,
+    STREAM_ROW,
     ROWS_FORMAT_ROW(Options, format),
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
+    JSON_ROW,
 };
 static const OptRow evals_rows[] = {
     ROWS_FORMAT_ROW(Options, format),
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
+    JSON_ROW,
 };
 static const OptRow samples_rows[] = {
     {"eval", 0, OPT_TEXT, offsetof(Options, log), "Only those of the log with this name", .metavar = "FILE"},
+    {"search", 0, OPT_TEXT, offsetof(Options, search), "Only those with these words in id, task, eval, eval set, location or model"},
+    {"status", 0, OPT_LIST, offsetof(Options, statuses), "Only with this status: success, error, token_limit, ...; may be repeated", .metavar = "STATUS"},
+    {"model", 0, OPT_TEXT, offsetof(Options, model), "Only with this model", .metavar = "NAME"},
+    {"task", 0, OPT_TEXT, offsetof(Options, task), "Only of this task", .metavar = "NAME"},
+    {"task-version", 0, OPT_TEXT, offsetof(Options, task_version), "Only of this version of the task", .metavar = "VERSION"},
+    {"created-by", 0, OPT_TEXT, offsetof(Options, created_by), "Only of this person", .metavar = "WHO"},
+    {"scorer", 0, OPT_TEXT, offsetof(Options, scorer), "The scorer that scores are asked of; default: any", .metavar = "NAME"},
+    {"score-min", 0, OPT_TEXT, offsetof(Options, score_min), "Only with a score from here on", .metavar = "NUMBER"},
+    {"score-max", 0, OPT_TEXT, offsetof(Options, score_max), "Only with a score up to here", .metavar = "NUMBER"},
+    {"completed-after", 0, OPT_TEXT, offsetof(Options, completed_after), "Only completed from this time on", .metavar = "TIME"},
+    {"completed-before", 0, OPT_TEXT, offsetof(Options, completed_before), "Only completed up to this time", .metavar = "TIME"},
+    {"sort", 0, OPT_TEXT, offsetof(Options, sort), "The column to sort by: total_tokens, score_value, ...; default: completed_at", .metavar = "COLUMN"},
+    {"ascending", 0, OPT_FLAG, offsetof(Options, ascending), "The smallest first"},
+    {"everywhere", 0, OPT_FLAG, offsetof(Options, everywhere), "Of all eval sets"},
     LIMIT_ROW("50"),
+    CURSOR_ROW,
+    STREAM_ROW,
     ROWS_FORMAT_ROW(Options, format),
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
+    JSON_ROW,
 };
 static const OptRow jobs_rows[] = {
     {"all", 0, OPT_FLAG, offsetof(Options, all), "Those of other people too"},
     LIMIT_ROW("10"),
     ROWS_FORMAT_ROW(Options, format),
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
+    JSON_ROW,
 };
 static const OptArg id_args[] = {
     {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last one", .is_optional = true,
@@ -53,45 +90,100 @@ static const OptArg id_args[] = {
 };
 /* clang-format on */
 
-/* Gets pages until there are `limit` items; the items of all pages end up in the first answer. */
-static int fetch(Cli *cli, const char *path, int64_t limit, Json **ret, Error *err)
+/* Takes the items of an answer, or those that are still wanted of them. */
+static size_t take_items(Json *answer, Json *items, int64_t limit)
 {
-    Json *first = NULL;
-    Json *items = NULL;
-    for (int64_t page = 1; !items || (int64_t)items->n < limit; page++) {
-        int64_t size = limit < PAGE_MAX ? limit : PAGE_MAX;
-        auto_buf Buf full = BUF_INIT(PATH_MAX_BYTES);
-        buf_addz(&full, path);
+    size_t n = 0;
+    for (Json *item = json_get(answer, "items")->first; item; n++) {
+        Json *following = item->next;
+        item->next = NULL;
+        if ((int64_t)items->n < limit)
+            json_append(items, item);
+        item = following;
+    }
+    return n;
+}
+
+static int get_page(Cli *cli, const char *path, const char *cursor, int64_t page, int64_t size,
+                    Json **ret, Error *err)
+{
+    auto_buf Buf full = BUF_INIT(PATH_MAX_BYTES);
+    buf_addz(&full, path);
+    api_add_query(&full, "cursor", cursor);
+    if (!cursor)
         api_add_query_int(&full, "page", page);
-        api_add_query_int(&full, "limit", size);
-        Json *answer = NULL;
-        if (api_get(cli, full.data, &answer, err) < 0)
+    api_add_query_int(&full, "limit", size);
+    Json *answer = NULL;
+    if (api_get(cli, full.data, &answer, err) < 0)
+        return -1;
+    const Json *items = json_get(answer, "items");
+    if (!items || items->type != JSON_ARRAY)
+        return error_set(err, ERR_BAD_DATA, "the server's answer has no items");
+    *ret = answer;
+    return 0;
+}
+
+/* The cursor of the page behind an answer, or NULL. */
+static const char *next_of(Cli *cli, const Json *answer)
+{
+    Str cursor = json_text(answer, "next_cursor", STR_NONE);
+    return cursor.p ? arena_strndup(cli->arena, cursor.p, cursor.n) : NULL;
+}
+
+/* Gets pages until there are `limit` items, by cursor where the server gives one, else by number;
+   the answer is the last one with the items of all. */
+static int fetch(Cli *cli, const char *path, const char *cursor, int64_t limit, Json **ret,
+                 Error *err)
+{
+    Json *items = json_new(cli->arena, JSON_ARRAY);
+    Json *answer = NULL;
+    for (int64_t page = 1; (int64_t)items->n < limit; page++) {
+        int64_t wanted = limit - (int64_t)items->n;
+        int64_t size = cursor || page == 1 ? wanted : limit;
+        size = size < PAGE_MAX ? size : PAGE_MAX;
+        if (get_page(cli, path, cursor, page, size, &answer, err) < 0)
             return -1;
-        Json *got = json_get(answer, "items");
-        if (!got || got->type != JSON_ARRAY)
-            return error_set(err, ERR_BAD_DATA, "the server's answer has no items");
-        int64_t n = (int64_t)got->n;
-        if (!first) {
-            first = answer;
-            items = got;
-        } else {
-            for (Json *item = got->first; item && (int64_t)items->n < limit;) {
-                Json *following = item->next;
-                item->next = NULL;
-                json_append(items, item);
-                item = following;
-            }
-        }
-        if (n < size)
+        int64_t n = (int64_t)take_items(answer, items, limit);
+        cursor = next_of(cli, answer);
+        bool is_numbered = json_get(answer, "next_cursor") == NULL;
+        if (is_numbered ? n < size : !cursor)
             break;
     }
-    *ret = first;
+    json_set(answer, STR("items"), items);
+    *ret = answer;
+    return 0;
+}
+
+/* Prints the items of all pages, each on a line. */
+static int stream(Cli *cli, const char *path, const char *cursor, Error *err)
+{
+    int64_t n = PAGE_MAX;
+    for (int64_t page = 1; n == PAGE_MAX || cursor; page++) {
+        Json *answer = NULL;
+        if (get_page(cli, path, cursor, page, PAGE_MAX, &answer, err) < 0)
+            return -1;
+        n = 0;
+        for (const Json *item = json_get(answer, "items")->first; item; item = item->next, n++)
+            if (print_json_line(cli, item, err) < 0)
+                return -1;
+        cursor = next_of(cli, answer);
+        if (json_get(answer, "next_cursor"))
+            n = 0; /* its cursor tells whether there is more */
+    }
     return 0;
 }
 
 static const Json *items_of(const Json *answer)
 {
     return json_get(answer, "items")->first;
+}
+
+/* Tells how to go on, if there is more. */
+static void say_more(Cli *cli, const Json *answer)
+{
+    Str cursor = json_text(answer, "next_cursor", STR_NONE);
+    if (cursor.p)
+        cli_say(cli, "There is more: --cursor %.*s", STR_ARG(cursor));
 }
 
 static int finish(Cli *cli, const Table *table, const char *none, Error *err)
@@ -120,7 +212,9 @@ static int run_eval_sets(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/meta/eval-sets");
     api_add_query(&path, "search", options->search);
     Json *answer = NULL;
-    if (fetch(cli, path.data, options->limit, &answer, err) < 0)
+    if (options->stream)
+        return stream(cli, path.data, options->cursor, err);
+    if (fetch(cli, path.data, options->cursor, options->limit, &answer, err) < 0)
         return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
@@ -143,7 +237,10 @@ static int run_eval_sets(Cli *cli, const void *given, Error *err)
         table_add(table, print_member(cli->arena, item, "eval_count"));
         table_add(table, buf_str(&tasks));
     }
-    return finish(cli, table, "No eval sets.", err);
+    if (finish(cli, table, "No eval sets.", err) < 0)
+        return -1;
+    say_more(cli, answer);
+    return 0;
 }
 
 static int run_evals(Cli *cli, const void *given, Error *err)
@@ -156,7 +253,7 @@ static int run_evals(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/meta/evals");
     api_add_query(&path, "eval_set_id", id);
     Json *answer = NULL;
-    if (fetch(cli, path.data, INT32_MAX, &answer, err) < 0)
+    if (fetch(cli, path.data, NULL, INT32_MAX, &answer, err) < 0)
         return -1;
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     bool is_done = false;
@@ -214,20 +311,56 @@ static void add_sample(Cli *cli, Table *table, const Json *item)
     add_scores(cli, table, item);
 }
 
+static void add_filters(const Options *options, Buf *path)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } rows[] = {
+        {"scorer", options->scorer},
+        {"score_min", options->score_min},
+        {"score_max", options->score_max},
+        {"sort_by", options->sort},
+        {"sort_order", options->ascending ? "asc" : NULL},
+        {"filter_model", options->model},
+        {"filter_created_by", options->created_by},
+        {"filter_task_name", options->task},
+        {"filter_task_version", options->task_version},
+        {"completed_after", options->completed_after},
+        {"completed_before", options->completed_before},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        api_add_query(path, rows[i].name, rows[i].value);
+    for (size_t i = 0; i < options->statuses.n; i++)
+        api_add_query(path, "status", options->statuses.items[i]);
+}
+
+/* Both the log's name and other words are searched for. */
+static const char *words_of(Cli *cli, const Options *options)
+{
+    if (!options->log || !options->search)
+        return options->log ? options->log : options->search;
+    return arena_printf(cli->arena, "%s %s", options->log, options->search);
+}
+
 static int run_samples(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
     const char *id = NULL;
-    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
+    if (!options->everywhere && settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
         return -1;
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
     buf_addz(&path, "/meta/samples");
     api_add_query(&path, "eval_set_id", id);
-    api_add_query(&path, "search", options->log);
+    api_add_query(&path, "search", words_of(cli, options));
+    add_filters(options, &path);
     Json *answer = NULL;
-    if (fetch(cli, path.data, options->limit, &answer, err) < 0)
+    if (options->stream)
+        return stream(cli, path.data, options->cursor, err);
+    if (fetch(cli, path.data, options->cursor, options->limit, &answer, err) < 0)
         return -1;
-    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    if (id)
+        settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
         return -1;
@@ -237,7 +370,10 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     auto_table Table *table = table_new(names, ARRAY_LEN(names));
     for (const Json *item = items_of(answer); item; item = item->next)
         add_sample(cli, table, item);
-    return finish(cli, table, "No samples yet.", err);
+    if (finish(cli, table, "No samples yet.", err) < 0)
+        return -1;
+    say_more(cli, answer);
+    return 0;
 }
 
 static int run_jobs(Cli *cli, const void *given, Error *err)
@@ -254,7 +390,7 @@ static int run_jobs(Cli *cli, const void *given, Error *err)
             api_add_query(&path, "created_by", arena_strndup(cli->arena, sub.p, sub.n));
     }
     Json *answer = NULL;
-    if (fetch(cli, path.data, options->limit, &answer, err) < 0)
+    if (fetch(cli, path.data, NULL, options->limit, &answer, err) < 0)
         return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
@@ -305,6 +441,9 @@ const Command commands_list_samples = {
     .path = "list samples",
     .section = COMMAND_LOOK,
     .summary = "List the samples of an eval set with their scores",
+    .examples =
+        "hawk list samples --status error --sort total_tokens\n"
+        "hawk list samples --everywhere --scorer match --score-max 0 --stream | jq -r .uuid",
     SPEC_WITH_ID(samples_rows),
     .run = run_samples,
 };

@@ -21,6 +21,8 @@ const Command *const command_rows[] = {
     &commands_logs,
     &commands_web,
     &commands_view_sample,
+    &commands_search,
+    &commands_sql,
     &commands_compare,
     &commands_transcript,
     &commands_transcripts,

@@ -1,0 +1,189 @@
+/* hawk sql: a statement that reads the warehouse, on the server. */
+
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "codec/json_out.h"
+
+enum { BODY_MAX = 2 << 20, TEXT_MAX = 256 << 20, MARGIN_MS = 30 * 1000 };
+
+typedef struct Options {
+    const char *statement;
+    const char *format;
+    int64_t limit;
+    int64_t timeout_s;
+    bool json;
+} Options;
+
+/* clang-format off */
+static const OptRow rows[] = {
+    {"limit", 0, OPT_INT, offsetof(Options, limit), "How many rows at most", .fallback = "1000", .min = 1, .max = 100000},
+    {"timeout", 0, OPT_INT, offsetof(Options, timeout_s), "How long it may take", .metavar = "SECONDS", .fallback = "30", .min = 1, .max = 300},
+    {"format", 0, OPT_CHOICE, offsetof(Options, format), "How rows are printed", .fallback = "table", .choices = "table|json|ndjson|csv"},
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "The same as --format json"},
+};
+static const OptArg args[] = {
+    {"STATEMENT", OPT_TEXT, offsetof(Options, statement), "One statement that begins with SELECT, WITH, VALUES or EXPLAIN"},
+};
+/* clang-format on */
+
+typedef struct Answer {
+    const Json *columns;
+    const Json *rows;
+    bool is_truncated;
+} Answer;
+
+static int ask(Cli *cli, const Options *options, Answer *ret, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(BODY_MAX);
+    auto_buf Buf text = BUF_INIT(TEXT_MAX);
+    JsonOut out;
+    Api *api = NULL;
+    Json *document = NULL;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "sql", options->statement);
+    json_out_kv_int(&out, "limit", options->limit);
+    json_out_kv_int(&out, "timeout_seconds", options->timeout_s);
+    json_out_end_object(&out);
+    if (buf_check(&body, "the statement", err) < 0)
+        return -1;
+    const ApiCall call = {.method = "POST",
+                          .path = "/meta/sql",
+                          .body = buf_str(&body),
+                          .timeout_ms = (int)options->timeout_s * 1000 + MARGIN_MS};
+    if (cli_api(cli, &api, err) < 0 || api_send(api, &call, &text, NULL, err) < 0 ||
+        api_parse(cli->arena, arena_str(cli->arena, buf_str(&text)), &document, err) < 0)
+        return -1;
+    *ret = (Answer){.columns = json_get(document, "columns"),
+                    .rows = json_get(document, "rows"),
+                    .is_truncated = json_bool(document, "is_truncated", false)};
+    if (!ret->columns || ret->columns->type != JSON_ARRAY || !ret->rows ||
+        ret->rows->type != JSON_ARRAY)
+        return error_set(err, ERR_BAD_DATA, "the server's answer has no columns and rows");
+    return 0;
+}
+
+/* A row as an object; of columns of the same name the last one counts. */
+static Json *object_of(Cli *cli, const Answer *answer, const Json *row)
+{
+    Json *object = json_new(cli->arena, JSON_OBJECT);
+    const Json *value = row->first;
+    for (const Json *name = answer->columns->first; name && value;
+         name = name->next, value = value->next)
+        json_set(object, name->text, json_copy(cli->arena, value));
+    return object;
+}
+
+static int print_as_json(Cli *cli, const Answer *answer, Error *err)
+{
+    Json *list = json_new(cli->arena, JSON_ARRAY);
+    for (const Json *row = answer->rows->first; row; row = row->next)
+        json_append(list, object_of(cli, answer, row));
+    return print_json(cli, list, err);
+}
+
+static int print_as_ndjson(Cli *cli, const Answer *answer, Error *err)
+{
+    for (const Json *row = answer->rows->first; row; row = row->next)
+        if (print_json_line(cli, object_of(cli, answer, row), err) < 0)
+            return -1;
+    return 0;
+}
+
+static int print_as_table(Cli *cli, const Answer *answer, Error *err)
+{
+    size_t n = answer->columns->n;
+    const char **names = arena_array(cli->arena, n ? n : 1, sizeof(*names));
+    size_t i = 0;
+    for (const Json *name = answer->columns->first; name; name = name->next)
+        names[i++] = arena_strndup(cli->arena, name->text.p, name->text.n);
+    auto_table Table *table = table_new(names, n);
+    for (const Json *row = answer->rows->first; row; row = row->next)
+        for (const Json *value = row->first; value; value = value->next)
+            table_add(table, print_value(cli->arena, value));
+    return print_table(cli, table, err);
+}
+
+/* A field as RFC 4180 has it; null is an empty one. */
+static void add_field(Buf *line, Str field)
+{
+    bool is_plain = true;
+    for (size_t i = 0; i < field.n; i++)
+        is_plain = is_plain && !strchr("\",\r\n", field.p[i]);
+    if (is_plain) {
+        buf_add_str(line, field);
+        return;
+    }
+    buf_addc(line, '"');
+    for (size_t i = 0; i < field.n; i++) {
+        if (field.p[i] == '"')
+            buf_addc(line, '"');
+        buf_addc(line, field.p[i]);
+    }
+    buf_addc(line, '"');
+}
+
+static void add_fields(Cli *cli, const Json *list, Buf *text)
+{
+    for (const Json *value = list->first; value; value = value->next) {
+        if (value != list->first)
+            buf_addc(text, ',');
+        add_field(text, print_value(cli->arena, value));
+    }
+    buf_addz(text, "\r\n");
+}
+
+static int print_as_csv(Cli *cli, const Answer *answer, Error *err)
+{
+    auto_buf Buf text = BUF_INIT(TEXT_MAX);
+    add_fields(cli, answer->columns, &text);
+    for (const Json *row = answer->rows->first; row; row = row->next)
+        add_fields(cli, row, &text);
+    if (buf_check(&text, "the answer", err) < 0)
+        return -1;
+    return print_text(cli, buf_str(&text), err);
+}
+
+typedef int Printer(Cli *cli, const Answer *answer, Error *err);
+static const struct {
+    const char *name;
+    Printer *print;
+} printers[] = {
+    {"table", print_as_table},
+    {"json", print_as_json},
+    {"ndjson", print_as_ndjson},
+    {"csv", print_as_csv},
+};
+
+static int run(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    const char *format = options->json ? "json" : options->format;
+    Answer answer;
+    if (ask(cli, options, &answer, err) < 0)
+        return -1;
+    int result = 0;
+    for (size_t i = 0; i < ARRAY_LEN(printers); i++)
+        if (strcmp(printers[i].name, format) == 0)
+            result = printers[i].print(cli, &answer, err);
+    if (result == 0 && answer.is_truncated)
+        cli_warn(cli, "there are more rows than these %zu; see --limit", answer.rows->n);
+    return result;
+}
+
+const Command commands_sql = {
+    .path = "sql",
+    .section = COMMAND_LOOK,
+    .summary = "Run a statement that reads the warehouse",
+    .description = "For those who may see everything. Tables and columns are those of the "
+                   "warehouse: eval, sample, score, message, event and so on.",
+    .examples = "hawk sql \"SELECT model, count(*) FROM eval GROUP BY model\"\n"
+                "hawk sql \"SELECT id, total_tokens FROM sample\" --format csv --limit 100000",
+    .spec = {.rows = rows,
+             .n_rows = ARRAY_LEN(rows),
+             .args = args,
+             .n_args = ARRAY_LEN(args),
+             .size = sizeof(Options)},
+    .run = run,
+};

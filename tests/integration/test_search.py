@@ -1,0 +1,110 @@
+"""Lists, search and SQL over HTTP and on the command line, on logs of the real Inspect."""
+
+import csv
+import io
+import json
+import shutil
+import time
+
+import pytest
+
+SETS = {"tools": "set-1", "errors": "set-errors", "many": "set-many", "intermediate": "set-intermediate"}  # tools.eval says which it is of
+
+
+@pytest.fixture(scope="module")
+def filled(shared, logs):
+    """A server that has imported and indexed some logs."""
+    for name, eval_set in SETS.items():
+        folder = shared.data / f"store/evals/{eval_set}"
+        folder.mkdir(parents=True)
+        (folder / ".models.json").write_text('{"model_names": ["mockllm/model"], "model_groups": ["local"]}')
+        shutil.copyfile(logs / f"{name}.eval", folder / "part")
+        (folder / "part").rename(folder / f"{name}.eval")
+
+    def is_ready():
+        sets = shared.get("/meta/eval-sets")[1]["total"]
+        return sets == len(SETS) and shared.get("/meta/search?q=nothing")[1]["not_indexed"] == 0
+
+    deadline = time.monotonic() + 120
+    while not is_ready():
+        assert time.monotonic() < deadline, shared.server_output()
+        time.sleep(0.2)
+    return shared
+
+
+def samples_of(filled, *args: str) -> list[str]:
+    """The uuids that the command lists."""
+    return [item["uuid"] for item in filled.json("list", "samples", "--everywhere", *args)["items"]]
+
+
+def test_a_list_goes_on_at_its_cursor(filled):
+    """Page by page there is what one page has, in its order, over HTTP and on the command line."""
+    whole = samples_of(filled, "--limit", "500", "--sort", "total_tokens")
+    assert len(whole) > 20 and len(set(whole)) == len(whole)
+    found, cursor = [], None
+    for _ in range(100):
+        args = ["--limit", "7", "--sort", "total_tokens", *(["--cursor", cursor] if cursor else [])]
+        answer = filled.json("list", "samples", "--everywhere", *args)
+        found += [item["uuid"] for item in answer["items"]]
+        cursor = answer["next_cursor"]
+        if not cursor:
+            break
+    assert found == whole
+    streamed = filled.run("list", "samples", "--everywhere", "--stream", "--sort", "total_tokens").stdout.splitlines()
+    assert [json.loads(line)["uuid"] for line in streamed] == whole
+
+
+def test_a_foreign_cursor_is_refused_with_a_fix(filled):
+    """400, and the command line says what to do."""
+    cursor = filled.get("/meta/samples?limit=1")[1]["next_cursor"]
+    status, answer = filled.get(f"/meta/samples?limit=1&sort_by=id&cursor={cursor}")
+    assert status == 400 and "cursor" in answer["detail"] and answer["fix"]
+
+
+def test_filters_of_the_api_are_options(filled):
+    """Status, words, order; a wrong one is named."""
+    failed = filled.json("list", "samples", "--everywhere", "--status", "error", "--status", "token_limit")["items"]
+    assert failed and {item["status"] for item in failed} <= {"error", "token_limit"}
+    tokens = [item["total_tokens"] or 0 for item in
+              filled.json("list", "samples", "--everywhere", "--sort", "total_tokens", "--limit", "5")["items"]]
+    assert tokens == sorted(tokens, reverse=True)
+    assert all(item["eval_set_id"] == "set-many" for item in
+               filled.json("list", "samples", "set-many", "--search", "many")["items"])
+    assert filled.run("list", "samples", "--everywhere", "--sort", "colour", check=False).returncode == 2
+
+
+def test_words_are_found_and_marked(filled):
+    """A word of an answer leads to its sample; without a terminal the marks are gone."""
+    some = filled.get("/meta/samples?limit=1&filter_task_name=tools")[1] or {}
+    answer = filled.json("search", "tools", "--limit", "5")
+    assert answer["items"], some
+    hit = answer["items"][0]
+    assert hit["eval_set_id"].startswith("set-") and "\ue000" in hit["snippet"] and "\ue001" in hit["snippet"]
+    printed = filled.run("search", "tools", "--limit", "5").stdout
+    assert "\ue000" not in printed and "\x1b" not in printed and hit["eval_set_id"] in printed
+
+
+def test_an_expression_is_found_and_a_broken_one_is_named(filled):
+    """PCRE2, its mistakes in words."""
+    assert filled.json("search", "--regex", "t[o]{2}ls?")["items"]
+    done = filled.run("search", "--regex", "(", check=False)
+    assert done.returncode == 2 and "bad expression" in done.stderr
+    assert filled.run("search", "--regex", ".*", check=False).returncode == 2
+    assert filled.get("/meta/search?q=x&mode=grep&sort=colour")[0] == 400
+
+
+def test_a_statement_reads_and_nothing_else(filled):
+    """Rows in four forms; writing is refused; time and rows are bounded."""
+    statement = "SELECT eval_set_id, count(*) AS n FROM eval GROUP BY eval_set_id ORDER BY 1"
+    rows = json.loads(filled.run("sql", statement, "--format", "json").stdout)
+    assert rows == [{"eval_set_id": name, "n": 1} for name in sorted(SETS.values())]
+    table = list(csv.DictReader(io.StringIO(filled.run("sql", statement, "--format", "csv").stdout)))
+    assert [row["eval_set_id"] for row in table] == [row["eval_set_id"] for row in rows]
+    lines = filled.run("sql", statement, "--format", "ndjson", "--limit", "2")
+    assert len(lines.stdout.splitlines()) == 2 and "more rows" in lines.stderr
+    assert "set-1" in filled.run("sql", statement).stdout
+    for bad in ("DELETE FROM eval", "SELECT 1; DROP TABLE eval", "PRAGMA user_version = 1", "ATTACH '/etc/passwd' AS x"):
+        assert filled.run("sql", bad, check=False).returncode != 0, bad
+    assert len(json.loads(filled.run("sql", statement, "--json").stdout)) == len(SETS)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    assert filled.run("sql", endless, "--timeout", "1", check=False).returncode != 0
