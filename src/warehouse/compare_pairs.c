@@ -116,11 +116,14 @@ static bool is_wanted(const CompareQuery *query, Str scorer, Str key)
 static Growing *growing_of(Merge *merge, Str key)
 {
     size_t n = 0;
+    Growing **place = NULL; /* keys are sorted: a database may keep them in an order of its own */
     Growing **link = &merge->growing;
     for (; *link; link = &(*link)->next, n++) {
         Str known = (*link)->series->key;
         if (known.p ? key.p && str_eq(known, key) : !key.p)
             return *link;
+        if (!place && str_cmp(known, key) > 0)
+            place = link;
     }
     if (n == KEYS_MAX || !is_wanted(merge->query, buf_str(&merge->slot.scorer), key))
         return NULL;
@@ -132,9 +135,12 @@ static Growing *growing_of(Merge *merge, Str key)
     series->is_unit = true;
     series->up.last = &series->up.first;
     series->down.last = &series->down.first;
-    *link = mem_alloc(sizeof(**link));
-    (*link)->series = series;
-    return *link;
+    Growing *growing = mem_alloc(sizeof(*growing));
+    growing->series = series;
+    link = place ? place : link;
+    growing->next = *link;
+    *link = growing;
+    return growing;
 }
 
 static void note_flip(Merge *merge, CompareFlips *flips, const Str values[N_SIDES])

@@ -13,6 +13,8 @@ PROGRAMS = [
     "test_types_sql",
     "test_load_sql",
     "test_untrusted_sql",
+    "test_compare_warehouse",
+    "test_export_warehouse",
     "test_importer_warehouse",
     "test_queries_warehouse",
     "test_listing_warehouse",
