@@ -143,6 +143,19 @@ static void broken_samples_name_the_sample_and_the_byte(void **state)
     }
 }
 
+static void nesting_without_end_is_refused_where_it_is_too_deep(void **state)
+{
+    (void)state;
+    auto_buf Buf text = BUF_INIT(TEXT_MAX);
+    auto_buf Buf got = BUF_INIT(TEXT_MAX);
+    auto_error Error err = ERROR_INIT;
+    buf_addz(&text, "{\"events\":[");
+    for (int i = 0; i < 100000; i++)
+        buf_addc(&text, '[');
+    assert_int_equal(parts_of_text(text.data, &got, &err), -1);
+    assert_non_null(strstr(error_text(&err), "sample a: byte 1033: expected no deeper nesting"));
+}
+
 static int collect_anew(SampleParts *parts, Buf *ret, Error *err)
 {
     SamplePart part;
@@ -264,6 +277,7 @@ int main(void)
         cmocka_unit_test(keys_come_without_their_escapes),
         cmocka_unit_test(parts_can_be_read_again),
         cmocka_unit_test(broken_samples_name_the_sample_and_the_byte),
+        cmocka_unit_test(nesting_without_end_is_refused_where_it_is_too_deep),
         cmocka_unit_test(a_sample_of_a_json_log_has_the_same_parts),
         cmocka_unit_test(a_sample_in_memory_has_the_same_parts_but_one_left_out),
         cmocka_unit_test(the_parts_of_a_sample_in_chunks_come_chunk_by_chunk),
