@@ -11,7 +11,7 @@
 #include "warehouse/rows_members.h"
 #include "warehouse/sandbox_config.h"
 
-enum { MODEL_GROUPS_MAX = 1024 * 1024 };
+enum { MODEL_GROUPS_MAX = 1024 * 1024, NAMES_MAX = 64 * 1024 * 1024 };
 
 static const SampleCleanRules rules = {.json_max = SAMPLE_CLEAN_JSON_MAX};
 
@@ -306,6 +306,21 @@ static void keep_observed(Import *import, Str names)
             model_names_add(&import->observed, name);
 }
 
+int import_put_observed(Import *import, SqlTx *tx, Error *err)
+{
+    if (import->n_observed_written == import->observed.n)
+        return 0;
+    auto_buf Buf names = BUF_INIT(NAMES_MAX);
+    JsonOut out;
+    json_out_init(&out, &names, 0);
+    json_out_array(&out);
+    for (size_t i = 0; i < import->observed.n; i++)
+        json_out_str(&out, import->observed.items[i]);
+    json_out_end_array(&out);
+    return sql_exec(tx, "UPDATE eval SET observed_model_names = $2 WHERE pk = $1",
+                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_LIST(buf_str(&names))), NULL, err);
+}
+
 /* Whether one of the called names is what this one was called by. */
 static bool is_called(Str declared, const ModelNames *called)
 {
@@ -410,9 +425,13 @@ int import_eval_begin(Import *import, bool *ret_mine, Error *err)
                  SQL_ARGS(SQL_TEXTZ(import->key), SQL_TEXT(import->header->eval_id)), NULL,
                  err) < 0 ||
         write_eval(import, tx, buf_str(&groups), err) < 0 || write_roles(import, tx, err) < 0 ||
-        find_samples(import, tx, err) < 0 || find_done(import, tx, err) < 0)
+        import_put_observed(import, tx, err) < 0 || find_samples(import, tx, err) < 0 ||
+        find_done(import, tx, err) < 0)
         return -1;
-    return sql_commit(TAKE(tx), err);
+    if (sql_commit(TAKE(tx), err) < 0)
+        return -1;
+    import->n_observed_written = import->observed.n;
+    return 0;
 }
 
 /* A log that names fewer samples than it did: those that were not written by this import are gone.

@@ -383,26 +383,10 @@ static int put_first(Writer *writer, Slot *slot, const Pack *pack, Error *err)
     return put_sample(writer, slot, err);
 }
 
-/* What the eval's own row says of the models that were called. */
-static int put_observed(Writer *writer, Error *err)
-{
-    Import *import = writer->import;
-    if (import->n_observed_written == import->observed.n)
-        return 0;
-    auto_buf Buf names = BUF_INIT(LIST_MAX);
-    JsonOut out;
-    json_out_init(&out, &names, 0);
-    json_out_array(&out);
-    for (size_t i = 0; i < import->observed.n; i++)
-        json_out_str(&out, import->observed.items[i]);
-    json_out_end_array(&out);
-    return sql_exec(writer->tx, "UPDATE eval SET observed_model_names = $2 WHERE pk = $1",
-                    SQL_ARGS(SQL_TEXTZ(import->eval_pk), SQL_LIST(buf_str(&names))), NULL, err);
-}
-
 static int write_all(Writer *writer, const Pack *const *packs, size_t n, Slot *slots, Error *err)
 {
-    if (find_all_holders(writer, packs, n, err) < 0 || put_observed(writer, err) < 0)
+    if (find_all_holders(writer, packs, n, err) < 0 ||
+        import_put_observed(writer->import, writer->tx, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++)
         if (put_first(writer, &slots[i], packs[i], err) < 0)

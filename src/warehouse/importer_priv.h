@@ -125,6 +125,9 @@ int import_samples(Import *import, Error *err) HAWK_MUST_USE;
 /* What a running log has beside: samples of its live buffer, and lines of its summaries. */
 int import_running(Import *import, Error *err) HAWK_MUST_USE;
 
+/* Writes the names of models that were seen so far into the eval's row, if there are new ones. */
+int import_put_observed(Import *import, SqlTx *tx, Error *err) HAWK_MUST_USE;
+
 /* Samples of the log, by their places, that have to be read again. */
 typedef struct ImportAgain {
     size_t *samples; /* freed by its owner */
