@@ -1,9 +1,9 @@
 /* Imports logs of a store into a database, for comparison with what Inspect's own reader says and
    with what other importers make of them.
 
-   warehouse_import DATABASE STORE KEY... prints "<outcome> <samples>" or "error: <text>" for each
-   key. DATABASE is the path of an SQLite file or a "postgresql://" URL, STORE a folder or an
-   "s3://" URL. */
+   warehouse_import [--threads N] DATABASE STORE KEY... prints "<outcome> <samples>" or "error:
+   <text>" for each key. DATABASE is the path of an SQLite file or a "postgresql://" URL, STORE a
+   folder or an "s3://" URL. */
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,8 @@ static char *url_of(const char *scheme, const char *text)
     return strstr(text, "://") ? mem_strdup(text) : mem_printf("%s:%s", scheme, text);
 }
 
-static int import_all(const char *database, const char *place, char **keys, Error *err)
+static int import_all(const char *database, const char *place, char **keys, size_t n_threads,
+                      Error *err)
 {
     auto_sql Sql *sql = NULL;
     auto_store Store *store = NULL;
@@ -28,7 +29,7 @@ static int import_all(const char *database, const char *place, char **keys, Erro
         return -1;
     for (; *keys; keys++) {
         auto_error Error problem = ERROR_INIT;
-        const ImporterOptions options = {0};
+        const ImporterOptions options = {.n_threads = n_threads};
         ImporterReport report;
         if (importer_import(sql, store, *keys, &options, &report, &problem) < 0)
             printf("error: %s\n", error_text(&problem));
@@ -41,11 +42,18 @@ static int import_all(const char *database, const char *place, char **keys, Erro
 int main(int argc, char **argv)
 {
     auto_error Error err = ERROR_INIT;
+    int64_t n_threads = 1;
+    if (argc > 2 && strcmp(argv[1], "--threads") == 0) {
+        if (str_to_i64(str_of(argv[2]), 1, 16, &n_threads) < 0)
+            n_threads = 1;
+        argc -= 2;
+        argv += 2;
+    }
     if (argc < 4) {
-        fprintf(stderr, "usage: warehouse_import DATABASE STORE KEY...\n");
+        fprintf(stderr, "usage: warehouse_import [--threads N] DATABASE STORE KEY...\n");
         return 2;
     }
-    if (import_all(argv[1], argv[2], argv + 3, &err) < 0) {
+    if (import_all(argv[1], argv[2], argv + 3, (size_t)n_threads, &err) < 0) {
         fprintf(stderr, "%s\n", error_text(&err));
         return error_kind_exit(err.kind);
     }

@@ -275,6 +275,71 @@ static void samples_of_the_live_buffer_come_before_the_log_has_them(void **state
     assert_string_equal(rows_of("SELECT uuid, " FLAG("is_provisional") " FROM sample"), "u0|1\n");
 }
 
+#define BELOW                                                                                      \
+    "SELECT s.uuid, (SELECT count(*) FROM event e WHERE e.sample_pk = s.pk), (SELECT count(*) "    \
+    "FROM "                                                                                        \
+    "message m WHERE m.sample_pk = s.pk), " FLAG(                                                  \
+        "s.is_provisional") " FROM sample s ORDER BY s.uuid"
+
+static const char *const with_messages[] = {
+    SAMPLE("s0", "u0",
+           DONE ",\"messages\":[{\"content\":\"a\"}],\"events\":[{\"event\":\"info\"}]"),
+    SAMPLE("s1", "u1", DONE ",\"events\":[{\"event\":\"info\"},{\"event\":\"info\"}]"),
+    SAMPLE("s2", "u2", ",\"started_at\":\"2025-01-01T10:00:02+00:00\""),
+};
+
+static void samples_that_a_running_log_has_come_whole(void **state)
+{
+    (void)state;
+    Log running = {
+        .eval_id = "e1", .set = "set-1", .samples = with_messages, .n_samples = 3, .n_flushed = 1};
+    put_log(KEY, &running);
+    assert_int_equal(import_key(KEY).n_samples, 3);
+    assert_string_equal(rows_of(BELOW), "u0|1|1|0\nu1|2|0|1\nu2|0|0|1\n");
+    running.n_flushed = 2;
+    put_log(KEY, &running);
+    assert_int_equal(import_key(KEY).n_samples, 2); /* the first is not read again */
+    assert_string_equal(rows_of(BELOW), "u0|1|1|0\nu1|2|0|0\nu2|0|0|1\n");
+}
+
+static int stop_after_a_step(void *context, size_t n_done, size_t n_total, Error *err)
+{
+    (void)context;
+    (void)n_done;
+    (void)n_total;
+    return error_set(err, ERR_CANCELLED, "enough");
+}
+
+static void an_import_that_was_broken_off_is_taken_up_again(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    ImporterReport report;
+    const ImporterOptions stopping = {.progress = stop_after_a_step};
+    put_log(KEY, &finished);
+    assert_int_equal(importer_import(sql, store, KEY, &stopping, &report, &err), -1);
+    assert_int_equal(err.kind, ERR_CANCELLED);
+    assert_string_equal(rows_of("SELECT import_status FROM eval"), "importing\n");
+    assert_int_equal(import_key(KEY).n_samples, 0); /* all had been written */
+    assert_string_equal(rows_of("SELECT uuid FROM sample ORDER BY uuid"), "u0\nu1\n");
+    assert_string_equal(rows_of("SELECT import_status FROM eval"), "success\n");
+}
+
+static void several_threads_write_what_one_does(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    ImporterReport report;
+    const ImporterOptions options = {.n_threads = 3};
+    Log log = finished;
+    log.samples = with_messages;
+    log.n_samples = 3;
+    put_log(KEY, &log);
+    assert_int_equal(importer_import(sql, store, KEY, &options, &report, &err), 0);
+    assert_int_equal(report.n_samples, 3);
+    assert_string_equal(rows_of(BELOW), "u0|1|1|0\nu1|2|0|0\nu2|0|0|0\n");
+}
+
 static void a_bad_log_is_refused_in_words_until_it_changes(void **state)
 {
     (void)state;
@@ -464,6 +529,9 @@ int main(void)
         T(the_same_bytes_are_read_once_and_a_repeat_changes_nothing),
         T(a_running_log_gives_provisional_samples_that_are_replaced),
         T(samples_of_the_live_buffer_come_before_the_log_has_them),
+        T(samples_that_a_running_log_has_come_whole),
+        T(an_import_that_was_broken_off_is_taken_up_again),
+        T(several_threads_write_what_one_does),
         T(a_bad_log_is_refused_in_words_until_it_changes),
         T(an_import_that_is_cancelled_is_taken_up_again),
         T(a_log_cut_off_anywhere_is_refused_and_keeps_the_old_rows),
