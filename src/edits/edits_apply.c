@@ -3,7 +3,8 @@
 
    A crash before the new log is in place has changed nothing, and one after it but before the row
    says so makes the next server apply the edits to a log that has them, which changes nothing
-   either. */
+   either. The same holds when two servers on one database come to apply the same row: one of them
+   finds that the log has changed, and then the edits in it. */
 
 #include <fcntl.h>
 #include <signal.h>
@@ -326,6 +327,17 @@ static void note_wait(Edits *edits, const EditsWork *work)
     (void)!edits_priv_note(edits->options.sql, work->pk, reason, &ignored);
 }
 
+/* Whether the table says that the job is not over: another server on the same database may have it.
+ */
+static bool is_live(Edits *edits, const EditsWork *work, Arena *arena)
+{
+    Job job;
+    auto_error Error err = ERROR_INIT;
+    if (jobs_get(edits->options.jobs, arena, work->eval_set_id, &job, &err) == 0)
+        return !job_state_is_over(job.state);
+    return err.kind != ERR_NOT_FOUND;
+}
+
 /* True when the row was ours. */
 static bool take(Edits *edits, const EditsWork *work, Arena *arena)
 {
@@ -335,7 +347,9 @@ static bool take(Edits *edits, const EditsWork *work, Arena *arena)
         note_wait(edits, work);
         return false;
     }
-    if (edits_priv_claim(edits->options.sql, work, &is_ours, &err) < 0)
+    if (is_live(edits, work, arena))
+        note_wait(edits, work);
+    else if (edits_priv_claim(edits->options.sql, work, &is_ours, &err) < 0)
         log_error("edit.unclaimed", KV("request", work->request_uuid),
                   KV("error", error_text(&err)));
     else if (is_ours)

@@ -384,3 +384,22 @@ def test_twenty_kills_of_server_and_editor_apply_each_request_once(home, logs):
         history = [e.provenance.metadata["request_uuid"] for e in sample.scores["exact"].history if e.provenance]
         assert history == wanted
     home.wait_for(lambda: not list((home.data / "edits").iterdir()))
+
+
+def test_edits_of_a_log_in_a_bucket(postgresql, bucket, logs, tmp_path, cache):
+    """With PostgreSQL and S3 as with a folder and SQLite."""
+    hawk = Hawk(tmp_path, cache)
+    hawk.env.update(
+        bucket.environment(), HAWK_API_DATABASE_URL=postgresql.url(postgresql.make("edits")), HAWK_API_S3_BUCKET_NAME=bucket.name
+    )
+    try:
+        room = Room(hawk.start(), None)
+        eval_set = hawk.json("import", str(logs / "tools.eval"))["eval_set_id"]
+        uuid = room.uuids(eval_set)["plain", 1]
+        room.apply(edit(uuid, "score_edit", scorer="exact", reason="r", value="I"), edit(uuid, "invalidate_sample", reason="r"))
+        scores = hawk.get(f"/meta/samples/{uuid}/scores")[1]["scores"]
+        assert [score["value"] for score in scores if score["scorer"] == "exact"] == ["I"]
+        (item,) = [i for i in hawk.get(f"/meta/samples?eval_set_id={eval_set}&limit=100")[1]["items"] if i["uuid"] == uuid]
+        assert item["is_invalid"] and item["invalidation_reason"] == "r"
+    finally:
+        hawk.stop()
