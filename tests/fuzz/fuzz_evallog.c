@@ -1,13 +1,15 @@
 /* Logs and live buffers. The first byte says what the rest is: 'e' an archive, 'j' a .json log, 'm'
    members as name and text with a zero byte between (checksums made right, so that what lies behind
    them is reached), 'l' a manifest and behind a zero byte the text of a segment. A sample's parts
-   must be the same whether it is held as a whole or read through a window. */
+   must be the same whether it is held as a whole or read through a window, and a log that can be
+   stamped must be one afterwards. */
 
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "../unit/zip_writer.h"
 #include "evallog/evallog.h"
+#include "evallog/evallog_stamp.h"
 #include "evallog/live.h"
 #include "evallog/sample_parts.h"
 
@@ -87,6 +89,31 @@ static void read_all(EvalLog *log)
     read_parts(log, samples);
 }
 
+static int take_bytes(void *context, Str bytes, Error *err)
+{
+    buf_add_str(context, bytes);
+    return buf_check(context, "the archive", err);
+}
+
+/* What can be stamped is a log afterwards, and says so. */
+static void stamp(EvalLog *log)
+{
+    const EvalLogStamp identity = {STR("imported-\"x"), STR("who\xc3\xa9")};
+    auto_buf Buf archive = BUF_INIT(4 * ANSWER_MAX);
+    auto_error Error err = ERROR_INIT;
+    int result = evallog_stamp_write(log, &identity, take_bytes, &archive, &err);
+    accept(result, &err);
+    if (result < 0)
+        return;
+    Source *source = source_of_bytes(buf_str(&archive), "stamped.eval");
+    auto_evallog EvalLog *stamped = NULL;
+    const EvalLogHeader *header = NULL;
+    if (evallog_open(source, &stamped, &err) < 0 || evallog_header(stamped, &header, &err) < 0 ||
+        !str_eq(header->eval_set_id, identity.eval_set_id) ||
+        !str_eq(header->created_by, identity.created_by))
+        abort();
+}
+
 static void read_log(Str bytes, const char *name)
 {
     auto_source Source *source = source_of_bytes(bytes, name);
@@ -96,6 +123,7 @@ static void read_log(Str bytes, const char *name)
         return;
     source = NULL;
     read_all(log);
+    stamp(log);
 }
 
 static void read_members(Str rest)

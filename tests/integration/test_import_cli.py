@@ -129,6 +129,7 @@ def test_the_queue_is_listed(hawk, logs, tmp_path):
     assert "few for an archive" in hawk.run("list", "imports").stdout
     (item,) = hawk.json("list", "imports", "--state", "failed")["items"]
     assert item["log"] == "bad.eval" and item["attempts"] == 1
+    assert hawk.run("list", "imports", "--format", "csv").stdout.splitlines()[0].startswith("log,eval_set_id,location,state,")
     (item,) = hawk.json("list", "imports", answer["eval_set_id"])["items"]
     assert (item["state"], item["samples_done"], item["samples_total"]) == ("success", 1, 1)
 
