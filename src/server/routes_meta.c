@@ -163,6 +163,38 @@ static int meta_sample_scores(RouteCtx *ctx, Error *err)
     return answer_send(ctx, &answer, err);
 }
 
+static int param_flag(RouteCtx *ctx, const char *name, bool *ret, Error *err)
+{
+    Str text = param(ctx, name);
+    *ret = str_eqz(text, "true") || str_eqz(text, "1");
+    if (!text.p || *ret || str_eqz(text, "false") || str_eqz(text, "0"))
+        return 0;
+    return error_set(err, ERR_USAGE, "%s: expected true or false", name);
+}
+
+static int meta_sample_events(RouteCtx *ctx, Error *err)
+{
+    auto_answer Answer answer;
+    answer_init(&answer);
+    Str types[QUERIES_EVENT_TYPES_MAX + 1];
+    QueriesEvents filter = {.types = types, .uuid = param(ctx, "event_uuid")};
+    while (filter.n_types <= QUERIES_EVENT_TYPES_MAX) {
+        types[filter.n_types] = http_request_param(ctx->request, "event_type", filter.n_types);
+        if (!types[filter.n_types].p)
+            break;
+        filter.n_types++;
+    }
+    if (param_flag(ctx, "resolve", &filter.is_resolved, err) < 0 ||
+        route_param_int(ctx, "from_order", 0, 0, INT32_MAX, &filter.from_order, err) < 0 ||
+        route_param_int(ctx, "limit", 100, 1, 1000, &filter.limit, err) < 0)
+        return -1;
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    if (queries_sample_events(ctx->app->sql, &access, ctx->params[0], &filter, &answer.out, err) <
+        0)
+        return -1;
+    return answer_send(ctx, &answer, err);
+}
+
 static int meta_jobs(RouteCtx *ctx, Error *err)
 {
     auto_answer Answer answer;
@@ -189,6 +221,7 @@ static const Route rows[] = {
     { "GET", "/meta/samples",               ROUTE_READ, meta_samples,       "samples, filtered and sorted" },
     { "GET", "/meta/samples/{uuid}",        ROUTE_READ, meta_sample,        "where a sample is" },
     { "GET", "/meta/samples/{uuid}/scores", ROUTE_READ, meta_sample_scores, "scores of a sample" },
+    { "GET", "/meta/samples/{uuid}/events", ROUTE_READ, meta_sample_events, "events of a sample" },
     { "GET", "/meta/jobs",                  ROUTE_READ, meta_jobs,          "jobs, newest first" },
 };
 /* clang-format on */

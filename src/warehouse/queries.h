@@ -68,6 +68,21 @@ int queries_sample(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out
 int queries_sample_scores(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out,
                           Error *err) HAWK_MUST_USE;
 
+/* Which events of a sample, in their order. */
+enum { QUERIES_EVENT_TYPES_MAX = 32 };
+typedef struct QueriesEvents {
+    int64_t from_order;
+    int64_t limit;    /* 1..1000, when they are resolved 1..100 */
+    const Str *types; /* any of these; none: all */
+    size_t n_types;
+    Str uuid;         /* only this event, or STR_NONE */
+    bool is_resolved; /* with the entries of pools and the attachments that they refer to */
+} QueriesEvents;
+
+/* SampleEventsResponse. Fails as queries_sample. */
+int queries_sample_events(Sql *sql, const QueriesAccess *access, Str uuid,
+                          const QueriesEvents *filter, JsonOut *out, Error *err) HAWK_MUST_USE;
+
 /* Where a sample is, in the arena. Fails as queries_sample. */
 typedef struct QueriesPlace {
     const char *eval_set_id;

@@ -66,6 +66,11 @@ int query_begin_read(Sql *sql, SqlTx **ret, Error *err) HAWK_MUST_USE;
 /* Runs what has been put together; the query must live as long as the rows. */
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;
 
+/* The columns of one sample (s) and its eval (e), behind a first one that is not for the caller;
+   the row is current on success. ERR_NOT_FOUND "Sample not found" or ERR_DENIED. */
+int query_find_sample(Query *query, const QueriesAccess *access, const char *columns, Str uuid,
+                      SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;
+
 /* Write a column as a member. */
 void query_kv_text(JsonOut *out, const char *key, const SqlRows *rows, int column);
 void query_kv_int(JsonOut *out, const char *key, const SqlRows *rows, int column);

@@ -2,10 +2,8 @@
 
 #include "warehouse/queries_priv.h"
 
-/* Runs query, whose FROM has sample s and eval e and whose last column is what query_add_access
-   says, for one uuid; the row is current on success. */
-static int find_sample(Query *query, const QueriesAccess *access, const char *columns, Str uuid,
-                       SqlTx *tx, SqlRows **ret, Error *err)
+int query_find_sample(Query *query, const QueriesAccess *access, const char *columns, Str uuid,
+                      SqlTx *tx, SqlRows **ret, Error *err)
 {
     query_add(query, "SELECT CASE WHEN ");
     query_add_access(query, access);
@@ -34,8 +32,8 @@ int queries_sample(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
     if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
-        find_sample(&query, access, "e.location, e.eval_set_id, s.epoch, s.id, s.uuid", uuid, tx,
-                    &rows, err) < 0)
+        query_find_sample(&query, access, "e.location, e.eval_set_id, s.epoch, s.id, s.uuid", uuid,
+                          tx, &rows, err) < 0)
         return -1;
     Str location = sql_rows_text(rows, 1);
     json_out_object(out);
@@ -58,8 +56,8 @@ int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena,
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
     if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
-        find_sample(&query, access, "e.eval_set_id, e.log_key, s.id, s.epoch", uuid, tx, &rows,
-                    err) < 0)
+        query_find_sample(&query, access, "e.eval_set_id, e.log_key, s.id, s.epoch", uuid, tx,
+                          &rows, err) < 0)
         return -1;
     *ret = (QueriesPlace){.eval_set_id = arena_str(arena, sql_rows_text(rows, 1)).p,
                           .log_key = arena_str(arena, sql_rows_text(rows, 2)).p,
@@ -91,7 +89,7 @@ int queries_sample_scores(Sql *sql, const QueriesAccess *access, Str uuid, JsonO
     auto_sql_rows SqlRows *sample = NULL;
     auto_sql_rows SqlRows *rows = NULL;
     if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
-        find_sample(&query, access, "s.pk, s.uuid", uuid, tx, &sample, err) < 0 ||
+        query_find_sample(&query, access, "s.pk, s.uuid", uuid, tx, &sample, err) < 0 ||
         sql_query(tx,
                   "SELECT scorer, value, value_float, value_nonfinite, explanation, answer, meta, "
                   "is_intermediate, scored_at FROM score WHERE sample_pk = $1 "

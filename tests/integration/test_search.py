@@ -7,6 +7,10 @@ import shutil
 import time
 
 import pytest
+from inspect_ai.event import Event
+from inspect_ai.log import read_eval_log
+from inspect_ai.model import ChatMessage
+from pydantic import TypeAdapter
 
 SETS = {"tools": "set-1", "errors": "set-errors", "many": "set-many", "intermediate": "set-intermediate"}  # tools.eval says which it is of
 
@@ -22,8 +26,8 @@ def filled(shared, logs):
         (folder / "part").rename(folder / f"{name}.eval")
 
     def is_ready():
-        sets = shared.get("/meta/eval-sets")[1]["total"]
-        return sets == len(SETS) and shared.get("/meta/search?q=nothing")[1]["not_indexed"] == 0
+        rows = json.loads(shared.request("POST", "/meta/sql", {"sql": "SELECT import_status FROM eval"})[2])["rows"]
+        return rows == [["success"]] * len(SETS) and shared.get("/meta/search?q=nothing")[1]["not_indexed"] == 0
 
     deadline = time.monotonic() + 120
     while not is_ready():
@@ -108,3 +112,43 @@ def test_a_statement_reads_and_nothing_else(filled):
     assert len(json.loads(filled.run("sql", statement, "--json").stdout)) == len(SETS)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     assert filled.run("sql", endless, "--timeout", "1", check=False).returncode != 0
+
+
+def resolved(text: str, attachments: dict[str, str]) -> str:
+    """A text with what it refers to in its place."""
+    return attachments[text.removeprefix("attachment://")] if text.startswith("attachment://") else text
+
+
+def test_events_are_those_of_the_log(filled, logs):
+    """Page by page: the same kinds in the same order, what models were asked, all of it readable for Inspect."""
+    for sample in read_eval_log(str(logs / "tools.eval"), resolve_attachments=True).samples:
+        expected = [event for event in sample.events if event.event != "step"]
+        found, asked, start = [], [], 0
+        while start is not None:
+            status, page = filled.get(f"/meta/samples/{sample.uuid}/events?limit=5&resolve=true&from_order={start}")
+            assert status == 200 and page["total"] == len(expected)
+            messages = TypeAdapter(list[ChatMessage]).validate_python(page["events_data"]["messages"])
+            assert len(messages) == len(page["events_data_orders"]["messages"])
+            for event in page["events"]:
+                if event["event"] == "model":
+                    asked.append([resolved(messages[i].text, page["attachments"])
+                                  for a, b in event.get("input_refs") or [] for i in range(a, b)])
+            found += page["events"]
+            assert (page["next_from_order"] is not None) == page["has_more"]
+            start = page["next_from_order"]
+        TypeAdapter(list[Event]).validate_python(found)
+        assert [event["event"] for event in found] == [event.event for event in expected]
+        assert [event.get("uuid") for event in found] == [event.uuid for event in expected]
+        assert asked == [[message.text for message in event.input] for event in expected if event.event == "model"]
+
+
+def test_events_of_some_kinds_and_of_nobody(filled):
+    """Kinds narrow what is listed and counted; an unknown sample is 404, a limit out of bounds 400."""
+    uuid = filled.get("/meta/samples?limit=1&eval_set_id=set-1")[1]["items"][0]["uuid"]
+    page = filled.get(f"/meta/samples/{uuid}/events?event_type=model&event_type=tool")[1]
+    assert page["events"] and {event["event"] for event in page["events"]} <= {"model", "tool"}
+    one = filled.get(f"/meta/samples/{uuid}/events?event_uuid={page['events'][0]['uuid']}")[1]
+    assert one["total"] == 1 and one["events"] == page["events"][:1]
+    assert filled.get("/meta/samples/nobody/events")[0] == 404
+    assert filled.get(f"/meta/samples/{uuid}/events?limit=1001")[0] == 422
+    assert filled.get(f"/meta/samples/{uuid}/events?limit=101&resolve=true")[0] in (400, 422)
