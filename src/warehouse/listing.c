@@ -118,16 +118,19 @@ static void add_eval_filters(const Listing *listing, Query *query)
 {
     const QueriesSamples *filter = listing->filter;
     const struct {
-        const char *condition;
+        const char *column;
         Str value;
-    } rows[] = {
-        {"e.eval_set_id = ?", filter->eval_set_id},   {"e.model = ?", filter->model},
-        {"e.created_by = ?", filter->created_by},     {"e.task_name = ?", filter->task_name},
-        {"e.task_version = ?", filter->task_version},
+    } parts[] = {
+        {"e.model", filter->model},
+        {"e.created_by", filter->created_by},
+        {"e.task_name", filter->task_name},
+        {"e.task_version", filter->task_version},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (rows[i].value.p)
-            query_where_value(query, rows[i].condition, SQL_TEXT(rows[i].value));
+    if (filter->eval_set_id.p)
+        query_where_value(query, "e.eval_set_id = ?", SQL_TEXT(filter->eval_set_id));
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (parts[i].value.n > 0)
+            query_where_word(query, parts[i].column, parts[i].value);
 }
 
 /* The sign keeps planners from taking an index of these columns, which has not the order. */

@@ -441,7 +441,8 @@ static void filters_narrow_the_list(void **state)
     const Str error_or_token[] = {STR("error"), STR("token_limit")};
     assert_string_equal(uuids(&all, &(QueriesSamples){.eval_set_id = STR("set-2")}), "u9");
     assert_string_equal(uuids(&all, &(QueriesSamples){.task_name = STR("other")}), "u9");
-    assert_string_equal(uuids(&all, &(QueriesSamples){.model = STR("gp")}), "");
+    assert_string_equal(uuids(&all, &(QueriesSamples){.model = STR("GP")}), "u2 u1 u9 u3");
+    assert_string_equal(uuids(&all, &(QueriesSamples){.model = STR("%")}), "");
     assert_string_equal(
         uuids(&all, &(QueriesSamples){.created_by = STR("ann"), .search = STR("U1 ARITH")}), "u1");
     assert_string_equal(uuids(&all, &(QueriesSamples){.statuses = error_or_token, .n_statuses = 2}),
