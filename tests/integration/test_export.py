@@ -80,12 +80,23 @@ FRAMES = {
 }
 
 
+def as_inspect_keeps(ours: pd.DataFrame, theirs: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Without messages and events whose id occurs in an earlier sample: Inspect keeps the first only."""
+    if key == ["sample_id", "order"]:
+        kept = pd.MultiIndex.from_frame(ours[key]).isin(pd.MultiIndex.from_frame(theirs[key]))
+        name = theirs.columns[0]
+        assert set(ours[name][~kept]) <= set(theirs[name])
+        ours = ours[kept]
+    return plain(ours, key)
+
+
 @pytest.mark.parametrize("table", FRAMES)
 def test_parquet_is_the_frame_of_inspect(filled, table):
     """Names, order, types and values."""
     hawk, paths = filled
     make, key = FRAMES[table]
-    pd.testing.assert_frame_equal(plain(parquet(hawk, table), key), plain(make(paths, quiet=True), key), check_exact=True)
+    theirs = make(paths, quiet=True)
+    pd.testing.assert_frame_equal(as_inspect_keeps(parquet(hawk, table), theirs, key), plain(theirs, key), check_exact=True)
 
 
 @pytest.mark.parametrize("table", FRAMES)
@@ -93,7 +104,8 @@ def test_csv_is_the_frame_of_inspect(filled, table):
     hawk, paths = filled
     make, key = FRAMES[table]
     frame = make(paths, quiet=True)
-    pd.testing.assert_frame_equal(plain(csv(hawk, table, frame), key), without_empty_texts(plain(frame, key)), check_exact=True)
+    ours = as_inspect_keeps(csv(hawk, table, frame), frame, key)
+    pd.testing.assert_frame_equal(ours, without_empty_texts(plain(frame, key)), check_exact=True)
 
 
 @pytest.mark.parametrize("table", ["eval-sets", "evals", "samples", "scores", "messages", "events"])
