@@ -29,6 +29,7 @@ enum {
     POLL_FIRST_MS = 100,
     POLL_MAX_MS = 1000,
     STUCK_MS = 10 * 60 * 1000, /* without any change */
+    FINALIZE_MS = 10 * 60 * 1000,
 };
 
 typedef struct Options {
@@ -233,17 +234,62 @@ static size_t find_name(const Run *run, Str name)
     return i;
 }
 
+static void pause_ms(int64_t ms)
+{
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Whether the server may have gone on without us, so that asking again tells. */
+static bool may_go_on(const Error *problem)
+{
+    return problem->kind == ERR_TIMEOUT || problem->kind == ERR_UNREACHABLE ||
+           problem->kind == ERR_BUSY ||
+           (problem->code && strcmp(problem->code, "import.finalizing") == 0);
+}
+
+/* Files that an answer which got lost may have named as failed. */
+static int find_missing(Run *run, Error *err)
+{
+    Json *answer = NULL;
+    const ImportsQuery query = {.eval_set_id = run->eval_set_id, .limit = IMPORT_FILES_MAX};
+    auto_free bool *is_there = mem_array(run->files.n, sizeof(bool));
+    if (imports_fetch(run->cli, &query, &answer, err) < 0)
+        return -1;
+    for (const Json *item = json_get(answer, "items")->first; item; item = item->next) {
+        size_t i = find_name(run, json_text(item, "log", STR("")));
+        if (i < run->files.n)
+            is_there[i] = true;
+    }
+    for (size_t i = 0; i < run->files.n; i++) {
+        if (is_there[i] || strcmp(run->outcomes[i].status, "uploaded") != 0)
+            continue;
+        fail_log(run, i, "the server did not publish it; why was lost with an answer");
+        run->n_published--;
+    }
+    return 0;
+}
+
 static int finalize(Run *run, Error *err)
 {
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
     Json *answer = NULL;
+    int64_t deadline_ms = clock_monotonic_ms() + FINALIZE_MS;
+    bool is_repeated = false;
     buf_addz(&path, "/eval_sets/import/");
     api_add_segment(&path, str_of(run->eval_set_id));
     /* Servers that do not know it publish all or nothing. */
     buf_addz(&path, "/finalize?partial=true");
-    if (api_post(run->cli, path.data, STR_NONE, &answer, err) < 0)
-        return -1;
+    while (api_post(run->cli, path.data, STR_NONE, &answer, err) < 0) {
+        if (!may_go_on(err) || clock_monotonic_ms() > deadline_ms)
+            return -1;
+        error_reset(err);
+        is_repeated = true;
+        pause_ms(POLL_MAX_MS);
+    }
     run->n_published = run->files.n - run->n_failed;
+    if (is_repeated)
+        return find_missing(run, err);
     const Json *failed = json_get(answer, "failed");
     for (const Json *node = failed ? failed->first : NULL; node; node = node->next) {
         size_t i = find_name(run, json_text(node, "filename", STR("")));
@@ -318,7 +364,7 @@ static int wait_for_rows(Run *run, Error *err)
     Counts counts = {0};
     Counts last = {.waiting = -1};
     int64_t changed_ms = clock_monotonic_ms();
-    int64_t pause_ms = POLL_FIRST_MS;
+    int64_t next_ms = POLL_FIRST_MS;
     for (;;) {
         if (read_counts(run, &counts, err) < 0)
             return -1;
@@ -333,10 +379,8 @@ static int wait_for_rows(Run *run, Error *err)
             return error_fix(err, "look at: hawk list imports %s", run->eval_set_id);
         }
         last = counts;
-        const struct timespec pause = {.tv_sec = pause_ms / 1000,
-                                       .tv_nsec = pause_ms % 1000 * 1000000};
-        (void)nanosleep(&pause, NULL);
-        pause_ms = pause_ms * 2 < POLL_MAX_MS ? pause_ms * 2 : POLL_MAX_MS;
+        pause_ms(next_ms);
+        next_ms = next_ms * 2 < POLL_MAX_MS ? next_ms * 2 : POLL_MAX_MS;
     }
     clear_bar(run);
     if (counts.failed > 0 && tell_failures(run, err) < 0)

@@ -20,7 +20,7 @@
 #include "evallog/evallog_stamp.h"
 
 enum {
-    TRIES = 4,
+    TRIES = 6,
     PAUSE_MS = 500, /* before the second try; doubled each time */
     PROGRESS_MS = 150,
     BODY_MAX = 64 << 10,

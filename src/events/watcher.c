@@ -26,6 +26,7 @@ enum {
     RETRY_MAX_MS = 10 * 1000,    /* up to here */
     RESCAN_MS = 5 * 60 * 1000,   /* a look at everything although notices come */
     RESCAN_BLIND_MS = 10 * 1000, /* when they do not, or not all */
+    SCAN_SHARE = 10,             /* between looks, at least so often the time that one takes */
 };
 
 /* A log of which a notice came. */
@@ -136,13 +137,18 @@ static void scan_all(Watcher *watcher)
         error_reset(&err);
     }
     bool is_blind = !watcher->watches || !watches_is_complete(watcher->watches);
+    int64_t began_ms = clock_monotonic_ms();
     if (watcher->hooks.scan(watcher->hooks.context, &err) < 0) {
         request_scan(watcher);
         set_trouble(watcher, "events.scan_failed", &err);
         return;
     }
     set_trouble(watcher, NULL, NULL);
-    watcher->next_scan_ms = clock_monotonic_ms() + (is_blind ? RESCAN_BLIND_MS : RESCAN_MS);
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t pause_ms = is_blind ? RESCAN_BLIND_MS : RESCAN_MS;
+    if (pause_ms < SCAN_SHARE * (now_ms - began_ms))
+        pause_ms = SCAN_SHARE * (now_ms - began_ms);
+    watcher->next_scan_ms = now_ms + pause_ms;
 }
 
 /* Whether a look at everything is due, which is thereby answered for. */
@@ -290,12 +296,6 @@ int watcher_start(Store *store, const WatcherHooks *hooks, Watcher **ret, Error 
     }
     *ret = watcher;
     return 0;
-}
-
-void watcher_rescan(Watcher *watcher)
-{
-    request_scan(watcher);
-    wake(watcher);
 }
 
 int watcher_settle(Watcher *watcher, int timeout_ms, Error *err)

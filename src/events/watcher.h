@@ -27,9 +27,6 @@ typedef struct WatcherHooks {
 /* Starts to follow the logs below "evals/". The store must outlive the watcher. */
 int watcher_start(Store *store, const WatcherHooks *hooks, Watcher **ret, Error *err) HAWK_MUST_USE;
 
-/* Has all logs looked at soon, whether notices came or not. */
-void watcher_rescan(Watcher *watcher);
-
 /* Waits until everything known at the call has been told; -1 with ERR_TIMEOUT. */
 int watcher_settle(Watcher *watcher, int timeout_ms, Error *err) HAWK_MUST_USE;
 

@@ -121,9 +121,17 @@ static int note(SqlTx *tx, ImportQueue *queue, const ImportSeen *seen, Error *er
     return insert(tx, queue, seen, now_us, err);
 }
 
-/* Notes what was seen, some logs in a transaction. */
-static int note_all(ImportQueue *queue, const SeenList *list, Error *err)
+static int compare_seen(const void *a, const void *b)
 {
+    return strcmp(((const ImportSeen *)a)->key, ((const ImportSeen *)b)->key);
+}
+
+/* Notes what was seen, some logs in a transaction; in the order of keys, so that servers who note
+   the same logs do not wait for each other in a circle. */
+static int note_all(ImportQueue *queue, SeenList *list, Error *err)
+{
+    if (list->n > 1)
+        qsort(list->items, list->n, sizeof(*list->items), compare_seen);
     for (size_t from = 0; from < list->n; from += BATCH_MAX) {
         auto_sql_tx SqlTx *tx = NULL;
         if (sql_begin(queue->options.sql, SQL_WRITE_SHARED, &tx, err) < 0)
@@ -174,11 +182,6 @@ static void scan_release(Scan *scan)
     seen_release(&scan->wanted);
     free(scan->eval_set_id);
     free(scan->last);
-}
-
-static int compare_seen(const void *a, const void *b)
-{
-    return strcmp(((const ImportSeen *)a)->key, ((const ImportSeen *)b)->key);
 }
 
 /* Adds the etag of each log's manifest to its mark. */

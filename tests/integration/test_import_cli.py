@@ -1,11 +1,11 @@
 """hawk import: logs of this machine become an eval set, whatever else lies beside them and whatever dies meanwhile."""
 
-import concurrent.futures
 import hashlib
 import json
 import pathlib
 import random
 import shutil
+import subprocess
 import time
 import zipfile
 
@@ -339,20 +339,39 @@ def test_ten_deaths_of_the_server_lose_and_double_nothing(hawk, logs):
         assert sorted(sample["uuid"] for sample in samples(hawk, eval_set_id)) == uuids
 
 
+def another_eval(log: pathlib.Path, out: pathlib.Path, eval_id: str) -> None:
+    """The log as if it were of another eval, with samples of its own."""
+    with zipfile.ZipFile(log) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "header.json":
+                header = json.loads(data)
+                header["eval"]["eval_id"] = eval_id
+                data = json.dumps(header).encode()
+            if name.startswith("samples/"):
+                sample = json.loads(data)
+                sample["uuid"] = f"sample-of-{eval_id}"
+                data = json.dumps(sample).encode()
+            new.writestr(name, data)
+
+
 def test_a_command_outlives_a_new_start_of_the_server(hawk, logs, tmp_path):
     """Addresses that an earlier server gave out are asked for again."""
     port = hawk.url.rsplit(":", 1)[1]
-    for i, kind in enumerate(["unscored", "errors", "tools"]):
-        shutil.copy(logs / f"{kind}.eval", tmp_path / f"{i}.eval")
-    hawk.stop()
+    (tmp_path / "in").mkdir()
+    for i in range(60):
+        another_eval(logs / "unscored.eval", tmp_path / f"in/{i:02}.eval", f"e{i}")
+    command = subprocess.Popen([str(hawk.program), "import", str(tmp_path / "in"), "--no-start", "--wait", "-j", "1"], env=hawk.env,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    for _ in range(5):
+        assert "uploaded" in command.stderr.readline()
+    hawk.kill()
     hawk.start("--port", port)
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        command = pool.submit(hawk.run, "import", *(str(tmp_path / f"{i}.eval") for i in range(3)), "--json", "-j", "1")
-        hawk.kill()
-        hawk.start("--port", port)
-        done = command.result(120)
-    answer = json.loads(done.stdout)
-    assert [log["status"] for log in answer["logs"]] == ["uploaded"] * 3
+    out, err = command.communicate(timeout=120)
+    assert command.returncode == 0, err
+    eval_set_id = out.split()[2]
+    assert imports(hawk, eval_set_id) == {f"{i:02}.eval": "success" for i in range(60)}
+    assert len(samples(hawk, eval_set_id)) == 60
 
 
 # --- several servers ---

@@ -274,16 +274,6 @@ static void a_look_at_everything_that_failed_is_repeated(void **state)
     assert_int_equal(seen.n_scans, 1);
 }
 
-static void a_rescan_looks_at_everything(void **state)
-{
-    (void)state;
-    auto_watcher Watcher *watcher = start();
-    settle(watcher);
-    watcher_rescan(watcher);
-    settle(watcher);
-    assert_int_equal(seen.n_scans, 2);
-}
-
 static void many_changes_are_told_of_together(void **state)
 {
     (void)state;
@@ -336,7 +326,6 @@ int main(void)
         T(a_set_that_was_moved_in_is_read),
         T(what_failed_is_told_again),
         T(a_look_at_everything_that_failed_is_repeated),
-        T(a_rescan_looks_at_everything),
         T(many_changes_are_told_of_together),
         T(more_changes_than_can_be_remembered_become_a_look_at_everything),
     };
