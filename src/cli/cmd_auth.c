@@ -171,7 +171,7 @@ const Command commands_logout = {
 const Command commands_auth_access_token = {
     .path = "auth access-token",
     .section = COMMAND_SYSTEM,
-    .summary = "Print the access token, renewed when it is about to expire",
+    .summary = "Print the access token, renewed when needed",
     .spec = {.size = sizeof(Options)},
     .run = run_access_token,
 };

@@ -324,7 +324,7 @@ static const OptArg args[] = {
 const Command commands_edit_samples = {
     .path = "edit-samples",
     .section = COMMAND_RUN,
-    .summary = "Change scores of samples, declare samples invalid, add events",
+    .summary = "Change scores, declare samples invalid, add events",
     .description =
         "Each edit is an object with sample_uuid and details, whose type is score_edit, "
         "invalidate_sample, uninvalidate_sample, append_info_event or append_score_event. All of "

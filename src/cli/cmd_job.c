@@ -176,7 +176,7 @@ const Command commands_status = {
 const Command commands_stop = {
     .path = "stop",
     .section = COMMAND_RUN,
-    .summary = "Stop an eval set or one sample of it, scoring what there is",
+    .summary = "Stop an eval set or a sample, scoring what there is",
     .examples = "hawk stop my-set-0123456789abcdef\nhawk stop --sample 8nPqS5mE --error",
     SPEC(stop_rows, stop_args, StopOptions),
     .run = run_stop,

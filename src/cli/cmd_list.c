@@ -432,7 +432,7 @@ const Command commands_list_eval_sets = {
 const Command commands_list_evals = {
     .path = "list evals",
     .section = COMMAND_LOOK,
-    .summary = "List the evals of an eval set: task, model, status, samples",
+    .summary = "List the evals of an eval set",
     SPEC_WITH_ID(evals_rows),
     .run = run_evals,
 };

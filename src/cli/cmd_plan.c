@@ -85,7 +85,7 @@ static const OptArg args[] = {
 const Command commands_plan = {
     .path = "plan",
     .section = COMMAND_CHECK,
-    .summary = "Show what a config will do: settings, evaluations, packages, variables",
+    .summary = "Show what a config will do before it runs",
     .description =
         "Every setting is shown with its value and where it comes from; then each combination of "
         "task, model and solver that will run, the packages that will be installed, and the names "

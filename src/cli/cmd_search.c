@@ -185,7 +185,7 @@ static int run(Cli *cli, const void *given, Error *err)
 const Command commands_search = {
     .path = "search",
     .section = COMMAND_LOOK,
-    .summary = "Search transcripts, scores and metadata for words or an expression",
+    .summary = "Search transcripts, scores and metadata",
     .description =
         "Case does not count. All words must be in one message, score or note; several words in "
         "quotes must follow one another.",
