@@ -134,5 +134,5 @@ def test_models_decide_who_imports_and_who_sees(server, logs, tmp_path):
     assert [item["log"] for item in server.get(path, token=ada)[1]["items"]] == ["ada-hidden.eval"]
     assert server.get(path, token=bob)[1]["items"] == []
     server.wait_for(lambda: server.get(path, token=ada)[1]["counts"]["success"] == 1, 60)
-    assert len(server.get(f"/meta/samples?eval_set_id={eval_set_id}", token=ada)[1]["items"]) == 1
+    server.wait_for(lambda: len(server.get(f"/meta/samples?eval_set_id={eval_set_id}", token=ada)[1]["items"]) == 1, 60)
     assert server.get(f"/meta/samples?eval_set_id={eval_set_id}", token=bob)[1]["items"] == []
