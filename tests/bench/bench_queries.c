@@ -7,14 +7,23 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "warehouse/queries.h"
+#include "warehouse/search.h"
 #include "warehouse/warehouse.h"
 
-enum { BODY_MAX = 64 << 20, BUDGET_MS = 50, DEEP_PAGES = 8, TIMES_MAX = 4096 };
+enum {
+    BODY_MAX = 64 << 20,
+    BUDGET_MS = 50,
+    SEARCH_BUDGET_MS = 300,
+    DEEP_PAGES = 8,
+    TIMES_MAX = 4096
+};
 
 static const char *const sorts[] = {
     "completed_at",
@@ -108,21 +117,62 @@ static const struct { const char *name; QueriesAccess access; } readers[] = {
 /* clang-format on */
 
 static Sql *sql;
+static int64_t server_pid; /* of PostgreSQL's process for our only connection; 0: none */
+
+static void fail(const Error *err)
+{
+    fprintf(stderr, "%s\n", error_text(err));
+    exit(1);
+}
+
+/* Microseconds of processor time that this thread and the database's process have had. */
+static int64_t cpu_us(void)
+{
+    struct timespec own;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &own);
+    int64_t us = (int64_t)own.tv_sec * 1000000 + own.tv_nsec / 1000;
+    if (!server_pid)
+        return us;
+    auto_error Error err = ERROR_INIT;
+    auto_buf Buf text = BUF_INIT(4096);
+    auto_free char *path = mem_printf("/proc/%lld/schedstat", (long long)server_pid);
+    int64_t ns = 0;
+    if (fs_read_file(path, &text, &err) < 0 ||
+        str_to_i64(str_slice(buf_str(&text), 0, strcspn(text.data, " ")), 0, INT64_MAX, &ns) < 0)
+        fail(&err);
+    return us + ns / 1000;
+}
+
+/* What a request has taken. */
+typedef struct Taken {
+    int64_t wall_us;
+    int64_t cpu_us;
+} Taken;
+
+static Taken begin(void)
+{
+    int64_t cpu = cpu_us();
+    return (Taken){.wall_us = clock_now_us(), .cpu_us = cpu};
+}
+
+static Taken end(Taken begun)
+{
+    int64_t wall = clock_now_us() - begun.wall_us;
+    return (Taken){.wall_us = wall, .cpu_us = cpu_us() - begun.cpu_us};
+}
 
 /* One page; its cursor goes to the arena. */
-static int64_t ask(const QueriesAccess *access, const QueriesSamples *filter, Arena *arena,
-                   Str *ret_cursor)
+static Taken ask(const QueriesAccess *access, const QueriesSamples *filter, Arena *arena,
+                 Str *ret_cursor)
 {
     auto_error Error err = ERROR_INIT;
     auto_buf Buf body = BUF_INIT(BODY_MAX);
     JsonOut out;
     json_out_init(&out, &body, 0);
-    int64_t begun = clock_now_us();
-    if (queries_samples(sql, access, filter, &out, &err) < 0) {
-        fprintf(stderr, "%s\n", error_text(&err));
-        exit(1);
-    }
-    int64_t taken = clock_now_us() - begun;
+    Taken begun = begin();
+    if (queries_samples(sql, access, filter, &out, &err) < 0)
+        fail(&err);
+    Taken taken = end(begun);
     Str marker = STR("\"next_cursor\":");
     ptrdiff_t at = str_find_str(buf_str(&body), marker);
     Str rest = str_slice(buf_str(&body), (size_t)at + marker.n, body.len - 1);
@@ -131,7 +181,8 @@ static int64_t ask(const QueriesAccess *access, const QueriesSamples *filter, Ar
 }
 
 typedef struct Times {
-    int64_t us[TIMES_MAX];
+    int64_t wall_us[TIMES_MAX];
+    int64_t cpu_us[TIMES_MAX];
     size_t n;
     int64_t worst_us;
     char worst[64];
@@ -144,34 +195,50 @@ static int compare_times(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double percentile_ms(Times *times, double share)
+static double percentile_ms(int64_t *us, size_t n, double share)
 {
-    qsort(times->us, times->n, sizeof(times->us[0]), compare_times);
-    size_t at = (size_t)(share * (double)times->n);
-    return (double)times->us[at < times->n ? at : times->n - 1] / 1000;
+    if (n == 0)
+        return 0;
+    qsort(us, n, sizeof(us[0]), compare_times);
+    size_t at = (size_t)(share * (double)n);
+    return (double)us[at < n ? at : n - 1] / 1000;
 }
 
-static void add_time(Times *times, int64_t us, const char *sort, bool is_ascending, bool is_deep)
+static void add_time(Times *times, Taken taken, const char *what, const char *more)
 {
-    if (times->n < TIMES_MAX)
-        times->us[times->n++] = us;
-    if (us <= times->worst_us)
+    if (times->n < TIMES_MAX) {
+        times->wall_us[times->n] = taken.wall_us;
+        times->cpu_us[times->n++] = taken.cpu_us;
+    }
+    if (taken.cpu_us <= times->worst_us)
         return;
-    times->worst_us = us;
-    (void)snprintf(times->worst, sizeof(times->worst), "%s %s%s", sort,
-                   is_ascending ? "asc" : "desc", is_deep ? ", deep" : "");
+    times->worst_us = taken.cpu_us;
+    (void)snprintf(times->worst, sizeof(times->worst), "%s%s", what, more);
+}
+
+static void print_times(const char *name, const char *reader, Times *times, int budget_ms)
+{
+    double cpu = percentile_ms(times->cpu_us, times->n, 0.99);
+    printf("%-26s %-12s %8.2f %8.2f %8.2f %8.2f %8.2f   %s%s\n", name, reader,
+           percentile_ms(times->wall_us, times->n, 0.5),
+           percentile_ms(times->wall_us, times->n, 0.99),
+           percentile_ms(times->cpu_us, times->n, 0.5), cpu, (double)times->worst_us / 1000,
+           times->worst, cpu > budget_ms ? "   OVER" : "");
+    fflush(stdout);
 }
 
 static void measure_order(const QueriesAccess *access, QueriesSamples filter, const char *sort,
                           bool is_ascending, int rounds, Times *times)
 {
     auto_arena Arena *arena = arena_new();
+    const char *order = is_ascending ? " asc" : " desc";
+    const char *deep = is_ascending ? " asc, deep" : " desc, deep";
     Str cursor = STR_NONE;
     filter.sort_by = str_of(sort);
     filter.sort_order = is_ascending ? STR("asc") : STR("desc");
     filter.page = (QueriesPage){.page = 1, .limit = 50};
     for (int i = 0; i < rounds; i++)
-        add_time(times, ask(access, &filter, arena, &cursor), sort, is_ascending, false);
+        add_time(times, ask(access, &filter, arena, &cursor), sort, order);
     filter.page.limit = 500;
     for (int i = 0; i < DEEP_PAGES && cursor.p; i++) {
         filter.page.cursor = cursor;
@@ -179,7 +246,7 @@ static void measure_order(const QueriesAccess *access, QueriesSamples filter, co
     }
     filter.page.limit = 50;
     for (int i = 0; i < rounds && filter.page.cursor.p; i++)
-        add_time(times, ask(access, &filter, arena, &cursor), sort, is_ascending, true);
+        add_time(times, ask(access, &filter, arena, &cursor), sort, deep);
 }
 
 static void measure(const Case *asked, size_t reader, int rounds)
@@ -190,60 +257,117 @@ static void measure(const Case *asked, size_t reader, int rounds)
         for (int is_ascending = 0; is_ascending < 2; is_ascending++)
             measure_order(&readers[reader].access, asked->filter, sorts[i], is_ascending, rounds,
                           &times);
-    double p99 = percentile_ms(&times, 0.99);
-    printf("%-26s %-12s %8.2f %8.2f %8.2f   %s%s\n", asked->name, readers[reader].name,
-           percentile_ms(&times, 0.5), p99, (double)times.worst_us / 1000, times.worst,
-           p99 > BUDGET_MS ? "   OVER" : "");
-    fflush(stdout);
+    print_times(asked->name, readers[reader].name, &times, BUDGET_MS);
 }
 
 /* The same first page by the plainest statement there is for it. */
 static void measure_floor(const char *name, const char *statement, int rounds)
 {
     auto_error Error err = ERROR_INIT;
-    Times *times = mem_alloc(sizeof(*times));
+    auto_free Times *times = mem_alloc(sizeof(*times));
     for (int i = 0; i < rounds; i++) {
         auto_sql_tx SqlTx *tx = NULL;
         auto_sql_rows SqlRows *rows = NULL;
-        int64_t begun = clock_now_us();
-        int has_row = sql_begin(sql, SQL_READ, &tx, &err) < 0 ||
-                              sql_query(tx, statement, SQL_NO_ARGS, &rows, &err) < 0
-                          ? -1
-                          : 1;
+        Taken begun = begin();
+        if (sql_begin(sql, SQL_READ, &tx, &err) < 0 ||
+            sql_query(tx, statement, SQL_NO_ARGS, &rows, &err) < 0)
+            fail(&err);
+        int has_row = 1;
         while (has_row == 1)
             has_row = sql_rows_next(rows, &err);
-        if (has_row < 0) {
-            fprintf(stderr, "%s\n", error_text(&err));
-            exit(1);
-        }
-        add_time(times, clock_now_us() - begun, name, false, false);
+        if (has_row < 0)
+            fail(&err);
+        add_time(times, end(begun), "", "");
     }
-    printf("%-39s %8.2f %8.2f %8.2f\n", name, percentile_ms(times, 0.5), percentile_ms(times, 0.99),
-           (double)times->worst_us / 1000);
-    free(times);
+    print_times(name, "plain SQL", times, INT32_MAX);
 }
 
 static void measure_sets(const char *search, size_t reader, int rounds)
 {
     auto_error Error err = ERROR_INIT;
-    Times *times = mem_alloc(sizeof(*times));
+    auto_free Times *times = mem_alloc(sizeof(*times));
     for (int i = 0; i < rounds * 10; i++) {
         auto_buf Buf body = BUF_INIT(BODY_MAX);
         JsonOut out;
         json_out_init(&out, &body, 0);
-        int64_t begun = clock_now_us();
+        Taken begun = begin();
         if (queries_eval_sets(sql, &readers[reader].access, (QueriesPage){.page = 1, .limit = 100},
-                              str_of(search), &out, &err) < 0) {
-            fprintf(stderr, "%s\n", error_text(&err));
-            exit(1);
-        }
-        add_time(times, clock_now_us() - begun, "", false, false);
+                              str_of(search), &out, &err) < 0)
+            fail(&err);
+        add_time(times, end(begun), "", "");
     }
-    printf("%-26s %-12s %8.2f %8.2f %8.2f\n", search ? "eval sets, two words" : "eval sets",
-           readers[reader].name, percentile_ms(times, 0.5), percentile_ms(times, 0.99),
-           (double)times->worst_us / 1000);
-    free(times);
+    print_times(search ? "eval sets, two words" : "eval sets", readers[reader].name, times,
+                BUDGET_MS);
 }
+
+/* clang-format off */
+static const struct { const char *name; SearchQuestion question; } searches[] = {
+    { "common word",           { .q = STR("answer") } },
+    { "common word, newest",   { .q = STR("answer"), .by_recency = true } },
+    { "rare word",             { .q = STR("zephyr") } },
+    { "word of one task",      { .q = STR("kettle7") } },
+    { "word of old evals",     { .q = STR("origin") } },
+    { "word of nobody",        { .q = STR("xylophone") } },
+    { "two common words",      { .q = STR("answer question") } },
+    { "common and rare word",  { .q = STR("answer zephyr") } },
+    { "phrase, common",        { .q = STR("\"the answer is\"") } },
+    { "phrase, rare",          { .q = STR("\"blue zephyr\"") } },
+    { "five words",            { .q = STR("please work out the following") } },
+    { "word, not another",     { .q = STR("answer -question") } },
+    { "one or the other",      { .q = STR("zephyr OR xylophone") } },
+    { "in an eval set",        { .q = STR("answer"), .eval_set_id = STR("bench-set-0123") } },
+    { "rare, in an eval set",  { .q = STR("zephyr"), .eval_set_id = STR("bench-set-0123") } },
+    { "expression, common",    { .q = STR("the answer is [0-9]+"), .is_grep = true } },
+    { "expression with words", { .q = STR("a blue zephyr in .+"), .is_grep = true } },
+};
+/* clang-format on */
+
+static void measure_search(size_t which, size_t reader, int rounds)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_free Times *times = mem_alloc(sizeof(*times));
+    for (int i = 0; i < rounds * 5; i++) {
+        SearchQuestion question = searches[which].question;
+        question.limit = 50;
+        question.batch_size = 128;
+        auto_buf Buf body = BUF_INIT(BODY_MAX);
+        JsonOut out;
+        json_out_init(&out, &body, 0);
+        Taken begun = begin();
+        if (search_answer(sql, &readers[reader].access, &question, &out, &err) < 0)
+            fail(&err);
+        add_time(times, end(begun), "", "");
+    }
+    print_times(searches[which].name, readers[reader].name, times, SEARCH_BUDGET_MS);
+}
+
+static void print_head(const char *what, int budget_ms)
+{
+    printf("\n%-26s %-12s %17s %17s\n%-26s %-12s %8s %8s %8s %8s %8s   budget %d ms at p99\n", "",
+           "", "clock", "processor", what, "reader", "p50", "p99", "p50", "p99", "max", budget_ms);
+}
+
+static void find_server(void)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_dialect(sql) != SQL_POSTGRES)
+        return;
+    if (sql_begin(sql, SQL_READ, &tx, &err) < 0 ||
+        sql_query(tx, "SELECT pg_backend_pid()", SQL_NO_ARGS, &rows, &err) < 0 ||
+        sql_rows_next(rows, &err) < 0)
+        fail(&err);
+    server_pid = sql_rows_int(rows, 0);
+}
+
+/* clang-format off */
+static const struct { const char *name; const char *statement; } floors[] = {
+    { "newest samples",          "SELECT * FROM sample ORDER BY completed_at DESC LIMIT 51" },
+    { "most tokens",             "SELECT no FROM listing_sample WHERE total_tokens IS NOT NULL ORDER BY total_tokens DESC LIMIT 51" },
+    { "most tokens, one model",  "SELECT s.pk FROM sample s JOIN eval e ON e.pk = s.eval_pk WHERE e.model = 'model-03' ORDER BY s.total_tokens DESC LIMIT 51" },
+};
+/* clang-format on */
 
 int main(int argc, char **argv)
 {
@@ -254,8 +378,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_queries URL [ROUNDS]: %s\n", error_text(&err));
         return 1;
     }
-    printf("%-26s %-12s %8s %8s %8s   budget %d ms; worst:\n", "samples", "reader", "p50", "p99",
-           "max", BUDGET_MS);
+    find_server();
+    print_head("samples", BUDGET_MS);
     for (size_t r = 0; r < ARRAY_LEN(readers); r++)
         for (size_t i = 0; i < ARRAY_LEN(cases); i++)
             measure(&cases[i], r, (int)rounds);
@@ -263,17 +387,12 @@ int main(int argc, char **argv)
         measure_sets(NULL, r, (int)rounds);
         measure_sets("bench task_0", r, (int)rounds);
     }
-    printf("%-39s %8s %8s %8s\n", "floor: the plain statement", "p50", "p99", "max");
-    measure_floor("sample by completed_at",
-                  "SELECT * FROM sample ORDER BY completed_at DESC LIMIT 51", 20);
-    measure_floor("listing_sample by total_tokens",
-                  "SELECT no FROM listing_sample WHERE total_tokens IS NOT NULL ORDER BY "
-                  "total_tokens DESC LIMIT 51",
-                  20);
-    measure_floor("sample by total_tokens, one model",
-                  "SELECT s.pk FROM sample s JOIN eval e ON e.pk = s.eval_pk WHERE e.model = "
-                  "'model-03' ORDER BY s.total_tokens DESC LIMIT 51",
-                  3);
+    for (size_t i = 0; i < ARRAY_LEN(floors); i++)
+        measure_floor(floors[i].name, floors[i].statement, 5);
+    print_head("search", SEARCH_BUDGET_MS);
+    for (size_t r = 0; r < ARRAY_LEN(readers); r++)
+        for (size_t i = 0; i < ARRAY_LEN(searches); i++)
+            measure_search(i, r, (int)rounds);
     sql_close(sql);
     return 0;
 }

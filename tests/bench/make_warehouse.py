@@ -40,6 +40,10 @@ class SqliteWriter:
         self.db.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
         self.db.execute("COMMIT")
 
+    def load_documents(self, rows) -> None:
+        self.script("DELETE FROM search_todo")
+        self.load("search_doc", DOC_COLUMNS, rows)
+
     def finish(self) -> None:
         self.db.execute("ANALYZE")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -79,6 +83,14 @@ class PostgresWriter:
         out.close()
         if copy.wait() != 0:
             raise SystemExit(f"cannot load {table}")
+
+    def load_documents(self, rows) -> None:
+        self.script("DELETE FROM search_todo; DROP INDEX search_doc_by_words; CREATE UNLOGGED TABLE made (no bigint, sample_pk uuid, "
+                    "entity int, content int, entity_pk text, anchor text, body text)")
+        self.load("made", DOC_COLUMNS, rows)
+        self.script("INSERT INTO search_doc (no, sample_pk, entity, content, entity_pk, anchor, body, tsv) SELECT no, sample_pk, entity, "
+                    "content, entity_pk, anchor, body, to_tsvector('simple', regexp_replace(body, '[^a-zA-Z0-9]+', ' ', 'g')) FROM made; "
+                    "DROP TABLE made; CREATE INDEX search_doc_by_words ON search_doc USING gin (tsv)")
 
     def finish(self) -> None:
         self.psql("-c", "VACUUM ANALYZE", text=b"")
@@ -146,6 +158,25 @@ def samples(evals: Evals):
             number += 1
 
 
+DOC_COLUMNS = ["no", "sample_pk", "entity", "content", "entity_pk", "anchor", "body"]
+
+
+def documents(evals: Evals, n_each: int):
+    """Some documents of each sample: common words in all, one word for each task, one of old evals only, a rare one."""
+    pick = random.Random(4)
+    number = 0
+    for i, (task, *_rest, count, _set, _name, _model, _location) in enumerate(evals.facts):
+        old = " of old origin" if i < len(evals.facts) // 10 else ""
+        for k in range(count * n_each):
+            which = pick.random()
+            rare = " a blue zephyr in the trees" if which < 0.000005 else " one zephyr" if which < 0.00002 else ""
+            question = " question" if k % 3 == 0 else ""
+            body = (f"Please work out the following{question} number {pick.randrange(100000)} with kettle{task}{old} "
+                    f"and tool{pick.randrange(500)} because item{pick.randrange(20000)} says so{rare}: the answer is {pick.randrange(1000)}.")
+            yield ((i + 1) << 32 | k, uuid(2, number + k // n_each), 2, 4, uuid(4, 0), None, body)
+        number += count
+
+
 SCORE_COLUMNS = ["pk", "created_at", "updated_at", "sample_pk", "value", "value_float", "explanation", "answer", "scorer", "is_intermediate",
                  "scored_at"]
 
@@ -176,6 +207,8 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--samples", type=int, default=1_000_000)
     parser.add_argument("--evals", type=int, default=2000)
+    parser.add_argument("--documents", type=int, default=3, help="for each sample")
+    parser.add_argument("--only-documents", action="store_true", help="the rest is there")
     options = parser.parse_args()
     writer = SqliteWriter(options.url) if options.url.startswith("sqlite:") else PostgresWriter(options.url)
     evals = Evals(options.evals, options.samples)
@@ -185,6 +218,11 @@ def main() -> None:
     def say(what: str) -> None:
         print(f"{time.monotonic() - begun:7.1f} s  {what}", flush=True)
 
+    if options.only_documents:
+        writer.load_documents(documents(evals, options.documents))
+        writer.finish()
+        say("documents")
+        return
     instant = "bigint" if isinstance(writer, PostgresWriter) else "INTEGER"
     writer.script(f"CREATE TABLE schema_version (component text NOT NULL, number {instant} NOT NULL, applied_at {instant} NOT NULL, "
                   "PRIMARY KEY (component, number))" + (" STRICT" if isinstance(writer, SqliteWriter) else ""))
@@ -199,6 +237,9 @@ def main() -> None:
         say(step.name)
     for i in range(len(steps)):
         writer.script(f"INSERT INTO schema_version VALUES ('warehouse', {i + 1}, 0)")
+    if options.documents:
+        writer.load_documents(documents(evals, options.documents))
+        say("documents")
     writer.finish()
     say("done")
 
