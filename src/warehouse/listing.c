@@ -133,15 +133,24 @@ static void add_eval_filters(const Listing *listing, Query *query)
             query_where_word(query, parts[i].column, parts[i].value);
 }
 
-/* The sign keeps planners from taking an index of these columns, which has not the order. */
-static void add_times(const QueriesSamples *filter, Query *query, const char *l)
+/* A sign in front of a column keeps planners from taking its index, which has not the order, unless
+   it is the one that is sorted by. */
+static const char *sign_of(const Listing *listing, const char *column)
 {
+    const char *sorted = listing->sort->parts[0].column;
+    return sorted && strcmp(sorted, column) == 0 ? "" : "+";
+}
+
+static void add_times(const Listing *listing, Query *query, const char *l)
+{
+    const QueriesSamples *filter = listing->filter;
+    const char *sign = sign_of(listing, "a.completed_at");
     if (filter->has_completed_after) {
-        buf_printf(&query->text, " AND +%s.completed_at", l);
+        buf_printf(&query->text, " AND %s%s.completed_at", sign, l);
         query_add_value(query, " >= ?", SQL_INT(filter->completed_after_us));
     }
     if (filter->has_completed_before) {
-        buf_printf(&query->text, " AND +%s.completed_at", l);
+        buf_printf(&query->text, " AND %s%s.completed_at", sign, l);
         query_add_value(query, " <= ?", SQL_INT(filter->completed_before_us));
     }
 }
@@ -164,6 +173,14 @@ bool listing_has_range(const Listing *listing)
     return listing->filter->has_score_min || listing->filter->has_score_max;
 }
 
+static void add_time_range(const QueriesSamples *filter, Query *query)
+{
+    if (filter->has_completed_after)
+        query_add_value(query, " AND l.completed_at >= ?", SQL_INT(filter->completed_after_us));
+    if (filter->has_completed_before)
+        query_add_value(query, " AND l.completed_at <= ?", SQL_INT(filter->completed_before_us));
+}
+
 /* Leaves out evals none of whose samples fits one of the conditions. */
 static void add_prunes(const Listing *listing, Query *query)
 {
@@ -174,7 +191,7 @@ static void add_prunes(const Listing *listing, Query *query)
     }
     if (filter->has_completed_after || filter->has_completed_before) {
         query_where(query, "EXISTS (SELECT 1 FROM listing_sample l WHERE l.eval_no = e.no");
-        add_times(filter, query, "l");
+        add_time_range(filter, query);
         query_add(query, ")");
     }
     if (listing_has_range(listing) && filter->scorer.p) {
@@ -356,8 +373,9 @@ void listing_add_tests(const Listing *listing, Query *query, const char *a, cons
         listing_in(query, listing_evals_text(listing, listing->evals, listing->n_evals));
     }
     if (listing->statuses.p)
-        buf_printf(&query->text, " AND +%s.status IN (%.*s)", a, STR_ARG(listing->statuses));
-    add_times(listing->filter, query, l);
+        buf_printf(&query->text, " AND %s%s.status IN (%.*s)", sign_of(listing, "a.status"), a,
+                   STR_ARG(listing->statuses));
+    add_times(listing, query, l);
     for (size_t i = 0; i < listing->n_words; i++) {
         const ListingWord *word = &listing->words[i];
         auto_free char *id = mem_printf("%s.id", l);
@@ -435,12 +453,13 @@ static void make_page(Listing *listing, size_t skip, bool is_plain, Str name, Li
     *ret = page;
 }
 
+/* Times are mostly those of few evals, which are worth finding. */
 static bool is_open(const Listing *listing, const QueryWords *words)
 {
     const QueriesSamples *filter = listing->filter;
     return listing->access->sees_all && words->n == 0 && !filter->eval_set_id.p &&
            !filter->model.p && !filter->created_by.p && !filter->task_name.p &&
-           !filter->task_version.p;
+           !filter->task_version.p && !filter->has_completed_after && !filter->has_completed_before;
 }
 
 static void open_question(Listing *listing, const ListingQuestion *question, Arena *arena)

@@ -45,10 +45,14 @@ static void add_where(const Listing *listing, const ListingPart *part, Query *qu
         query_add_value(query, " AND a.\"key\" = ?", SQL_TEXT(listing->key));
     if (part->where)
         query_add(query, part->where);
+    /* The sign keeps planners from the index of values when it has not the order. */
+    bool is_by_value = part->column && strcmp(part->column, "a.value") == 0;
     if (is_ranged(listing, part) && filter->has_score_min)
-        query_add_value(query, " AND a.value >= ?", SQL_REAL(filter->score_min));
+        query_add_value(query, is_by_value ? " AND a.value >= ?" : " AND +a.value >= ?",
+                        SQL_REAL(filter->score_min));
     if (is_ranged(listing, part) && filter->has_score_max)
-        query_add_value(query, " AND a.value <= ?", SQL_REAL(filter->score_max));
+        query_add_value(query, is_by_value ? " AND a.value <= ?" : " AND +a.value <= ?",
+                        SQL_REAL(filter->score_max));
 }
 
 static void add_after(const Listing *listing, const ListingPart *part, const ListingRow *after,
@@ -337,6 +341,13 @@ static int merge(Listing *listing, Stretch *stretch, Error *err)
 
 /* ---- which way ---- */
 
+/* A merge takes some steps for each eval, a gathering some for each sample. */
+static bool is_merge_cheaper(const Listing *listing, const ListingDriver *driver)
+{
+    enum { STEPS = 25 };
+    return listing->has_evals && (int64_t)listing->n_evals * STEPS < driver->n;
+}
+
 static int pick_stretch(Listing *listing, Stretch *stretch, Error *err)
 {
     static const QueryWords none;
@@ -359,7 +370,7 @@ static int pick_stretch(Listing *listing, Stretch *stretch, Error *err)
         if (stretch->n == stretch->max || is_whole)
             return 0;
     }
-    if (driver && driver->text)
+    if (driver && driver->text && !is_merge_cheaper(listing, driver))
         return gather(listing, stretch, driver, err);
     if (listing_load_evals(listing, &none, err) < 0)
         return -1;

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "warehouse/listing.h"
 #include "warehouse/queries.h"
 #include "warehouse/search.h"
 #include "warehouse/warehouse.h"
@@ -21,7 +22,7 @@ enum {
     BODY_MAX = 64 << 20,
     BUDGET_MS = 50,
     SEARCH_BUDGET_MS = 300,
-    DEEP_PAGES = 8,
+    DEEP_PAGES = 6,
     TIMES_MAX = 4096
 };
 
@@ -227,6 +228,31 @@ static void print_times(const char *name, const char *reader, Times *times, int 
     fflush(stdout);
 }
 
+/* Sets the cursor to a page some thousand rows behind, or leaves it when there are not so many. */
+static void go_deep(const QueriesAccess *access, QueriesSamples *filter, Arena *arena)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = NULL;
+    QueriesSamples pages = *filter;
+    pages.page.limit = 500;
+    if (sql_begin(sql, SQL_READ, &tx, &err) < 0)
+        fail(&err);
+    const ListingQuestion question = {.tx = tx,
+                                      .dialect = sql_dialect(sql),
+                                      .access = access,
+                                      .filter = &pages,
+                                      .limits = &listing_limits};
+    for (int i = 0; i < DEEP_PAGES; i++) {
+        ListingPage page = {0};
+        if (listing_page(&question, arena, &page, &err) < 0)
+            fail(&err);
+        if (!page.has_more)
+            break;
+        pages.page.cursor = page.next;
+    }
+    filter->page.cursor = pages.page.cursor;
+}
+
 static void measure_order(const QueriesAccess *access, QueriesSamples filter, const char *sort,
                           bool is_ascending, int rounds, Times *times)
 {
@@ -239,12 +265,7 @@ static void measure_order(const QueriesAccess *access, QueriesSamples filter, co
     filter.page = (QueriesPage){.page = 1, .limit = 50};
     for (int i = 0; i < rounds; i++)
         add_time(times, ask(access, &filter, arena, &cursor), sort, order);
-    filter.page.limit = 500;
-    for (int i = 0; i < DEEP_PAGES && cursor.p; i++) {
-        filter.page.cursor = cursor;
-        (void)ask(access, &filter, arena, &cursor);
-    }
-    filter.page.limit = 50;
+    go_deep(access, &filter, arena);
     for (int i = 0; i < rounds && filter.page.cursor.p; i++)
         add_time(times, ask(access, &filter, arena, &cursor), sort, deep);
 }
