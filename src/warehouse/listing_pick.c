@@ -76,9 +76,9 @@ static void add_tests(const Listing *listing, const ListingPart *part, const cha
                       bool with_evals, Query *query)
 {
     if (part->lacks_score) {
-        buf_printf(&query->text,
-                   " AND NOT EXISTS (SELECT 1 FROM listing_score m WHERE m.no = %s.no", a);
-        query_add_value(query, " AND m.\"key\" = ?)", SQL_TEXT(listing->key));
+        /* NOT EXISTS would be made a join with all scores of the key. */
+        buf_printf(&query->text, " AND (SELECT 1 FROM listing_score m WHERE m.no = %s.no", a);
+        query_add_value(query, " AND m.\"key\" = ?) IS NULL", SQL_TEXT(listing->key));
     }
     listing_add_tests(listing, query, a, l, with_evals);
     if (!is_ranged(listing, part))
