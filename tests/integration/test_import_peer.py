@@ -100,10 +100,13 @@ def test_an_import_is_its_owners(server, logs):
 
 
 def of_model(log: pathlib.Path, out: pathlib.Path, model: str) -> pathlib.Path:
-    """The log as if it were of another model and another eval."""
+    """The log as if it were of another model and another eval, with samples of its own."""
     with zipfile.ZipFile(log) as old, zipfile.ZipFile(out, "w") as new:
+        uuids = [json.loads(old.read(name))["uuid"] for name in old.namelist() if name.startswith("samples/")]
         for name in old.namelist():
             data = old.read(name)
+            for uuid in uuids:
+                data = data.replace(uuid.encode(), uuid[::-1].encode())
             if name == "header.json":
                 header = json.loads(data)
                 header["eval"].update(model=model, eval_id=f"eval-of-{model}")

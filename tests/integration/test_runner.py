@@ -101,13 +101,13 @@ class Job:
 
         wait_for(running)
 
-    def begun(self) -> list[str]:
-        """Return the uuids of the samples that have begun; only with log_shared."""
+    def begun(self) -> list[dict]:
+        """Return the summaries of the samples that have begun; only with log_shared=EVERY_WRITE. Old versions have no uuid."""
         found = []
         for path in self.logs.glob(".buffer/*/manifest.json"):
             with contextlib.suppress(ValueError):  # it is being written
                 found.append(json.loads(path.read_text())["samples"])
-        return [sample["summary"]["uuid"] for samples in found for sample in samples if sample["summary"].get("uuid")]
+        return [sample["summary"] for samples in found for sample in samples]
 
     def workers(self) -> list[int]:
         """Return the pids of workers of this job."""
@@ -289,12 +289,13 @@ def test_sigterm_before_the_turn_is_a_cancel(job):
 
 
 VERSIONS = [[], ["inspect-ai==0.3.188"]]
+EVERY_WRITE = -1  # Inspect shares what is written later than so many seconds after the last time, and samples that wait write once.
 
 
 @pytest.mark.parametrize("packages", VERSIONS)
 def test_sigterm_cancels_the_run_as_inspect_does(job, packages):
     """The log says cancelled, with the samples that had begun."""
-    it = job(config_of({"name": "slow", "args": {"seconds": 600}}, packages=packages), log_shared=1)
+    it = job(config_of({"name": "slow", "args": {"seconds": 600}}, packages=packages), log_shared=EVERY_WRITE)
     runner = it.start()
     it.wait_for_samples(runner)
     wait_for(it.begun)  # Inspect opens the log a moment before the samples begin.
@@ -323,11 +324,11 @@ def test_a_stop_file_ends_the_samples_and_scores_them(job, packages):
 def test_a_stop_file_for_one_sample_leaves_the_others(job):
     """Only the sample of that uuid ends, as asked with an error; the other goes on until all are stopped."""
     task = {"name": "slow", "args": {"samples": 2, "seconds": 600}}
-    it = job(config_of(task, fail_on_error=False), log_shared=1)
+    it = job(config_of(task, fail_on_error=False), log_shared=EVERY_WRITE)
     runner = it.start()
     it.wait_for_samples(runner)
     wait_for(lambda: len(it.begun()) == 2)
-    one, other = it.begun()
+    one, other = (summary["uuid"] for summary in it.begun())
     (it.logs / ".commands").mkdir()
     (it.logs / f".commands/stop-sample-{one}.json").write_text('{"type": "stop", "action": "error"}')
     wait_for(lambda: "Sample error" in it.text())
