@@ -5,7 +5,7 @@
 #include "codec/frame_rows.h"
 #include "jobs/status.h"
 #include "server/server_priv.h"
-#include "warehouse/queries.h"
+#include "warehouse/queries/queries.h"
 
 enum { PAGE = 500, ITEMS_MAX = 100000, PAGE_BYTES_MAX = 64 << 20 };
 

@@ -11,7 +11,7 @@
 #include "base/secret.h"
 #include "codec/digest.h"
 #include "server/server_priv.h"
-#include "warehouse/importer.h"
+#include "warehouse/importer/importer.h"
 
 enum { MODELS_JSON_MAX = 4 << 20 };
 

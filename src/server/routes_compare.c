@@ -3,7 +3,7 @@
 #include "server/routes.h"
 
 #include "server/server_priv.h"
-#include "warehouse/compare.h"
+#include "warehouse/compare/compare.h"
 
 enum { ANSWER_MAX = 64 << 20, FLIPS = 10 };
 

@@ -10,7 +10,7 @@
 #include "server/export_lists.h"
 #include "server/parquet.h"
 #include "server/server_priv.h"
-#include "warehouse/export.h"
+#include "warehouse/export/export.h"
 
 enum { ROW_MAX = 256 << 20, SEND_MAX = 4 << 20 };
 

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "server/imports.h"
 #include "server/server_priv.h"
-#include "warehouse/queries.h"
+#include "warehouse/queries/queries.h"
 
 enum {
     LIST_MAX_BYTES = 64 << 20,

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "jobs/status.h"
 #include "server/server_priv.h"
-#include "warehouse/queries.h"
+#include "warehouse/queries/queries.h"
 
 enum { LIST_MAX_BYTES = 64 << 20, LIMIT_MAX = 500, PAGE_MAX = 1000000000, STATUSES_MAX = 32 };
 

@@ -11,7 +11,7 @@
 #include "jobs/status.h"
 #include "server/page.h"
 #include "server/server_priv.h"
-#include "warehouse/queries.h"
+#include "warehouse/queries/queries.h"
 
 enum { PAGE_ITEMS = 50, PAGE_BYTES_MAX = 8 << 20, CSP_MAX = 64 * 1024, ANSWER_MAX = 8 << 20 };
 

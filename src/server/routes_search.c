@@ -8,7 +8,7 @@
 #include "codec/json.h"
 #include "server/server_priv.h"
 #include "sql/sql.h"
-#include "warehouse/search.h"
+#include "warehouse/search/search.h"
 
 enum {
     ANSWER_MAX = 64 << 20,

@@ -19,7 +19,7 @@
 #include "server/notify.h"
 #include "server/row_security.h"
 #include "server/server_priv.h"
-#include "warehouse/importer.h"
+#include "warehouse/importer/importer.h"
 #include "warehouse/warehouse.h"
 
 enum {

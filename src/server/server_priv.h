@@ -19,10 +19,10 @@
 #include "server/viewer.h"
 #include "sql/sql.h"
 #include "store/store.h"
-#include "warehouse/import_queue.h"
-#include "warehouse/import_workers.h"
-#include "warehouse/queries.h"
-#include "warehouse/search_index.h"
+#include "warehouse/importer/import_queue.h"
+#include "warehouse/importer/import_workers.h"
+#include "warehouse/queries/queries.h"
+#include "warehouse/search/search_index.h"
 
 /* Everything a handler can reach. Set up before the first request, torn down after the last; its
    parts are safe to use from several threads. */

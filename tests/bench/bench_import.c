@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
-#include "warehouse/importer.h"
+#include "warehouse/importer/importer.h"
 #include "warehouse/warehouse.h"
 
 enum { THREADS_MAX = 16 };

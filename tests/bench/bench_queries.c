@@ -13,9 +13,9 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "codec/json.h"
-#include "warehouse/listing.h"
-#include "warehouse/queries.h"
-#include "warehouse/search.h"
+#include "warehouse/queries/listing.h"
+#include "warehouse/queries/queries.h"
+#include "warehouse/search/search.h"
 #include "warehouse/warehouse.h"
 
 enum {

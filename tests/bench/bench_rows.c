@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "warehouse/importer.h"
-#include "warehouse/rows_maker.h"
+#include "warehouse/importer/importer.h"
+#include "warehouse/rows/rows_maker.h"
 #include "warehouse/warehouse.h"
 
 typedef struct Totals {

@@ -7,7 +7,7 @@
 #include "codec/frame.h"
 #include "codec/json_scan.h"
 #include "codec/python_text.h"
-#include "warehouse/export_message.h"
+#include "warehouse/export/export_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

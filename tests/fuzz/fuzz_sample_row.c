@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "codec/json_scan.h"
-#include "warehouse/pack.h"
-#include "warehouse/rows_maker.h"
+#include "warehouse/rows/pack.h"
+#include "warehouse/rows/rows_maker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "warehouse/search_text.h"
-#include "warehouse/search_words.h"
+#include "warehouse/search/search_text.h"
+#include "warehouse/search/search_words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "warehouse/importer.h"
+#include "warehouse/importer/importer.h"
 #include "warehouse/warehouse.h"
 
 static char *url_of(const char *scheme, const char *text)

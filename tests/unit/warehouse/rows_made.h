@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "warehouse/rows_maker.h"
+#include "warehouse/rows/rows_maker.h"
 
 typedef struct RowsMade {
     RowsSink sink; /* first: the sink is this */

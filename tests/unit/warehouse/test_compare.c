@@ -9,7 +9,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "warehouse/compare.h"
+#include "warehouse/compare/compare.h"
 #include "warehouse/warehouse.h"
 
 static char folder[64];

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "warehouse/compare_stats.h"
+#include "warehouse/compare/compare_stats.h"
 
 #define NEAR 1e-9
 

@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "warehouse/export.h"
+#include "warehouse/export/export.h"
 #include "warehouse/warehouse.h"
 
 static char folder[64];

@@ -9,8 +9,8 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "store/store.h"
-#include "warehouse/import_queue.h"
-#include "warehouse/queries.h"
+#include "warehouse/importer/import_queue.h"
+#include "warehouse/queries/queries.h"
 #include "warehouse/warehouse.h"
 
 #define SECOND INT64_C(1000000)

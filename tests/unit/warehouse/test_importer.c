@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "warehouse/importer.h"
+#include "warehouse/importer/importer.h"
 #include "warehouse/warehouse.h"
 
 #define KEY "evals/set-1/log.eval"

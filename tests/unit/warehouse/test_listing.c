@@ -9,7 +9,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "warehouse/listing.h"
+#include "warehouse/queries/listing.h"
 #include "warehouse/warehouse.h"
 
 enum { N_EVALS = 30, N_SAMPLES = 240, ROWS_MAX = 512 };

@@ -10,7 +10,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "warehouse/queries.h"
+#include "warehouse/queries/queries.h"
 #include "warehouse/warehouse.h"
 
 static char folder[64];

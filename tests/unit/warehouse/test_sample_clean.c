@@ -1,7 +1,7 @@
 /* What databases refuse is taken out of texts and JSON. */
 #include "cmocka_all.h"
 
-#include "warehouse/sample_clean.h"
+#include "warehouse/rows/sample_clean.h"
 
 static const SampleCleanRules rules = {.json_max = SAMPLE_CLEAN_JSON_MAX};
 static const SampleCleanRules wary = {.json_max = SAMPLE_CLEAN_JSON_MAX, .is_wary = true};

@@ -9,9 +9,9 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "warehouse/search.h"
-#include "warehouse/search_index.h"
-#include "warehouse/search_words.h"
+#include "warehouse/search/search.h"
+#include "warehouse/search/search_index.h"
+#include "warehouse/search/search_words.h"
 #include "warehouse/warehouse.h"
 
 static char folder[64];

@@ -1,0 +1,114 @@
+/* What the files of a listing share: the question, taken apart. */
+#ifndef HAWK_WAREHOUSE_LISTING_PRIV_H
+#define HAWK_WAREHOUSE_LISTING_PRIV_H
+
+#include "warehouse/queries/listing.h"
+
+enum {
+    LISTING_STATUSES = 10,
+    LISTING_KEYS_MAX = 64,
+    LISTING_PARTS_MAX = 3,
+};
+
+/* A stretch of the order: rows of one table that are sorted by one column. The table has the alias
+   a, and columns no, eval_no and status. */
+typedef struct ListingPart {
+    bool is_score; /* of listing_score, rows with the key of the question; else listing_sample */
+    const char *column; /* NULL: by number alone */
+    const char *where;  /* " AND a.x IS NOT NULL"; found by the index */
+    bool lacks_score;   /* rows without a score of that key */
+} ListingPart;
+
+typedef struct ListingSort {
+    const char *name;
+    const char *of_eval; /* a column of listing_eval, or NULL */
+    ListingPart parts[LISTING_PARTS_MAX];
+    size_t n_parts;
+} ListingSort;
+
+/* The row of a name, or NULL. STR_NONE is completed_at. */
+const ListingSort *listing_sort_find(Str name);
+
+/* The number of a status' name, or -1. */
+int listing_status_find(Str name);
+
+typedef struct ListingEval {
+    int64_t no;
+    SqlValue value; /* of the sort column, when it is one of evals */
+} ListingEval;
+
+/* A word that is in some evals' texts only, so that samples are to be looked at. */
+typedef struct ListingWord {
+    Str text;
+    Str evals; /* list of those that have it, as listing_evals_text makes it */
+    bool in_no_eval;
+} ListingWord;
+
+/* The narrowest condition on samples, as a query for their numbers; text is NULL when none leaves
+   few enough. */
+typedef struct ListingDriver {
+    const char *text;
+    SqlValue args[LISTING_KEYS_MAX + 8];
+    size_t n_args;
+    int64_t n; /* how many it leaves */
+} ListingDriver;
+
+typedef struct Listing {
+    SqlTx *tx;
+    SqlDialect dialect;
+    Arena *arena;
+    const QueriesAccess *access;
+    const QueriesSamples *filter;
+    const ListingLimits *limits;
+    const ListingSort *sort;
+    bool is_ascending;
+    Str key;      /* of listing_score */
+    Str statuses; /* "0, 3"; STR_NONE: any */
+
+    bool is_open; /* every eval will do: they are not in the conditions */
+    bool has_evals;
+    ListingEval
+        *evals; /* those that samples may be of, in the order of the sort when it is theirs */
+    size_t n_evals;
+    size_t n_evals_all;
+    ListingWord words[QUERY_WORDS_MAX];
+    size_t n_words;
+
+    bool has_driver;
+    ListingDriver driver;
+
+    ListingRow *rows;
+    size_t n_rows;
+    size_t n_wanted;
+} Listing;
+
+/* Fills in the evals, unless that has been done. */
+int listing_load_evals(Listing *listing, const QueryWords *words, Error *err) HAWK_MUST_USE;
+
+/* A list of evals from one on, as a text that listing_in and listing_from take. */
+Str listing_evals_text(const Listing *listing, const ListingEval *evals, size_t n);
+
+/* Append " IN (the list)", and the list as a table e (value, key), key counting up. */
+void listing_in(Query *query, Str list);
+void listing_from(Query *query, Str list);
+
+/* Append the conditions on samples but that on scores, and that one; `a` is the alias of number,
+   eval and status, `l` that of id and time of completion. */
+void listing_add_tests(const Listing *listing, Query *query, const char *a, const char *l,
+                       bool with_evals);
+void listing_add_score_test(const Listing *listing, Query *query, const char *a);
+bool listing_has_tests(const Listing *listing);
+bool listing_needs_sample(const Listing *listing); /* whether they look at l */
+bool listing_has_range(const Listing *listing);    /* of scores */
+
+/* Finds the driver, once for a listing; *ret points into it. */
+int listing_find_driver(Listing *listing, const ListingDriver **ret, Error *err) HAWK_MUST_USE;
+void listing_add_driver(const Listing *listing, Query *query, const ListingDriver *driver);
+
+/* The rows behind the cursor (NULL: from the start), up to n_wanted of them. */
+int listing_pick(Listing *listing, const Cursor *after, Error *err) HAWK_MUST_USE;
+
+/* The same by one plain statement, passing over some; its time grows with those. */
+int listing_pick_plain(Listing *listing, int64_t offset, Error *err) HAWK_MUST_USE;
+
+#endif

@@ -1,0 +1,108 @@
+/* One sample: where it is, what it was, how it was scored. */
+
+#include "warehouse/queries/queries_priv.h"
+
+int query_find_sample(Query *query, const QueriesAccess *access, const char *columns, Str uuid,
+                      SqlTx *tx, SqlRows **ret, Error *err)
+{
+    query_add(query, "SELECT CASE WHEN ");
+    query_add_access(query, access);
+    query_add(query, " THEN 1 ELSE 0 END, ");
+    query_add(query, columns);
+    query_add_value(query, " FROM sample s JOIN eval e ON e.pk = s.eval_pk WHERE s.uuid = ?",
+                    SQL_TEXT(uuid));
+    auto_sql_rows SqlRows *rows = NULL;
+    if (query_run(query, tx, &rows, err) < 0)
+        return -1;
+    int has_row = sql_rows_next(rows, err);
+    if (has_row < 0)
+        return -1;
+    if (has_row == 0)
+        return error_set(err, ERR_NOT_FOUND, "Sample not found");
+    if (sql_rows_int(rows, 0) == 0)
+        return error_set(err, ERR_DENIED, "You do not have permission to view this sample.");
+    *ret = TAKE(rows);
+    return 0;
+}
+
+int queries_sample(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out, Error *err)
+{
+    auto_query Query query = {0};
+    query_init(&query, sql);
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+        query_find_sample(&query, access, "e.location, e.eval_set_id, s.epoch, s.id, s.uuid", uuid,
+                          tx, &rows, err) < 0)
+        return -1;
+    Str location = sql_rows_text(rows, 1);
+    json_out_object(out);
+    json_out_kv_str(out, "location", location);
+    json_out_kv_str(out, "filename",
+                    str_slice(location, (size_t)(str_rfind(location, '/') + 1), location.n));
+    query_kv_text(out, "eval_set_id", rows, 2);
+    query_kv_int(out, "epoch", rows, 3);
+    query_kv_text(out, "id", rows, 4);
+    query_kv_text(out, "uuid", rows, 5);
+    json_out_end_object(out);
+    return 0;
+}
+
+int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena, QueriesPlace *ret,
+                  Error *err)
+{
+    auto_query Query query = {0};
+    query_init(&query, sql);
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+        query_find_sample(&query, access, "e.eval_set_id, e.log_key, s.id, s.epoch", uuid, tx,
+                          &rows, err) < 0)
+        return -1;
+    *ret = (QueriesPlace){.eval_set_id = arena_str(arena, sql_rows_text(rows, 1)).p,
+                          .log_key = arena_str(arena, sql_rows_text(rows, 2)).p,
+                          .id = arena_str(arena, sql_rows_text(rows, 3)).p,
+                          .epoch = sql_rows_int(rows, 4)};
+    return 0;
+}
+
+static void write_score(const SqlRows *rows, JsonOut *out)
+{
+    json_out_object(out);
+    query_kv_text(out, "scorer", rows, 0);
+    query_kv_json(out, "value", rows, 1);
+    query_kv_real(out, "value_float", rows, 2);
+    query_kv_text(out, "value_nonfinite", rows, 3);
+    query_kv_text(out, "explanation", rows, 4);
+    query_kv_text(out, "answer", rows, 5);
+    query_kv_json(out, "metadata", rows, 6);
+    query_kv_bool(out, "is_intermediate", rows, 7);
+    query_kv_time(out, "scored_at", rows, 8);
+    json_out_end_object(out);
+}
+
+int queries_sample_scores(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out, Error *err)
+{
+    auto_query Query query = {0};
+    query_init(&query, sql);
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *sample = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+        query_find_sample(&query, access, "s.pk, s.uuid", uuid, tx, &sample, err) < 0 ||
+        sql_query(tx,
+                  "SELECT scorer, value, value_float, value_nonfinite, explanation, answer, meta, "
+                  "is_intermediate, scored_at FROM score WHERE sample_pk = $1 "
+                  "ORDER BY is_intermediate, scored_at, scorer",
+                  SQL_ARGS(SQL_TEXT(sql_rows_text(sample, 1))), &rows, err) < 0)
+        return -1;
+    json_out_object(out);
+    query_kv_text(out, "sample_uuid", sample, 2);
+    json_out_kv_array(out, "scores");
+    int has_row = 0;
+    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err))
+        write_score(rows, out);
+    json_out_end_array(out);
+    json_out_end_object(out);
+    return has_row;
+}
