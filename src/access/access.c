@@ -28,12 +28,12 @@ static const ActionRow actions[] = {
 };
 /* clang-format on */
 
-static bool is_in(const Caller *caller, Str group)
+bool access_is_in(const Caller *caller, Str group)
 {
     for (size_t i = 0; i < caller->n_groups; i++)
         if (str_eqz(group, caller->groups[i]))
             return true;
-    return false;
+    return caller->sees_all;
 }
 
 static int refuse(Error *err, const char *code, const ActionRow *row, const AccessResource *about,
@@ -55,7 +55,7 @@ static int check_groups(const Caller *caller, const ActionRow *row, const Access
         if (str_eqz(about->groups[i], ACCESS_GROUP_UNRESOLVED))
             return refuse(err, "access.unknown", row, about,
                           "the group of one of its models is not known");
-        if (!is_in(caller, about->groups[i]))
+        if (!access_is_in(caller, about->groups[i]))
             return refuse(err, "access.groups", row, about, "you are not in all its model groups");
     }
     return 0;

@@ -46,6 +46,9 @@ int access_allows(const Caller *caller, AccessAction action, const AccessResourc
 /* The same as a yes or no, for filtering lists; nobody is told. */
 bool access_may(const Caller *caller, AccessAction action, const AccessResource *resource);
 
+/* Whether the caller is in a model group; one who sees all is in every one. */
+bool access_is_in(const Caller *caller, Str group);
+
 /* The action's name, as routes tables and audit lines show it: "job.create". */
 const char *access_action_name(AccessAction action);
 

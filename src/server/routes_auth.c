@@ -113,14 +113,6 @@ static int auth_login_code(RouteCtx *ctx, Error *err)
     return 0;
 }
 
-static bool is_in(const Caller *caller, Str group)
-{
-    for (size_t i = 0; i < caller->n_groups; i++)
-        if (str_eqz(group, caller->groups[i]))
-            return true;
-    return caller->sees_all;
-}
-
 /* Why the caller may or may not read the logs of an eval set: the decision itself, in words. */
 static int auth_why(RouteCtx *ctx, Error *err)
 {
@@ -148,7 +140,7 @@ static int auth_why(RouteCtx *ctx, Error *err)
     for (size_t i = 0; i < resource.n_groups; i++) {
         json_out_object(&out);
         json_out_kv_str(&out, "name", resource.groups[i]);
-        json_out_kv_bool(&out, "is_yours", is_in(ctx->caller, resource.groups[i]));
+        json_out_kv_bool(&out, "is_yours", access_is_in(ctx->caller, resource.groups[i]));
         json_out_end_object(&out);
     }
     json_out_end_array(&out);
