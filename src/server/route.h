@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "codec/json_out.h"
 #include "http/server.h"
+#include "server/shape.h"
 
 typedef struct App App;
 typedef struct Route Route;
@@ -45,11 +46,19 @@ struct Route {
     RoutePermission permission;
     RouteHandler *handler;
     const char *summary;
+    const char *query;  /* its parameters, as fields of shape.h; NULL: none */
+    const char *body;   /* shape or media type of what is sent; "?" behind it: may be missing */
+    const char *answer; /* "[status] [shape or media types]", several with ';' between; a status by
+                           itself has no body. Answers of 400 and above need not be said;
+                           NULL: there are no others. */
 };
 
+/* The shapes are those of the rows, by name; any table may refer to any. */
 typedef struct RouteTable {
     const Route *rows;
     size_t n;
+    const Shape *shapes;
+    size_t n_shapes;
 } RouteTable;
 
 /* Finds the row for a method and raw path and fills params. ERR_NOT_FOUND when no row has the path,

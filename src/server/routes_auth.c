@@ -194,14 +194,29 @@ static int login(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+static const Shape shapes[] = {
+    { "ClientConfig",
+      "audience: str; client_id: str; issuer: str; scopes: str; scopes_supported: str[]; authorization_endpoint: str;"
+      " device_authorization_endpoint: str; jwks_uri: str; token_endpoint: str; refresh_token_lifetime_days: int;"
+      " expected_longest_run_days: int?; log_viewer_url: str; datadog_eval_set_dashboard_url: str;"
+      " datadog_scan_dashboard_url: str; middleman_url: str; relay_url: str; code_access_git_hosts: str[]?;"
+      " supports_import_code_sources: bool; viewers: object[]" },
+    { "MeResponse",     "sub: str; email: str?; exp: int?" },
+    { "Why",            "id: str; allowed: bool; reason: str; code: str?; is_owner: bool;"
+                        " model_groups: {name: str; is_yours: bool}[]" },
+    { "LogoutResponse", "status: 'ok'" },
+};
+
 static const Route rows[] = {
-    { "GET",  "/auth/config",     ROUTE_OPEN,   auth_config,     "what a client needs to log in" },
-    { "GET",  "/auth/me",         ROUTE_READ,   auth_me,         "who the credential belongs to" },
-    { "GET",  "/auth/why/{id}",   ROUTE_READ,   auth_why,        "why a job may or may not be seen" },
-    { "POST", "/auth/login-code", ROUTE_CHANGE, auth_login_code, "a one-time link for a browser" },
-    { "POST", "/auth/logout",     ROUTE_OPEN,   auth_logout,     "end a browser's session" },
-    { "GET",  "/login",           ROUTE_OPEN,   login,           "begin a browser's session with a one-time code" },
+    { "GET",  "/auth/config",       ROUTE_OPEN,   auth_config,     "what a client needs to log in", .answer = "ClientConfig" },
+    { "GET",  "/auth/me",           ROUTE_READ,   auth_me,         "who the credential belongs to", .answer = "MeResponse" },
+    { "GET",  "/auth/why/{job_id}", ROUTE_READ,   auth_why,        "why a job may or may not be seen", .answer = "Why" },
+    { "POST", "/auth/login-code",   ROUTE_CHANGE, auth_login_code, "a one-time link for a browser",
+      .answer = "{code: str; url: str; expires_in: int}" },
+    { "POST", "/auth/logout",       ROUTE_OPEN,   auth_logout,     "end a browser's session", .answer = "LogoutResponse" },
+    { "GET",  "/login",             ROUTE_OPEN,   login,           "begin a browser's session with a one-time code",
+      .query = "code: str; next?: str", .answer = "text/html; 401 text/plain,text/html" },
 };
 /* clang-format on */
 
-const RouteTable routes_auth = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_auth = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

@@ -55,9 +55,26 @@ static int meta_compare(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+static const Shape shapes[] = {
+    { "ComparisonLane", "task: str; model: str?; agent: str?" },
+    { "ComparisonFlip",
+      "id: str; epoch: int; value_a: any; value_b: any; uuid_a: str; uuid_b: str; link_a?: str; link_b?: str" },
+    { "Comparison",
+      "task: str; model_a: str?; model_b: str?; agent_a: str?; agent_b: str?; scorer: str; key: str?; n_samples: int; n_pairs: int;"
+      " n_unpaired_a: int; n_unpaired_b: int; n_not_numbers: int; mean_a: num?; mean_b: num?; difference: num?;"
+      " interval: num[](2..2)?; resamples: int?; test: str; p_value: num; p_adjusted: num;"
+      " verdict: 'too_few' | 'a_better' | 'b_better' | 'not_distinguishable'; words: str; n_up: int; n_down: int;"
+      " up: ComparisonFlip[]; down: ComparisonFlip[]" },
+    { "ComparisonResponse",
+      "a: str; b: str; seed: int; comparisons: Comparison[]; only_a: ComparisonLane[]; only_b: ComparisonLane[]" },
+};
+
 static const Route rows[] = {
-    { "GET", "/meta/compare", ROUTE_READ, meta_compare, "two runs of the same tasks, sample by sample" },
+    { "GET", "/meta/compare", ROUTE_READ, meta_compare, "two runs of the same tasks, sample by sample",
+      .query = "a: str; b?: str; by?: 'model'; model_a?: str; model_b?: str; task?: str; scorer?: str;"
+               " seed: int(0..) = 0; flips: int(0..) = 10",
+      .answer = "ComparisonResponse" },
 };
 /* clang-format on */
 
-const RouteTable routes_compare = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_compare = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

@@ -222,12 +222,42 @@ static int get_sample_edits(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+#define EDIT_STATES "'pending' | 'applying' | 'done' | 'failed'"
+
+static const Shape shapes[] = {
+    { "Score", "value: any; answer?: str?; explanation?: str?; metadata?: object?; ..." },
+    { "ScoreEditDetails",
+      "type: 'score_edit'; scorer: str; reason: str; value: any = 'UNCHANGED'; answer: str? = 'UNCHANGED';"
+      " explanation: str? = 'UNCHANGED'; metadata: object | 'UNCHANGED' = 'UNCHANGED'" },
+    { "InvalidateSampleDetails",   "type: 'invalidate_sample'; reason: str" },
+    { "UninvalidateSampleDetails", "type: 'uninvalidate_sample'" },
+    { "AppendInfoEventDetails",    "type: 'append_info_event'; source: str; data: any" },
+    { "AppendScoreEventDetails",   "type: 'append_score_event'; scorer: str; score: Score; intermediate: bool = false" },
+    { "SampleEdit",
+      "sample_uuid: str; details: ScoreEditDetails | InvalidateSampleDetails | UninvalidateSampleDetails |"
+      " AppendInfoEventDetails | AppendScoreEventDetails" },
+    { "SampleEditRequest",        "edits: SampleEdit[](1..1000)" },
+    { "AppendInfoEventsRequest",  "events: {sample_uuid: str; source: str; data: any}[](1..1000)" },
+    { "AppendScoreEventsRequest",
+      "events: {sample_uuid: str; scorer: str; score: Score; intermediate: bool = false}[](1..1000)" },
+    { "SampleEditResponse", "request_uuid: str" },
+    { "SampleEditLog",
+      "eval_set_id: str; location: str; filename: str; edit_count: int; state: " EDIT_STATES "; reason: str?;"
+      " import_status: str?; updated_at: time" },
+    { "SampleEditStatus",
+      "request_uuid: str; author: str; created_at: time; state: " EDIT_STATES "; logs: SampleEditLog[]" },
+};
+
 static const Route rows[] = {
-    { "POST", "/meta/sample_edits",                ROUTE_CHANGE, post_sample_edits, "change samples of finished logs" },
-    { "GET",  "/meta/sample_edits/{request_uuid}", ROUTE_READ,   get_sample_edits,  "how far such a change is" },
-    { "POST", "/meta/append_info_events",          ROUTE_CHANGE, post_info_events,  "add an info event to samples" },
-    { "POST", "/meta/append_score_events",         ROUTE_CHANGE, post_score_events, "add a score event to samples" },
+    { "POST", "/meta/sample_edits",                ROUTE_CHANGE, post_sample_edits, "change samples of finished logs",
+      .body = "SampleEditRequest", .answer = "202 SampleEditResponse" },
+    { "GET",  "/meta/sample_edits/{request_uuid}", ROUTE_READ,   get_sample_edits,  "how far such a change is",
+      .answer = "SampleEditStatus" },
+    { "POST", "/meta/append_info_events",          ROUTE_CHANGE, post_info_events,  "add an info event to samples",
+      .body = "AppendInfoEventsRequest", .answer = "202 SampleEditResponse" },
+    { "POST", "/meta/append_score_events",         ROUTE_CHANGE, post_score_events, "add a score event to samples",
+      .body = "AppendScoreEventsRequest", .answer = "202 SampleEditResponse" },
 };
 /* clang-format on */
 
-const RouteTable routes_edits = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_edits = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

@@ -213,13 +213,27 @@ static int eval_set_config(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+static const Shape shapes[] = {
+    { "CreateEvalSetRequest",
+      "eval_set_config?: EvalSetConfig?; eval_set_id?: str?; priority: 'low' | 'medium' | 'high' = 'medium'; image?: str?;"
+      " image_tag?: str?; secrets?: str{}?; log_dir_allow_dirty: bool = false; refresh_token?: str?; force: bool = false;"
+      " allow_sensitive_cross_lab_scan: bool = false" },
+    { "CreateEvalSetResponse", "eval_set_id: str; warnings: str[]" },
+    { "StopEvalSetRequest",    "sample_uuid?: str?; action: 'score' | 'error' = 'score'" },
+};
+
 static const Route rows[] = {
-    { "POST",   "/eval_sets/",            ROUTE_CHANGE, eval_set_create, "submit an eval set, or resume one in place" },
-    { "POST",   "/eval_sets",             ROUTE_CHANGE, eval_set_create, "the same" },
-    { "DELETE", "/eval_sets/{id}",        ROUTE_CHANGE, eval_set_delete, "end an eval set and mark it as deleted; its logs stay" },
-    { "POST",   "/eval_sets/{id}/stop",   ROUTE_CHANGE, eval_set_stop,   "let an eval set, or one sample of it, come to an end" },
-    { "GET",    "/eval_sets/{id}/config", ROUTE_READ,   eval_set_config, "the config as it was submitted, with every default" },
+    { "POST",   "/eval_sets/",                     ROUTE_CHANGE, eval_set_create, "submit an eval set, or resume one in place",
+      .body = "CreateEvalSetRequest", .answer = "CreateEvalSetResponse" },
+    { "POST",   "/eval_sets",                      ROUTE_CHANGE, eval_set_create, "the same",
+      .body = "CreateEvalSetRequest", .answer = "CreateEvalSetResponse" },
+    { "DELETE", "/eval_sets/{eval_set_id}",        ROUTE_CHANGE, eval_set_delete,
+      "end an eval set and mark it as deleted; its logs stay", .answer = "null" },
+    { "POST",   "/eval_sets/{eval_set_id}/stop",   ROUTE_CHANGE, eval_set_stop,
+      "let an eval set, or one sample of it, come to an end", .body = "StopEvalSetRequest?", .answer = "null" },
+    { "GET",    "/eval_sets/{eval_set_id}/config", ROUTE_READ,   eval_set_config,
+      "the config as it was submitted, with every default", .answer = "EvalSetConfig" },
 };
 /* clang-format on */
 
-const RouteTable routes_eval_sets = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_eval_sets = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

@@ -197,8 +197,10 @@ static int meta_export(RouteCtx *ctx, Error *err)
 
 /* clang-format off */
 static const Route rows[] = {
-    { "GET", "/meta/export/{table}", ROUTE_READ, meta_export, "a table of the warehouse as a file" },
+    { "GET", "/meta/export/{table}", ROUTE_READ, meta_export, "a table of the warehouse as a file",
+      .query = "format?: 'csv' | 'json' | 'ndjson' | 'parquet' | 'feed'; excel: bool = false; id?: str[]",
+      .answer = "text/csv,application/json,application/x-ndjson,application/vnd.apache.parquet,application/vnd.hawk.feed" },
 };
 /* clang-format on */
 
-const RouteTable routes_export = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_export = {rows, ARRAY_LEN(rows), NULL, 0};

@@ -205,14 +205,37 @@ static int import_finalize(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+static const Shape shapes[] = {
+    { "CreateImportRequest",  "name?: str?" },
+    { "CreateImportResponse", "eval_set_id: str; viewer_url: str" },
+    { "FileEntry",            "filename: str; sha256: str; size_bytes: int(1..2147483648); enforce_sha256: bool = false" },
+    { "UploadsRequest",       "files: FileEntry[](1..200)" },
+    { "UploadInfo",           "filename: str; url: str; expires_at: time" },
+    { "UploadsResponse",      "uploads: UploadInfo[]" },
+    { "FinalizeRequest",      "code_sources?: str[](0..500)?" },
+    { "FinalizeFailure",      "filename: str; title: str; detail: str; code: str?" },
+    { "FinalizeResponse",     "eval_set_id: str; viewer_url: str; published?: int; failed?: FinalizeFailure[]" },
+    { "ImportItem",
+      "log: str; location: str; eval_set_id: str; state: str; size_bytes: int?; samples_done: int?; samples_total: int?;"
+      " attempts: int; reason: str?; first_seen_at: time?; changed_at: time?; began_at: time?; ended_at: time?; retry_at: time?" },
+    { "ImportsResponse", "items: ImportItem[]; counts: int{}; next_cursor: str?" },
+};
+
 static const Route rows[] = {
-    { "POST", "/eval_sets/import/",                  ROUTE_CHANGE, import_begin,    "begin an import: an id for its eval set" },
-    { "POST", "/eval_sets/import",                   ROUTE_CHANGE, import_begin,    "the same" },
-    { "POST", "/eval_sets/import/{id}/uploads",      ROUTE_CHANGE, import_uploads,  "addresses to which files can be sent, for five minutes" },
-    { "PUT",  "/eval_sets/import/{id}/files/{name}", ROUTE_OPEN,   import_receive,  "one file, at an address that was given out" },
-    { "POST", "/eval_sets/import/{id}/finalize",     ROUTE_CHANGE, import_finalize, "publish what was sent as an eval set" },
-    { "GET",  "/meta/imports",                       ROUTE_READ,   meta_imports,    "logs and how their import goes, those seen last first" },
+    { "POST", "/eval_sets/import/",                           ROUTE_CHANGE, import_begin, "begin an import: an id for its eval set",
+      .body = "CreateImportRequest", .answer = "CreateImportResponse" },
+    { "POST", "/eval_sets/import",                            ROUTE_CHANGE, import_begin, "the same",
+      .body = "CreateImportRequest", .answer = "CreateImportResponse" },
+    { "POST", "/eval_sets/import/{eval_set_id}/uploads",      ROUTE_CHANGE, import_uploads,
+      "addresses to which files can be sent, for five minutes", .body = "UploadsRequest", .answer = "UploadsResponse" },
+    { "PUT",  "/eval_sets/import/{eval_set_id}/files/{name}", ROUTE_OPEN,   import_receive, "one file, at an address that was given out",
+      .query = "expires: int; size: int; sha256: str; signature: str", .body = "*/*?", .answer = "text/plain" },
+    { "POST", "/eval_sets/import/{eval_set_id}/finalize",     ROUTE_CHANGE, import_finalize, "publish what was sent as an eval set",
+      .query = "partial: bool = false", .body = "FinalizeRequest?", .answer = "FinalizeResponse" },
+    { "GET",  "/meta/imports",                                ROUTE_READ,   meta_imports,
+      "logs and how their import goes, those seen last first",
+      .query = "eval_set_id?: str; state?: str[]; limit: int(1..500) = 50; cursor?: str", .answer = "ImportsResponse" },
 };
 /* clang-format on */
 
-const RouteTable routes_imports = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_imports = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

@@ -215,15 +215,62 @@ static int meta_jobs(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+#define PAGE(limit) "page: int(1..1000000000) = 1; limit: int(1..500) = " #limit "; cursor?: str"
+
+static const Shape shapes[] = {
+    { "EvalSetInfo", "eval_set_id: str; created_at: time; eval_count: int; latest_eval_created_at: time; task_names: str[];"
+                     " created_by: str?" },
+    { "EvalSetsResponse", "items: EvalSetInfo[]; total: int; page: int; limit: int; next_cursor: str?" },
+    { "EvalInfo", "id: str; eval_set_id: str; task_name: str; model: str; status: str; total_samples: int;"
+                  " completed_samples: int; created_by: str?; started_at: time?; completed_at: time?" },
+    { "EvalsResponse", "items: EvalInfo[]; total: int; page: int; limit: int; next_cursor: str?" },
+    { "SampleScore", "scorer: str; value: any; value_float: num?; value_nonfinite: 'nan' | 'inf' | '-inf'?; is_intermediate: bool" },
+    { "SampleListItem",
+      "pk: str; uuid: str; id: str; epoch: int; started_at: time?; completed_at: time?; input_tokens: int?; output_tokens: int?;"
+      " reasoning_tokens: int?; total_tokens: int?; input_tokens_cache_read: int?; input_tokens_cache_write: int?;"
+      " action_count: int?; message_count: int?; working_time_seconds: num?; total_time_seconds: num?;"
+      " generation_time_seconds: num?; error_message: str?; limit: str?; status: 'success' | 'error' | 'context_limit' |"
+      " 'time_limit' | 'working_limit' | 'message_limit' | 'token_limit' | 'cost_limit' | 'operator_limit' | 'custom_limit';"
+      " is_provisional: bool; is_invalid: bool; invalidation_timestamp: time?; invalidation_author: str?;"
+      " invalidation_reason: str?; eval_id: str; eval_set_id: str; task_name: str; task_version: str?; model: str;"
+      " location: str; filename: str; created_by: str?; scores: SampleScore[]; score_value: str?; score_scorer: str?" },
+    { "SamplesResponse", "items: SampleListItem[]; total: int?; page: int; limit: int; has_more: bool; next_cursor: str?" },
+    { "SampleMetaResponse", "location: str; filename: str; eval_set_id: str; epoch: int; id: str; uuid: str" },
+    { "ScoreItem",
+      "scorer: str; value: any; value_float: num?; value_nonfinite: 'nan' | 'inf' | '-inf'?; explanation: str?; answer: str?;"
+      " metadata: object; is_intermediate: bool; scored_at: time?" },
+    { "SampleScoresResponse", "sample_uuid: str; scores: ScoreItem[]" },
+    { "EventsData", "messages: object[]; calls: object[]" },
+    { "EventsDataOrders", "messages: int[]; calls: int[]" },
+    { "SampleEventsResponse",
+      "sample_uuid: str; events: object[]; event_orders: int[]; events_data: EventsData; events_data_orders: EventsDataOrders;"
+      " attachments: str{}; next_from_order: int?; has_more: bool; total: int" },
+    { "JobInfo", "job_id: str; job_type: 'eval-set' | 'scan' | 'scan-resume'; created_at: time; created_by: str; status: str?;"
+                 " pending_interactions: int; admission: AdmissionStatus?" },
+    { "JobsResponse", "items: JobInfo[]; total: int; page: int; limit: int; status_counts: int{}" },
+};
+
 static const Route rows[] = {
-    { "GET", "/meta/eval-sets",             ROUTE_READ, meta_eval_sets,     "eval sets, newest first" },
-    { "GET", "/meta/evals",                 ROUTE_READ, meta_evals,         "evals of an eval set" },
-    { "GET", "/meta/samples",               ROUTE_READ, meta_samples,       "samples, filtered and sorted" },
-    { "GET", "/meta/samples/{uuid}",        ROUTE_READ, meta_sample,        "where a sample is" },
-    { "GET", "/meta/samples/{uuid}/scores", ROUTE_READ, meta_sample_scores, "scores of a sample" },
-    { "GET", "/meta/samples/{uuid}/events", ROUTE_READ, meta_sample_events, "events of a sample" },
-    { "GET", "/meta/jobs",                  ROUTE_READ, meta_jobs,          "jobs, newest first" },
+    { "GET", "/meta/eval-sets",                    ROUTE_READ, meta_eval_sets, "eval sets, newest first",
+      .query = PAGE(100) "; search?: str", .answer = "EvalSetsResponse" },
+    { "GET", "/meta/evals",                        ROUTE_READ, meta_evals, "evals of an eval set",
+      .query = "eval_set_id: str; " PAGE(100), .answer = "EvalsResponse" },
+    { "GET", "/meta/samples",                      ROUTE_READ, meta_samples, "samples, filtered and sorted",
+      .query = PAGE(50) "; eval_set_id?: str; search?: str; status?: str[](0..32); score_min?: num; score_max?: num;"
+               " scorer?: str; sort_by: str = 'completed_at'; sort_order: 'asc' | 'desc' = 'desc'; filter_model?: str;"
+               " filter_created_by?: str; filter_task_name?: str; filter_task_version?: str; completed_after?: time;"
+               " completed_before?: time",
+      .answer = "SamplesResponse" },
+    { "GET", "/meta/samples/{sample_uuid}",        ROUTE_READ, meta_sample, "where a sample is", .answer = "SampleMetaResponse" },
+    { "GET", "/meta/samples/{sample_uuid}/scores", ROUTE_READ, meta_sample_scores, "scores of a sample",
+      .answer = "SampleScoresResponse" },
+    { "GET", "/meta/samples/{sample_uuid}/events", ROUTE_READ, meta_sample_events, "events of a sample",
+      .query = "from_order: int(0..2147483647) = 0; limit: int(1..1000) = 100; event_type?: str[]; event_uuid?: str;"
+               " resolve: bool = false",
+      .answer = "SampleEventsResponse" },
+    { "GET", "/meta/jobs",                         ROUTE_READ, meta_jobs, "jobs, newest first",
+      .query = PAGE(50) "; search?: str; created_by?: str; status?: str; waiting: bool = false", .answer = "JobsResponse" },
 };
 /* clang-format on */
 
-const RouteTable routes_meta = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_meta = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

@@ -237,13 +237,62 @@ static int monitoring_eval_set_stream(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+#define JOB_STATUSES \
+    "'pending' | 'running' | 'waiting_for_capacity' | 'importing' | 'stuck' | 'complete' | 'failed' | 'deleted'"
+
+static const Shape shapes[] = {
+    { "LogEntry", "timestamp: time; service: str; message: str; level: str?; attributes: object" },
+    { "PodCondition", "type: str; status: str; reason: str?; message: str?" },
+    { "ContainerStatus", "name: str; ready: bool; state: str; reason: str?; message: str?; restart_count: int" },
+    { "PodEvent", "type: str; reason: str; message: str; count: int; timestamp: time?; field_path: str?" },
+    { "PodStatusInfo",
+      "name: str; namespace: str; phase: str; component: str?; job_type: str?; sample_id: str?; conditions: PodCondition[];"
+      " container_statuses: ContainerStatus[]; events: PodEvent[]; creation_timestamp: time?; pod_ip: str?" },
+    { "PodStatusData", "pods: PodStatusInfo[]" },
+    { "MetricsQueryResult", "value: num?; unit: str?" },
+    { "AdmissionStatus",
+      "state: 'pending' | 'queued' | 'admitted' | 'unknown'; queue: str?; priority_class: str?; priority: int?; reason: str?;"
+      " message: str?; queued_at: time?; admitted_at: time?" },
+    { "JobMonitoringData",
+      "job_id: str; provider: str; fetch_timestamp: time; since: time; logs: {entries: LogEntry[]}?;"
+      " metrics: MetricsQueryResult{}?; errors: str{}; user_config: str?; pod_status: PodStatusData?; performance: object?" },
+    { "ImportStatusDetail", "location: str; status: 'pending' | 'importing' | 'success' | 'failed'; error_message: str?" },
+    { "ImportSummary", "total: int; pending: int; importing: int; success: int; failed: int; details: ImportStatusDetail[]" },
+    { "EvalSetDetails", "import_summary: ImportSummary?; warehouse_sample_count: int; trouble_reason: str?" },
+    { "JobStatusResponse",
+      "job_type: 'eval_set' | 'scan' | 'unknown'; status: " JOB_STATUSES "; pending_interactions: int;"
+      " pod_status: PodStatusData?; pod_status_error: str?; unschedulable_sandboxes: int; admission: AdmissionStatus?;"
+      " details: EvalSetDetails" },
+    { "StatusProgress", "total: int; completed: int; running: int; errored: int; canceled: int; limit: int; waiting: int" },
+    { "EventBrief", "type: str; description: str?; timestamp: time?; duration_seconds: num?; pending: bool" },
+    { "SampleStatus",
+      "id: str; epoch: int; uuid: str?; phase: 'waiting' | 'init' | 'running' | 'scoring' | 'awaiting_approval' | 'completed'"
+      " | 'errored' | 'limit' | 'canceled'; completed: bool; limit: str?; error: str?; retries: int?; started_at: time?;"
+      " completed_at: time?; total_time: num?; working_time: num?; total_tokens: int?; latest_score: str?;"
+      " last_events: EventBrief[]" },
+    { "TaskStatus",
+      "task_name: str; task_id: str?; log_file: str; eval_status: str?; live: bool; trouble_reason: str?;"
+      " progress: StatusProgress; samples: SampleStatus[]" },
+    { "EvalSetStatus",
+      "job_id: str; status: " JOB_STATUSES "; pending_interactions: int; created_by: str?; is_owner_or_admin: bool;"
+      " trouble_reason: str?; pods: PodStatusData?; metrics: MetricsQueryResult{}?; admission: AdmissionStatus?;"
+      " progress: StatusProgress; tasks: TaskStatus[]; waiting_samples: object[]; errors: str{}" },
+    { "EvalSetStatusResponse", "data: EvalSetStatus; etag: str" },
+};
+
 static const Route rows[] = {
-    { "GET", "/monitoring/jobs/{id}/status",                 ROUTE_READ, monitoring_status,          "everything known about a job" },
-    { "GET", "/monitoring/jobs/{id}/logs",                   ROUTE_READ, monitoring_logs,            "output of a job's runner" },
-    { "GET", "/monitoring/jobs/{id}/job-status",             ROUTE_READ, monitoring_job_status,      "status of a job with its imports" },
-    { "GET", "/monitoring/jobs/{id}/eval-set-status",        ROUTE_READ, monitoring_eval_set_status, "tasks and samples of an eval set" },
-    { "GET", "/monitoring/jobs/{id}/eval-set-status/stream", ROUTE_READ, monitoring_eval_set_stream, "the same as server-sent events" },
+    { "GET", "/monitoring/jobs/{job_id}/status",                 ROUTE_READ, monitoring_status, "everything known about a job",
+      .query = "since?: time", .answer = "{data: JobMonitoringData}" },
+    { "GET", "/monitoring/jobs/{job_id}/logs",                   ROUTE_READ, monitoring_logs, "output of a job's runner",
+      .query = "since?: time; from_start: bool = false; limit?: int(1..2147483647); sort: 'asc' | 'desc' = 'desc'",
+      .answer = "{entries: LogEntry[]}" },
+    { "GET", "/monitoring/jobs/{job_id}/job-status",             ROUTE_READ, monitoring_job_status, "status of a job with its imports",
+      .answer = "JobStatusResponse" },
+    { "GET", "/monitoring/jobs/{job_id}/eval-set-status",        ROUTE_READ, monitoring_eval_set_status, "tasks and samples of an eval set",
+      .answer = "EvalSetStatusResponse; 304" },
+    { "GET", "/monitoring/jobs/{job_id}/eval-set-status/stream", ROUTE_READ, monitoring_eval_set_stream, "the same as server-sent events",
+      .answer = "text/event-stream" },
 };
 /* clang-format on */
 
-const RouteTable routes_monitoring = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_monitoring = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

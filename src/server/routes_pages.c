@@ -305,12 +305,13 @@ static int viewer_file(RouteCtx *ctx, Error *err)
 
 /* clang-format off */
 static const Route rows[] = {
-    { "GET", "/",                        ROUTE_READ, index_page,       "list of eval sets" },
-    { "GET", "/eval-set/{id}",           ROUTE_READ, eval_set_page,    "an eval set in the viewer" },
-    { "GET", "/permalink/sample/{uuid}", ROUTE_READ, sample_permalink, "a sample in the viewer" },
-    { "GET", "/viewer/",                 ROUTE_READ, viewer_index,     "Inspect's log viewer" },
-    { "GET", "/viewer/{path*}",          ROUTE_READ, viewer_file,      "files of the viewer" },
+    { "GET", "/",                               ROUTE_READ, index_page,       "list of eval sets",
+      .query = "page: int(1..2147483647) = 1; search?: str", .answer = "text/html" },
+    { "GET", "/eval-set/{eval_set_id}",         ROUTE_READ, eval_set_page,    "an eval set in the viewer", .answer = "302" },
+    { "GET", "/permalink/sample/{sample_uuid}", ROUTE_READ, sample_permalink, "a sample in the viewer", .answer = "302" },
+    { "GET", "/viewer/",                        ROUTE_READ, viewer_index,     "Inspect's log viewer", .answer = "text/html; 304" },
+    { "GET", "/viewer/{path*}",                 ROUTE_READ, viewer_file,      "files of the viewer", .answer = "*/*; 304" },
 };
 /* clang-format on */
 
-const RouteTable routes_pages = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_pages = {rows, ARRAY_LEN(rows), NULL, 0};

@@ -6,9 +6,10 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "server/openapi.h"
 #include "server/server_priv.h"
 
-enum { METRICS_MAX = 4 << 20 };
+enum { METRICS_MAX = 4 << 20, OPENAPI_MAX = 8 << 20 };
 
 static int health_live(RouteCtx *ctx, Error *err)
 {
@@ -85,6 +86,19 @@ static int health(RouteCtx *ctx, Error *err)
     return 0;
 }
 
+static int openapi(RouteCtx *ctx, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(OPENAPI_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    openapi_write(server_route_tables, server_n_route_tables, ctx->arena, &out);
+    if (buf_check(&body, "the document", err) < 0)
+        return -1;
+    route_send_json(ctx, &body);
+    http_response_compress(ctx->response);
+    return 0;
+}
+
 static void write_jobs(App *app, Arena *arena, Buf *ret)
 {
     static const Caller everybody = {.sub = "metrics", .is_admin = true, .sees_all = true};
@@ -148,13 +162,20 @@ static int health_ready(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+static const Shape shapes[] = {
+    { "HealthCheck", "status: 'ok' | 'error'; latency_ms?: int; reason?: str" },
+    { "Health",      "status: 'ok' | 'unhealthy'; checks: HealthCheck{}" },
+};
+
 static const Route rows[] = {
-    { "GET", "/health",      ROUTE_OPEN, health,      "whether the database and the store answer" },
-    { "GET", "/health/live", ROUTE_OPEN, health_live, "whether this process answers" },
-    { "GET", "/health/ready", ROUTE_OPEN, health_ready, "whether this process should get requests" },
-    { "GET", "/metrics",     ROUTE_OPEN, metrics,     "counters for Prometheus" },
-    { "GET", "/version",     ROUTE_OPEN, version,     "version of the server" },
+    { "GET", "/health",       ROUTE_OPEN, health,       "whether the database and the store answer",
+      .answer = "Health; 503 Health" },
+    { "GET", "/health/live",  ROUTE_OPEN, health_live,  "whether this process answers", .answer = "{status: 'ok'}" },
+    { "GET", "/health/ready", ROUTE_OPEN, health_ready, "whether this process should get requests", .answer = "{status: 'ok'}" },
+    { "GET", "/metrics",      ROUTE_OPEN, metrics,      "counters for Prometheus", .answer = "text/plain" },
+    { "GET", "/version",      ROUTE_OPEN, version,      "version of the server", .answer = "{version: str}" },
+    { "GET", "/openapi.json", ROUTE_OPEN, openapi,      "this document", .answer = "object" },
 };
 /* clang-format on */
 
-const RouteTable routes_root = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_root = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

@@ -197,10 +197,26 @@ static int meta_sql(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
-static const Route rows_search[] = {
-    { "GET",  "/meta/search", ROUTE_READ, meta_search, "words or an expression in transcripts, scores and metadata" },
-    { "POST", "/meta/sql",    ROUTE_READ, meta_sql,    "a statement that reads, for those who see everything" },
+static const Shape shapes[] = {
+    { "SearchHit",
+      "entity_type: 'eval' | 'sample' | 'message' | 'event' | 'score' | 'scanner_result' | 'message_pool'; entity_pk: str;"
+      " sample_pk: str?; scanner_result_pk: str?; rank: num; snippet: str?; content_kind: 'result_value' | 'eval_metadata' |"
+      " 'sample_metadata' | 'scanned_transcript' | 'transcript'; transcript_anchor: str?; eval_set_id: str?; eval_id: str?;"
+      " sample_id: str?; sample_uuid: str?; epoch: int?; task_name: str?; model: str?; location: str?" },
+    { "SearchResponse", "items: SearchHit[]; query: str; next_cursor: str?; not_indexed: int" },
+    { "SqlRequest",  "sql: str; limit: int(1..100000) = 1000; timeout_seconds: int(1..300) = 30" },
+    { "SqlResponse", "columns: str[]; rows: any[]; is_truncated: bool" },
+};
+
+static const Route rows[] = {
+    { "GET",  "/meta/search", ROUTE_READ, meta_search, "words or an expression in transcripts, scores and metadata",
+      .query = "q: str; eval_set_id?: str; eval_pk?: str; sample_pk?: str; scan_pk?: str; scanner_result_pk?: str;"
+               " limit: int(1..200) = 50; sort: 'rank' | 'recency' = 'rank'; mode: 'fts' | 'grep' = 'fts'; cursor?: str;"
+               " match_case: bool = false; batch_size: int(1..) = 128",
+      .answer = "SearchResponse" },
+    { "POST", "/meta/sql",    ROUTE_READ, meta_sql, "a statement that reads, for those who see everything",
+      .body = "SqlRequest", .answer = "SqlResponse" },
 };
 /* clang-format on */
 
-const RouteTable routes_search = {rows_search, ARRAY_LEN(rows_search)};
+const RouteTable routes_search = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

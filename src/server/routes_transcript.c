@@ -141,8 +141,9 @@ static int sample_transcript(RouteCtx *ctx, Error *err)
 
 /* clang-format off */
 static const Route rows[] = {
-    { "GET", "/meta/samples/{uuid}/transcript", ROUTE_READ, sample_transcript, "a sample as Markdown, HTML or JSON" },
+    { "GET", "/meta/samples/{sample_uuid}/transcript", ROUTE_READ, sample_transcript, "a sample as Markdown, HTML or JSON",
+      .query = "format?: 'md' | 'html' | 'json'", .answer = "text/markdown,text/html,application/json" },
 };
 /* clang-format on */
 
-const RouteTable routes_transcript = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_transcript = {rows, ARRAY_LEN(rows), NULL, 0};

@@ -472,35 +472,71 @@ static int view_never(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
+#define FILE_ANSWER "application/octet-stream; 206 application/octet-stream; 416"
+
+#define PENDING_QUERY \
+    "log: str; id: str; epoch: int(0..2147483647) = 1; last-event-id?: int; after-attachment-id?: int;" \
+    " after-message-pool-id?: int; after-call-pool-id?: int"
+
+static const Shape shapes[] = {
+    { "LogFile",            "name: str; mtime: num?; task: str?; task_id: str?" },
+    { "LogListingResponse", "log_dir: str; log_dir_uri: str; files: LogFile[]" },
+    { "LogFilesResponse",   "response_type: 'incremental' | 'full'; files: LogFile[]" },
+    { "EvalLogHeader",      "version: int; status: str; eval: object; plan?: object; results?: object?; stats?: object; ..." },
+    { "LogInfo",            "size: int; etag: str?" },
+    { "LogLink",            "url: str; filename: str" },
+    { "LogDirResponse",     "log_dir: str" },
+    { "UserInfo",           "name: str; email?: str" },
+    { "AppConfig",          "inspect_version: str; scout_version: str?; trust_content: bool?" },
+    { "PendingSamples",     "samples: object[]; metrics: object[]; refresh: int; etag: str" },
+    { "PendingSampleData",  "events: object[]; attachments: object[]; message_pool: object[]; call_pool: object[]" },
+};
+
 #define VIEW_ROUTES(base) \
-    { "GET",    base "/logs",                     ROUTE_READ,   view_logs,              "logs of an eval set" }, \
-    { "GET",    base "/logs/{log*}",              ROUTE_READ,   logs_view_header,       "header of a log" }, \
-    { "GET",    base "/log-files",                ROUTE_READ,   view_log_files,         "logs that have changed" }, \
-    { "GET",    base "/log-headers",              ROUTE_READ,   logs_view_headers,      "headers of several logs" }, \
-    { "GET",    base "/log-size/{log*}",          ROUTE_READ,   view_log_size,          "size of a log" }, \
-    { "GET",    base "/log-info/{log*}",          ROUTE_READ,   view_log_info,          "size and tag of a log" }, \
-    { "GET",    base "/log-bytes/{log*}",         ROUTE_READ,   view_log_bytes,         "bytes of a log, end inclusive" }, \
-    { "GET",    base "/log-download/{log*}",      ROUTE_READ,   view_log_download,      "a log as a file" }, \
-    { "GET",    base "/log-download-url/{log*}",  ROUTE_READ,   view_log_download_url,  "a link to a log that needs no credentials" }, \
-    { "POST",   base "/log-download-urls",        ROUTE_READ,   view_log_download_urls, "links to several logs" }, \
-    { "GET",    base "/log-dir",                  ROUTE_READ,   view_log_dir,           "the folder that is looked at" }, \
-    { "GET",    base "/eval-set",                 ROUTE_READ,   view_eval_set,          "eval-set.json" }, \
-    { "GET",    base "/flow",                     ROUTE_READ,   view_flow,              "never there" }, \
-    { "GET",    base "/events",                   ROUTE_READ,   view_events,            "whether logs have changed" }, \
-    { "GET",    base "/user-info",                ROUTE_READ,   view_user_info,         "who is looking" }, \
-    { "GET",    base "/app-config",               ROUTE_READ,   view_app_config,        "versions" }, \
-    { "GET",    base "/pending-samples",          ROUTE_READ,   logs_view_pending,      "samples of a running log" }, \
-    { "GET",    base "/pending-sample-data",      ROUTE_READ,   logs_view_pending_data, "events of a running sample" }, \
-    { "GET",    base "/pending-sample-data-urls", ROUTE_READ,   view_flow,              "never there: clients then read pending-sample-data" }, \
-    { "POST",   base "/log-message",              ROUTE_CHANGE, view_log_message,       "a message of the viewer" }, \
+    { "GET",    base "/logs",                     ROUTE_READ,   view_logs,              "logs of an eval set", \
+      .query = "log_dir: str", .answer = "LogListingResponse" }, \
+    { "GET",    base "/logs/{log*}",              ROUTE_READ,   logs_view_header,       "header of a log", \
+      .query = "header-only?: str", .answer = "EvalLogHeader" }, \
+    { "GET",    base "/log-files",                ROUTE_READ,   view_log_files,         "logs that have changed", \
+      .query = "log_dir: str", .answer = "LogFilesResponse" }, \
+    { "GET",    base "/log-headers",              ROUTE_READ,   logs_view_headers,      "headers of several logs", \
+      .query = "file?: str[]", .answer = "EvalLogHeader[]" }, \
+    { "GET",    base "/log-size/{log*}",          ROUTE_READ,   view_log_size,          "size of a log", .answer = "int" }, \
+    { "GET",    base "/log-info/{log*}",          ROUTE_READ,   view_log_info,          "size and tag of a log", .answer = "LogInfo" }, \
+    { "GET",    base "/log-bytes/{log*}",         ROUTE_READ,   view_log_bytes,         "bytes of a log, end inclusive", \
+      .query = "start: int(0..); end: int(0..)", .answer = "application/octet-stream; 416" }, \
+    { "GET",    base "/log-download/{log*}",      ROUTE_READ,   view_log_download,      "a log as a file", .answer = FILE_ANSWER }, \
+    { "GET",    base "/log-download-url/{log*}",  ROUTE_READ,   view_log_download_url,  "a link to a log that needs no credentials", \
+      .answer = "LogLink" }, \
+    { "POST",   base "/log-download-urls",        ROUTE_READ,   view_log_download_urls, "links to several logs", \
+      .body = "{logs: str[](0..1000)}", .answer = "{urls: LogLink[]}" }, \
+    { "GET",    base "/log-dir",                  ROUTE_READ,   view_log_dir,           "the folder that is looked at", \
+      .query = "log_dir?: str", .answer = "LogDirResponse" }, \
+    { "GET",    base "/eval-set",                 ROUTE_READ,   view_eval_set,          "eval-set.json", \
+      .query = "log_dir?: str; dir?: str", .answer = "object?" }, \
+    { "GET",    base "/flow",                     ROUTE_READ,   view_flow,              "never there", \
+      .query = "log_dir?: str; dir?: str" }, \
+    { "GET",    base "/events",                   ROUTE_READ,   view_events,            "whether logs have changed", \
+      .query = "last_eval_time?: int(0..)", .answer = "str[]" }, \
+    { "GET",    base "/user-info",                ROUTE_READ,   view_user_info,         "who is looking", .answer = "UserInfo" }, \
+    { "GET",    base "/app-config",               ROUTE_READ,   view_app_config,        "versions", .answer = "AppConfig" }, \
+    { "GET",    base "/pending-samples",          ROUTE_READ,   logs_view_pending,      "samples of a running log", \
+      .query = "log: str", .answer = "PendingSamples; 304" }, \
+    { "GET",    base "/pending-sample-data",      ROUTE_READ,   logs_view_pending_data, "events of a running sample", \
+      .query = PENDING_QUERY, .answer = "PendingSampleData" }, \
+    { "GET",    base "/pending-sample-data-urls", ROUTE_READ,   view_flow,              "never there: clients then read pending-sample-data", \
+      .query = PENDING_QUERY "; max-segments?: int; tail: bool = false" }, \
+    { "POST",   base "/log-message",              ROUTE_CHANGE, view_log_message,       "a message of the viewer", \
+      .query = "log_file?: str; message?: str", .answer = "204" }, \
     { "POST",   base "/log-edit/{log*}",          ROUTE_CHANGE, view_never,             "refused" }, \
     { "DELETE", base "/log-delete/{log*}",        ROUTE_CHANGE, view_never,             "refused" }
 
 static const Route rows[] = {
     VIEW_ROUTES("/view/logs"),
     VIEW_ROUTES("/api"),
-    { "GET", "/download/{log*}", ROUTE_OPEN, download_signed, "a log by a signed link" },
+    { "GET", "/download/{log*}", ROUTE_OPEN, download_signed, "a log by a signed link",
+      .query = "expires: int; signature: str", .answer = FILE_ANSWER },
 };
 /* clang-format on */
 
-const RouteTable routes_view = {rows, ARRAY_LEN(rows)};
+const RouteTable routes_view = {rows, ARRAY_LEN(rows), shapes, ARRAY_LEN(shapes)};

@@ -27,14 +27,14 @@ def metrics(hawk) -> dict[str, float]:
 
 def test_requests_are_counted_by_route_and_answer(hawk):
     """By the route's pattern, so that no id becomes a label."""
-    name = 'hawk_http_requests_total{method="GET",route="/meta/samples/{uuid}",code="4xx"}'
+    name = 'hawk_http_requests_total{method="GET",route="/meta/samples/{sample_uuid}",code="4xx"}'
     before = metrics(hawk).get(name, 0)
     for _ in range(3):
         assert hawk.request("GET", "/meta/samples/not-there")[0] == 404
     after = metrics(hawk)
     assert after[name] == before + 3
     assert "not-there" not in "".join(after)
-    total = 'hawk_http_request_seconds_count{method="GET",route="/meta/samples/{uuid}"}'
+    total = 'hawk_http_request_seconds_count{method="GET",route="/meta/samples/{sample_uuid}"}'
     assert after[total] == after[total.replace("count{", "bucket{").replace('"}', '",le="+Inf"}')]
     assert after["process_resident_memory_bytes"] > 1e6
 
