@@ -81,20 +81,42 @@ static int meta_evals(RouteCtx *ctx, Error *err)
     return answer_send(ctx, &answer, err);
 }
 
+static bool names_no_finite(Str text)
+{
+    static const char *const names[] = {"nan", "inf", "infinity"};
+    if (str_starts(text, STR("-")) || str_starts(text, STR("+")))
+        text = str_slice(text, 1, text.n);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq_nocase(text, str_of(names[i])))
+            return true;
+    return false;
+}
+
 static int param_real(RouteCtx *ctx, const char *name, bool *ret_has, double *ret, Error *err)
 {
     Str text = param(ctx, name);
     *ret_has = text.p != NULL;
     if (text.p && str_to_double(text, ret) < 0)
-        return error_set(err, ERR_USAGE, "%s: expected a finite number", name);
+        return error_set(err, names_no_finite(text) ? ERR_USAGE : ERR_BAD_DATA,
+                         "%s: expected a finite number", name);
     return 0;
+}
+
+/* A time, or a day, which stands for its beginning in UTC. */
+static int parse_time(Str text, int64_t *ret)
+{
+    auto_buf Buf whole = BUF_INIT(64);
+    buf_add_str(&whole, text);
+    if (text.n == strlen("2026-01-31"))
+        buf_addz(&whole, "T00:00:00Z");
+    return whole.overflowed ? -1 : clock_parse(buf_str(&whole), ret);
 }
 
 static int param_time(RouteCtx *ctx, const char *name, bool *ret_has, int64_t *ret, Error *err)
 {
     Str text = param(ctx, name);
     *ret_has = text.p != NULL;
-    if (text.p && clock_parse(text, ret) < 0)
+    if (text.p && parse_time(text, ret) < 0)
         return error_set(err, ERR_BAD_DATA, "%s: expected a time such as 2026-01-31T10:00:00Z",
                          name);
     return 0;
@@ -108,11 +130,18 @@ static int param_statuses(RouteCtx *ctx, QueriesSamples *filter, Error *err)
         if (!text.p)
             break;
         if (filter->n_statuses == STATUSES_MAX)
-            return error_set(err, ERR_USAGE, "status: at most %d values", STATUSES_MAX);
+            return error_set(err, ERR_BAD_DATA, "status: at most %d values", STATUSES_MAX);
         statuses[filter->n_statuses++] = text;
     }
     filter->statuses = statuses;
     return 0;
+}
+
+/* A blank name stands for none. */
+static Str param_scorer(RouteCtx *ctx)
+{
+    Str name = param(ctx, "scorer");
+    return name.p && str_trim(name).n == 0 ? STR_NONE : name;
 }
 
 static int meta_samples(RouteCtx *ctx, Error *err)
@@ -123,7 +152,7 @@ static int meta_samples(RouteCtx *ctx, Error *err)
     QueriesSamples filter = {
         .eval_set_id = param(ctx, "eval_set_id"),
         .search = param(ctx, "search"),
-        .scorer = param(ctx, "scorer"),
+        .scorer = param_scorer(ctx),
         .sort_by = param(ctx, "sort_by"),
         .sort_order = param(ctx, "sort_order"),
         .model = param(ctx, "filter_model"),
@@ -169,7 +198,7 @@ static int param_flag(RouteCtx *ctx, const char *name, bool *ret, Error *err)
     *ret = str_eqz(text, "true") || str_eqz(text, "1");
     if (!text.p || *ret || str_eqz(text, "false") || str_eqz(text, "0"))
         return 0;
-    return error_set(err, ERR_USAGE, "%s: expected true or false", name);
+    return error_set(err, ERR_BAD_DATA, "%s: expected true or false", name);
 }
 
 static int meta_sample_events(RouteCtx *ctx, Error *err)

@@ -31,16 +31,22 @@ def free_port() -> int:
 class Postgres:
     """A server with a data folder of its own, reached over a socket in that folder and over a port of the loopback."""
 
-    def __init__(self, durable: bool = False, settings: tuple[str, ...] = ()):
-        """Start it; durable leaves writing to disk as PostgreSQL does it by default."""
+    def __init__(self, durable: bool = False, settings: tuple[str, ...] = (), kept: pathlib.Path | None = None):
+        """Start it; durable leaves writing to disk as PostgreSQL does it by default. With `kept` its data are there, and
+        stay there when it is closed."""
         self.user = "postgres" if os.getuid() == 0 else None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hawk-pg-"))
-        if self.user:
-            shutil.chown(self.folder, self.user)
-        self.folder.chmod(0o755)
+        self.kept = kept
         self.port = free_port()
-        self.data = self.folder / "data"
-        self._run("initdb", "-D", self.data, "-U", "hawk", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        self.data = kept or self.folder / "data"
+        for folder in (self.folder, self.data):
+            folder.mkdir(parents=True, exist_ok=True)
+            if self.user:
+                shutil.chown(folder, self.user)
+        self.folder.chmod(0o755)
+        self.data.chmod(0o700)
+        if not (self.data / "PG_VERSION").exists():
+            self._run("initdb", "-D", self.data, "-U", "hawk", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_permissions=0777", *settings]
         options += [] if durable else ["fsync=off"]
         self.flags = " ".join([f"-k {self.folder}", *(f"-c {option}" for option in options)])
@@ -86,6 +92,6 @@ class Postgres:
         return [json.loads(line) for line in self.run(f"SELECT to_json(t) FROM ({query}) t", database).split("\n") if line]
 
     def close(self) -> None:
-        """End the server and take its files away."""
-        self.stop()
+        """End the server and take its files away, but for data that are kept."""
+        self.stop("fast" if self.kept else "immediate")
         shutil.rmtree(self.folder)

@@ -59,10 +59,10 @@ static const ListingSort sorts[] = {
       { { .is_score = true, .column = "a.scorer" }, LACKING },                                                       2 },
 };
 
-/* As listing_status has them. */
+/* As listing_status has them. NULL is that of provisional samples, which nobody can ask for. */
 static const char *const statuses[LISTING_STATUSES] = {
-    "context_limit", "cost_limit", "custom_limit", "error",       "message_limit",
-    "operator_limit", "success",   "time_limit",   "token_limit", "working_limit",
+    "success",        NULL,         "context_limit", "cost_limit",    "custom_limit", "message_limit",
+    "operator_limit", "time_limit", "token_limit",   "working_limit", "error",
 };
 /* clang-format on */
 
@@ -77,7 +77,7 @@ const ListingSort *listing_sort_find(Str name)
 int listing_status_find(Str name)
 {
     for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
-        if (str_eqz(name, statuses[i]))
+        if (statuses[i] && str_eqz(name, statuses[i]))
             return (int)i;
     return -1;
 }
@@ -194,7 +194,7 @@ static void add_prunes(const Listing *listing, Query *query)
         add_time_range(filter, query);
         query_add(query, ")");
     }
-    if (listing_has_range(listing) && filter->scorer.p) {
+    if (listing_has_range(listing)) {
         query_where_value(
             query, "EXISTS (SELECT 1 FROM listing_score r WHERE r.eval_no = e.no AND r.\"key\" = ?",
             SQL_TEXT(listing->key));
@@ -249,6 +249,18 @@ static int count_evals(Listing *listing, Error *err)
     return 0;
 }
 
+/* Whether the word is the uuid of a sample. */
+static int is_some_uuid(Listing *listing, Str word, bool *ret, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_query(listing->tx, "SELECT 1 FROM listing_sample WHERE uuid = $1 LIMIT 1",
+                  SQL_ARGS(SQL_TEXT(word)), &rows, err) < 0)
+        return -1;
+    int has_row = sql_rows_next(rows, err);
+    *ret = has_row == 1;
+    return has_row < 0 ? -1 : 0;
+}
+
 /* Whether the id of any sample has the word, as far as the index can tell at once. */
 static int is_in_some_id(Listing *listing, Str word, bool *ret, Error *err)
 {
@@ -284,7 +296,7 @@ static void keep_evals(Listing *listing, const uint32_t *masks, uint32_t needed)
     listing->n_evals = n;
 }
 
-/* Words that all evals have need no further look, nor do those that no id has. */
+/* Words that all evals have need no further look, nor do those that no sample has. */
 static int sort_words(Listing *listing, const QueryWords *words, const uint32_t *masks, Error *err)
 {
     uint32_t of_evals = 0;
@@ -297,14 +309,17 @@ static int sort_words(Listing *listing, const QueryWords *words, const uint32_t 
         if (n == listing->n_evals)
             continue;
         bool is_in_ids = false;
-        if (is_in_some_id(listing, words->items[w], &is_in_ids, err) < 0)
+        bool is_uuid = false;
+        if (is_in_some_id(listing, words->items[w], &is_in_ids, err) < 0 ||
+            is_some_uuid(listing, words->items[w], &is_uuid, err) < 0)
             return -1;
-        if (!is_in_ids)
+        if (!is_in_ids && !is_uuid)
             of_evals |= UINT32_C(1) << w;
         else
             listing->words[listing->n_words++] =
                 (ListingWord){.text = words->items[w],
                               .evals = listing_evals_text(listing, having, n),
+                              .is_uuid = is_uuid,
                               .in_no_eval = n == 0};
     }
     keep_evals(listing, masks, of_evals);
@@ -359,8 +374,7 @@ void listing_add_score_test(const Listing *listing, Query *query, const char *a)
     if (!listing_has_range(listing))
         return;
     buf_printf(&query->text, " AND EXISTS (SELECT 1 FROM listing_score r WHERE r.no = %s.no", a);
-    if (listing->filter->scorer.p)
-        query_add_value(query, " AND r.\"key\" = ?", SQL_TEXT(listing->key));
+    query_add_value(query, " AND r.\"key\" = ?", SQL_TEXT(listing->key));
     add_range(listing->filter, query, "r");
     query_add(query, ")");
 }
@@ -381,6 +395,10 @@ void listing_add_tests(const Listing *listing, Query *query, const char *a, cons
         auto_free char *id = mem_printf("%s.id", l);
         query->glue = " AND (";
         query_where_word(query, id, word->text);
+        if (word->is_uuid) {
+            buf_printf(&query->text, " OR %s.uuid", l);
+            query_add_value(query, " = ?", SQL_TEXT(word->text));
+        }
         if (!word->in_no_eval) {
             buf_printf(&query->text, " OR %s.eval_no", a);
             listing_in(query, word->evals);
@@ -400,7 +418,7 @@ static int read_statuses(Listing *listing, Error *err)
     for (size_t i = 0; i < filter->n_statuses; i++) {
         int status = listing_status_find(filter->statuses[i]);
         if (status < 0)
-            return error_set(err, ERR_USAGE, "there is no sample status of that name");
+            return error_set(err, ERR_BAD_DATA, "there is no sample status of that name");
         is_given[status] = true;
     }
     auto_buf Buf text = BUF_INIT(256);

@@ -47,50 +47,17 @@ static int count(Listing *listing, const ListingDriver *driver, int64_t *ret, Er
     return 0;
 }
 
-/* The keys of all scorers there are, found by steps in the index; too many are none. */
-static int list_keys(Listing *listing, Str *ret, size_t *ret_n, Error *err)
-{
-    static const char text[] =
-        "WITH RECURSIVE k (name) AS (SELECT min(\"key\") FROM listing_score WHERE \"key\" > '' "
-        "UNION ALL SELECT (SELECT min(s.\"key\") FROM listing_score s WHERE s.\"key\" > k.name) "
-        "FROM k WHERE k.name IS NOT NULL) SELECT name FROM k WHERE name IS NOT NULL LIMIT 65";
-    auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(listing->tx, text, SQL_NO_ARGS, &rows, err) < 0)
-        return -1;
-    size_t n = 0;
-    int has_row = 0;
-    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        if (n == LISTING_KEYS_MAX) {
-            *ret_n = 0;
-            return 0;
-        }
-        ret[n++] = arena_str(listing->arena, sql_rows_text(rows, 0));
-    }
-    *ret_n = n;
-    return has_row;
-}
-
-static int by_score(Listing *listing, Query *query, Error *err)
+static void by_score(const Listing *listing, Query *query)
 {
     const QueriesSamples *filter = listing->filter;
-    Str keys[LISTING_KEYS_MAX] = {listing->key};
-    size_t n_keys = 1;
-    if (!filter->scorer.p && list_keys(listing, keys, &n_keys, err) < 0)
-        return -1;
-    if (n_keys == 0)
-        return 0;
-    buf_printf(
-        &query->text, "SELECT r.no FROM listing_score r WHERE r.status IN (%.*s)",
-        STR_ARG(listing->statuses.p ? listing->statuses : STR("0, 1, 2, 3, 4, 5, 6, 7, 8, 9")));
-    query_add(query, " AND r.\"key\" IN (");
-    for (size_t i = 0; i < n_keys; i++)
-        query_add_value(query, i ? ", ?" : "?", SQL_TEXT(keys[i]));
-    query_add(query, ")");
+    query_add_value(query, "SELECT r.no FROM listing_score r WHERE r.\"key\" = ?",
+                    SQL_TEXT(listing->key));
+    if (listing->statuses.p)
+        buf_printf(&query->text, " AND r.status IN (%.*s)", STR_ARG(listing->statuses));
     if (filter->has_score_min)
         query_add_value(query, " AND r.value >= ?", SQL_REAL(filter->score_min));
     if (filter->has_score_max)
         query_add_value(query, " AND r.value <= ?", SQL_REAL(filter->score_max));
-    return 0;
 }
 
 static void by_status(const Listing *listing, Query *query)
@@ -108,22 +75,23 @@ static void by_time(const QueriesSamples *filter, Query *query)
         query_where_value(query, "r.completed_at <= ?", SQL_INT(filter->completed_before_us));
 }
 
-static void by_word(Query *query, Str word)
+static void by_word(Query *query, const ListingWord *word)
 {
     if (query->dialect == SQL_SQLITE) {
         query_add(query, "SELECT rowid AS no FROM listing_text WHERE id");
-        query_add_value(query, " LIKE ?", SQL_TEXT(query_like_loose(query->arena, word)));
+        query_add_value(query, " LIKE ?", SQL_TEXT(query_like_loose(query->arena, word->text)));
     } else {
         query_add(query, "SELECT r.no FROM listing_sample r");
-        query_where_word(query, "r.id", word);
+        query_where_word(query, "r.id", word->text);
     }
+    if (word->is_uuid)
+        query_add_value(query, " UNION ALL SELECT u.no FROM listing_sample u WHERE u.uuid = ?",
+                        SQL_TEXT(word->text));
 }
 
 /* Counts what a query finds and keeps it when that is less than the best so far. */
 static int consider(Listing *listing, const Query *query, Error *err)
 {
-    if (query->text.len == 0)
-        return 0;
     ListingDriver driver = {0};
     driver_from(&driver, listing->arena, query);
     if (count(listing, &driver, &driver.n, err) < 0)
@@ -137,7 +105,8 @@ static int consider_scores(Listing *listing, Error *err)
 {
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
-    return by_score(listing, &query, err) < 0 ? -1 : consider(listing, &query, err);
+    by_score(listing, &query);
+    return consider(listing, &query, err);
 }
 
 static int consider_statuses(Listing *listing, Error *err)
@@ -162,7 +131,7 @@ static int consider_word(Listing *listing, const ListingWord *word, Error *err)
         return 0;
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
-    by_word(&query, word->text);
+    by_word(&query, word);
     return consider(listing, &query, err);
 }
 

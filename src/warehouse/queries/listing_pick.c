@@ -79,6 +79,7 @@ static void add_tests(const Listing *listing, const ListingPart *part, const cha
         /* NOT EXISTS would be made a join with all scores of the key. */
         buf_printf(&query->text, " AND (SELECT 1 FROM listing_score m WHERE m.no = %s.no", a);
         query_add_value(query, " AND m.\"key\" = ?) IS NULL", SQL_TEXT(listing->key));
+        buf_printf(&query->text, " AND %s.status <> %d", a, LISTING_PROVISIONAL);
     }
     listing_add_tests(listing, query, a, l, with_evals);
     if (!is_ranged(listing, part))
@@ -163,7 +164,8 @@ static void add_walk(const Listing *listing, const Stretch *stretch, Query *quer
         "a.status AS status",
         column_of(part));
     if (listing_needs_sample(listing))
-        buf_printf(&query->text, ", %s.completed_at AS completed_at, %s.id AS id", l, l);
+        buf_printf(&query->text, ", %s.completed_at AS completed_at, %s.id AS id, %s.uuid AS uuid",
+                   l, l, l);
     query_add(query, " FROM ");
     add_from(listing, part, query);
     query_add(query, " WHERE 1 = 1");
@@ -382,9 +384,8 @@ static bool is_empty_part(const Listing *listing, const ListingPart *part)
 {
     if (!listing_has_range(listing))
         return false;
-    bool is_unscored = part->lacks_score && listing->filter->scorer.p;
     bool is_no_number = is_ranged(listing, part) && part->where && strstr(part->where, "rest");
-    return is_unscored || is_no_number;
+    return part->lacks_score || is_no_number;
 }
 
 static int pick_by_sample(Listing *listing, const ListingRow *after, Error *err)
@@ -610,6 +611,8 @@ int listing_pick_plain(Listing *listing, int64_t offset, Error *err)
         query_add_value(&query, " LEFT JOIN listing_score f ON f.no = a.no AND f.\"key\" = ?",
                         SQL_TEXT(listing->key));
     query_add(&query, " WHERE 1 = 1");
+    if (!listing->sort->of_eval && listing->sort->parts[0].is_score)
+        buf_printf(&query.text, " AND a.status <> %d", LISTING_PROVISIONAL);
     listing_add_tests(listing, &query, "a", "a", true);
     listing_add_score_test(listing, &query, "a");
     add_plain_order(listing, &query);

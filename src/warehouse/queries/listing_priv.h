@@ -5,8 +5,9 @@
 #include "warehouse/queries/listing.h"
 
 enum {
-    LISTING_STATUSES = 10,
-    LISTING_KEYS_MAX = 64,
+    LISTING_STATUSES = 11,
+    LISTING_PROVISIONAL = 1, /* status of samples that are still running */
+    LISTING_ARGS_MAX = 8,
     LISTING_PARTS_MAX = 3,
 };
 
@@ -42,13 +43,14 @@ typedef struct ListingWord {
     Str text;
     Str evals; /* list of those that have it, as listing_evals_text makes it */
     bool in_no_eval;
+    bool is_uuid; /* of a sample */
 } ListingWord;
 
 /* The narrowest condition on samples, as a query for their numbers; text is NULL when none leaves
    few enough. */
 typedef struct ListingDriver {
     const char *text;
-    SqlValue args[LISTING_KEYS_MAX + 8];
+    SqlValue args[LISTING_ARGS_MAX];
     size_t n_args;
     int64_t n; /* how many it leaves */
 } ListingDriver;
@@ -93,7 +95,7 @@ void listing_in(Query *query, Str list);
 void listing_from(Query *query, Str list);
 
 /* Append the conditions on samples but that on scores, and that one; `a` is the alias of number,
-   eval and status, `l` that of id and time of completion. */
+   eval and status, `l` that of id, uuid and time of completion. */
 void listing_add_tests(const Listing *listing, Query *query, const char *a, const char *l,
                        bool with_evals);
 void listing_add_score_test(const Listing *listing, Query *query, const char *a);

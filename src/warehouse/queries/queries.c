@@ -52,19 +52,27 @@ static int count(Query *query, SqlTx *tx, int64_t *ret, Error *err)
     return has_row < 0 ? -1 : 0;
 }
 
-/* The sets that match: hidden when any of their evals is. A word may be found in any eval. */
-static void add_eval_sets(Query *query, const QueriesAccess *access, const QueryWords *words)
+/* Conditions: the words all occur in the eval. */
+static void add_words(Query *query, const QueryWords *words)
 {
-    query_add(query, " FROM listing_eval e GROUP BY e.eval_set_id HAVING min(CASE WHEN ");
-    query_add_listed_access(query, access);
-    query_add(query, " THEN 1 ELSE 0 END) = 1");
-    for (size_t i = 0; i < words->n; i++) {
-        query->glue = " AND max(CASE WHEN ";
+    for (size_t i = 0; i < words->n; i++)
         query_where_word(query,
                          "e.eval_set_id || ' ' || e.task_name || ' ' || coalesce(e.created_by, '')",
                          words->items[i]);
-        query_add(query, " THEN 1 ELSE 0 END) = 1");
+}
+
+/* The sets that have evals that match, which alone count; hidden when any eval of the set is. */
+static void add_eval_sets(Query *query, const QueriesAccess *access, const QueryWords *words)
+{
+    query_add(query, " FROM listing_eval e");
+    if (!access->sees_all) {
+        query_where(query, "e.eval_set_id NOT IN (SELECT e.eval_set_id FROM listing_eval e WHERE "
+                           "NOT (");
+        query_add_listed_access(query, access);
+        query_add(query, "))");
     }
+    add_words(query, words);
+    query_add(query, " GROUP BY e.eval_set_id");
 }
 
 /* One eval set of a page. */
@@ -96,17 +104,10 @@ static int read_eval_sets(Query *query, SqlTx *tx, Arena *arena, EvalSet *ret, s
     return has_row < 0 ? -1 : 0;
 }
 
-/* The names of the tasks of the page's sets, in the order of sets that the list has. */
-static int query_task_names(SqlTx *tx, SqlDialect dialect, const EvalSet *sets, size_t n,
-                            SqlRows **ret, Error *err)
+/* The names of the tasks of the evals that match, in the order of sets that the list has. */
+static int query_task_names(Query *query, SqlTx *tx, const QueryWords *words, const EvalSet *sets,
+                            size_t n, SqlRows **ret, Error *err)
 {
-    static const char *const texts[] = {
-        [SQL_SQLITE] = "SELECT DISTINCT p.key, e.task_name FROM json_each($1) p JOIN listing_eval "
-                       "e ON e.eval_set_id = p.value ORDER BY p.key, e.task_name",
-        [SQL_POSTGRES] = "SELECT DISTINCT p.key, e.task_name FROM unnest($1::text[]) WITH "
-                         "ORDINALITY AS p (value, key) JOIN listing_eval e ON e.eval_set_id = "
-                         "p.value ORDER BY p.key, e.task_name",
-    };
     auto_buf Buf list = BUF_INIT(1024 * 1024);
     JsonOut out;
     json_out_init(&out, &list, 0);
@@ -116,7 +117,16 @@ static int query_task_names(SqlTx *tx, SqlDialect dialect, const EvalSet *sets, 
     json_out_end_array(&out);
     if (buf_check(&list, "the page's eval sets", err) < 0)
         return -1;
-    return sql_query(tx, texts[dialect], SQL_ARGS(SQL_LIST(buf_str(&list))), ret, err);
+    query_add_value(query,
+                    query->dialect == SQL_SQLITE
+                        ? "SELECT DISTINCT p.key, e.task_name FROM json_each(?) p"
+                        : "SELECT DISTINCT p.key, e.task_name FROM unnest(?::text[]) WITH "
+                          "ORDINALITY AS p (value, key)",
+                    SQL_LIST(arena_str(query->arena, buf_str(&list))));
+    query_add(query, " JOIN listing_eval e ON e.eval_set_id = p.value");
+    add_words(query, words);
+    query_add(query, " ORDER BY p.key, e.task_name");
+    return query_run(query, tx, ret, err);
 }
 
 /* Writes the names that belong to the set at this place; *has_row is for the row that is current.
@@ -132,11 +142,13 @@ static int write_task_names(SqlRows *names, int64_t key, int *has_row, JsonOut *
     return *has_row < 0 ? -1 : 0;
 }
 
-static int write_eval_sets(SqlTx *tx, SqlDialect dialect, const EvalSet *sets, size_t n,
-                           JsonOut *out, Error *err)
+static int write_eval_sets(SqlTx *tx, SqlDialect dialect, const QueryWords *words,
+                           const EvalSet *sets, size_t n, JsonOut *out, Error *err)
 {
+    auto_query Query query = {0};
     auto_sql_rows SqlRows *names = NULL;
-    if (query_task_names(tx, dialect, sets, n, &names, err) < 0)
+    query_begin(&query, dialect);
+    if (query_task_names(&query, tx, words, sets, n, &names, err) < 0)
         return -1;
     int has_row = sql_rows_next(names, err);
     for (size_t i = 0; i < n && has_row >= 0; i++) {
@@ -204,7 +216,7 @@ int queries_eval_sets(Sql *sql, const QueriesAccess *access, QueriesPage page, S
             .values = {SQL_INSTANT(sets[limit - 1].latest_us), SQL_TEXT(sets[limit - 1].id)},
             .n = 2};
     begin_list(out);
-    if (write_eval_sets(tx, sql_dialect(sql), sets, n < limit ? n : limit, out, err) < 0)
+    if (write_eval_sets(tx, sql_dialect(sql), &words, sets, n < limit ? n : limit, out, err) < 0)
         return -1;
     end_list(out, n_total, page, &next, name);
     return 0;

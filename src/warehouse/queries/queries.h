@@ -25,7 +25,8 @@ typedef struct QueriesPage {
     Str cursor;    /* next_cursor of an earlier answer; the page's number does not count then */
 } QueriesPage;
 
-/* EvalSetsResponse, newest first. The words of search must all occur in id, task or creator. */
+/* EvalSetsResponse, newest first. The words of search must all occur in id, task or creator of an
+   eval; such evals make the set, its counts and its times. */
 int queries_eval_sets(Sql *sql, const QueriesAccess *access, QueriesPage page, Str search,
                       JsonOut *out, Error *err) HAWK_MUST_USE;
 
@@ -37,10 +38,12 @@ int queries_evals(Sql *sql, const QueriesAccess *access, QueriesPage page, Str e
 typedef struct QueriesSamples {
     QueriesPage page;
     Str eval_set_id;
-    Str search; /* words that must all occur in sample, task, eval, set, location or model */
-    const Str *statuses; /* any of these */
+    Str search; /* words that must all occur in sample, task, eval, set, location or model, or be
+                   the sample's uuid */
+    const Str *statuses; /* any of these; provisional samples have none of them */
     size_t n_statuses;
-    Str scorer; /* the scorer that score_min, score_max, score_value and sorting by score look at */
+    Str scorer; /* whose score score_min, score_max, score_value and sorting by score look at;
+                   STR_NONE: the only final one, if there is but one */
     bool has_score_min;
     bool has_score_max;
     double score_min;
@@ -57,8 +60,8 @@ typedef struct QueriesSamples {
     int64_t completed_before_us;
 } QueriesSamples;
 
-/* SamplesResponse. ERR_USAGE for a column that cannot be sorted by, an unknown status, a score that
-   is not finite, an inverted range. */
+/* SamplesResponse. ERR_USAGE for a column that cannot be sorted by, a score that is not finite, an
+   inverted range of times; ERR_BAD_DATA for an unknown status or order. */
 int queries_samples(Sql *sql, const QueriesAccess *access, const QueriesSamples *filter,
                     JsonOut *out, Error *err) HAWK_MUST_USE;
 

@@ -79,4 +79,8 @@ void query_kv_bool(JsonOut *out, const char *key, const SqlRows *rows, int colum
 void query_kv_time(JsonOut *out, const char *key, const SqlRows *rows, int column);
 void query_kv_json(JsonOut *out, const char *key, const SqlRows *rows, int column);
 
+/* Write where a log is below the folder of its eval set, from the columns of both. */
+void query_kv_filename(JsonOut *out, const char *key, const SqlRows *rows, int location,
+                       int eval_set_id);
+
 #endif

@@ -35,11 +35,9 @@ int queries_sample(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out
         query_find_sample(&query, access, "e.location, e.eval_set_id, s.epoch, s.id, s.uuid", uuid,
                           tx, &rows, err) < 0)
         return -1;
-    Str location = sql_rows_text(rows, 1);
     json_out_object(out);
-    json_out_kv_str(out, "location", location);
-    json_out_kv_str(out, "filename",
-                    str_slice(location, (size_t)(str_rfind(location, '/') + 1), location.n));
+    query_kv_text(out, "location", rows, 1);
+    query_kv_filename(out, "filename", rows, 1, 2);
     query_kv_text(out, "eval_set_id", rows, 2);
     query_kv_int(out, "epoch", rows, 3);
     query_kv_text(out, "id", rows, 4);
@@ -93,7 +91,7 @@ int queries_sample_scores(Sql *sql, const QueriesAccess *access, Str uuid, JsonO
         sql_query(tx,
                   "SELECT scorer, value, value_float, value_nonfinite, explanation, answer, meta, "
                   "is_intermediate, scored_at FROM score WHERE sample_pk = $1 "
-                  "ORDER BY is_intermediate, scored_at, scorer",
+                  "ORDER BY is_intermediate, scored_at NULLS LAST, scorer",
                   SQL_ARGS(SQL_TEXT(sql_rows_text(sample, 1))), &rows, err) < 0)
         return -1;
     json_out_object(out);

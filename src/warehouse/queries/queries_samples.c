@@ -16,6 +16,8 @@ enum Column {
     EVAL_ID, EVAL_SET_ID, TASK_NAME, TASK_VERSION, MODEL, LOCATION, CREATED_BY,
 };
 
+enum { SCORE_TEXT_MAX = 1024 * 1024 }; /* of a value as plain text */
+
 typedef void Writer(JsonOut *out, const char *key, const SqlRows *rows, int column);
 
 static const struct { const char *key; const char *sql; Writer *write; } columns[] = {
@@ -60,12 +62,10 @@ static int check_filter(const QueriesSamples *filter, Error *err)
         return -1;
     if (filter->sort_order.p && !str_eqz(filter->sort_order, "asc") &&
         !str_eqz(filter->sort_order, "desc"))
-        return error_set(err, ERR_USAGE, "sort_order must be asc or desc");
+        return error_set(err, ERR_BAD_DATA, "sort_order must be asc or desc");
     if ((filter->has_score_min && !isfinite(filter->score_min)) ||
         (filter->has_score_max && !isfinite(filter->score_max)))
         return error_set(err, ERR_USAGE, "score_min and score_max must be finite numbers");
-    if (filter->has_score_min && filter->has_score_max && filter->score_min > filter->score_max)
-        return error_set(err, ERR_USAGE, "score_min is above score_max");
     if (filter->has_completed_after && filter->has_completed_before &&
         filter->completed_after_us > filter->completed_before_us)
         return error_set(err, ERR_USAGE, "completed_after is later than completed_before");
@@ -133,14 +133,28 @@ static void write_score(const SqlRows *rows, JsonOut *out)
     json_out_end_object(out);
 }
 
-/* A score's value as plain text: strings without quotes, all else as JSON. */
-static void write_plain(JsonOut *out, const char *key, Str json)
+/* The current score as JSON of one text: what is not finite by its name, the number, strings as
+   they are, all else as JSON. */
+static Str plain_score(const SqlRows *rows, Arena *arena)
 {
-    json_out_key(out, str_of(key));
-    if (!json.p || str_starts(json, STR("\"")))
-        json_out_raw(out, json.p ? json : STR("null"));
-    else
-        json_out_str(out, json);
+    auto_buf Buf text = BUF_INIT(SCORE_TEXT_MAX);
+    JsonOut out;
+    json_out_init(&out, &text, 0);
+    Str json = sql_rows_text(rows, VALUE);
+    if (!sql_rows_is_null(rows, VALUE_NONFINITE)) {
+        json_out_str(&out, sql_rows_text(rows, VALUE_NONFINITE));
+    } else if (!sql_rows_is_null(rows, VALUE_FLOAT)) {
+        auto_buf Buf number = BUF_INIT(64);
+        JsonOut of_number;
+        json_out_init(&of_number, &number, 0);
+        json_out_real(&of_number, sql_rows_real(rows, VALUE_FLOAT));
+        json_out_str(&out, buf_str(&number));
+    } else if (!json.p || str_starts(json, STR("\"")) || str_eqz(json, "null")) {
+        json_out_raw(&out, json.p ? json : STR("null"));
+    } else {
+        json_out_str(&out, json);
+    }
+    return text.overflowed ? STR("null") : arena_str(arena, buf_str(&text));
 }
 
 /* Writes the final scores or, when there are none, the latest intermediate one; then "the" score,
@@ -148,7 +162,7 @@ static void write_plain(JsonOut *out, const char *key, Str json)
 static int write_scores(Scores *scores, Str sample_pk, Str scorer, JsonOut *out, Error *err)
 {
     auto_arena Arena *arena = arena_new();
-    Str value = STR_NONE;
+    Str value = STR("null");
     Str name = STR_NONE;
     size_t n = 0;
     size_t n_finals = 0;
@@ -160,7 +174,7 @@ static int write_scores(Scores *scores, Str sample_pk, Str scorer, JsonOut *out,
             write_score(scores->rows, out);
         if (is_final && (!scorer.p || str_eq(sql_rows_text(scores->rows, SCORER), scorer))) {
             name = arena_str(arena, sql_rows_text(scores->rows, SCORER));
-            value = arena_str(arena, sql_rows_text(scores->rows, VALUE));
+            value = plain_score(scores->rows, arena);
         }
         n++;
         scores->has_row = sql_rows_next(scores->rows, err);
@@ -169,7 +183,8 @@ static int write_scores(Scores *scores, Str sample_pk, Str scorer, JsonOut *out,
         return -1;
     json_out_end_array(out);
     bool is_one = scorer.p || n_finals == 1;
-    write_plain(out, "score_value", is_one ? value : STR_NONE);
+    json_out_key(out, STR("score_value"));
+    json_out_raw(out, is_one ? value : STR("null"));
     json_out_kv_str(out, "score_scorer", is_one ? name : STR_NONE);
     return 0;
 }
@@ -179,9 +194,7 @@ static int write_sample(const SqlRows *rows, Scores *scores, Str scorer, JsonOut
     json_out_object(out);
     for (size_t i = 0; i < ARRAY_LEN(columns); i++)
         columns[i].write(out, columns[i].key, rows, (int)i);
-    Str location = sql_rows_text(rows, LOCATION);
-    json_out_kv_str(out, "filename",
-                    str_slice(location, (size_t)(str_rfind(location, '/') + 1), location.n));
+    query_kv_filename(out, "filename", rows, LOCATION, EVAL_SET_ID);
     if (write_scores(scores, sql_rows_text(rows, PK), scorer, out, err) < 0)
         return -1;
     json_out_end_object(out);

@@ -232,3 +232,20 @@ void query_kv_json(JsonOut *out, const char *key, const SqlRows *rows, int colum
     else
         json_out_raw(out, sql_rows_text(rows, column));
 }
+
+void query_kv_filename(JsonOut *out, const char *key, const SqlRows *rows, int location,
+                       int eval_set_id)
+{
+    Str whole = sql_rows_text(rows, location);
+    Str folder = sql_rows_text(rows, eval_set_id);
+    Str rest = whole;
+    for (ptrdiff_t at = 0; (at = str_find_str(rest, folder)) >= 0;) {
+        Str behind = str_slice(rest, (size_t)at + folder.n, rest.n);
+        if (folder.n == 0 || behind.n == 0)
+            break;
+        if (behind.p[0] == '/')
+            whole = str_slice(behind, 1, behind.n);
+        rest = behind;
+    }
+    json_out_kv_str(out, key, whole);
+}

@@ -68,6 +68,7 @@ static const QueriesSamples filters[] = {
     { .search = STR("id-1 model-2") },
     { .search = STR("_1") },
     { .search = STR("nowhere") },
+    { .search = STR("u037 task-0") },
     { .task_name = STR("task-0"), .statuses = errors, .n_statuses = 1, .has_score_max = true, .score_max = 0.9, .search = STR("1") },
 };
 
@@ -134,8 +135,8 @@ static void add_sample(SqlTx *tx, int i)
         "INSERT INTO sample (pk, created_at, updated_at, first_imported_at, last_imported_at, "
         "eval_pk, id, uuid, epoch, started_at, completed_at, input, search_text, input_tokens, "
         "output_tokens, total_tokens, action_count, working_time_seconds, error_message, "
-        "\"limit\", invalidation_reason) VALUES ($1, $2, $2, $2, $2, $3, $4, $5, $6, $7, $8, "
-        "'\"in\"', '', $9, $10, $11, $12, $13, $14, $15, $16)",
+        "\"limit\", invalidation_reason, is_provisional) VALUES ($1, $2, $2, $2, $2, $3, $4, $5, "
+        "$6, $7, $8, '\"in\"', '', $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         SQL_ARGS(SQL_TEXTZ(database_uuid(uuid, pk)), SQL_INSTANT(0),
                  SQL_TEXTZ(database_uuid(eval, eval_pk)), SQL_TEXTZ(id), SQL_TEXTZ(uuid),
                  SQL_INT(1 + i / 40), SQL_INSTANT(i * INT64_C(500000)),
@@ -143,7 +144,7 @@ static void add_sample(SqlTx *tx, int i)
                  maybe(i, 5, i * 13 % 100), maybe(i, 3, i % 7), maybe(i, 50, i * 3),
                  maybe(i, 2, i % 4), i % 4 ? SQL_REAL(i * 31 % 50 / 8.0) : SQL_NULL,
                  i % 8 ? SQL_NULL : SQL_TEXTZ(error), i % 7 ? SQL_NULL : SQL_TEXTZ("token"),
-                 i % 10 ? SQL_NULL : SQL_TEXTZ("wrong")));
+                 i % 10 ? SQL_NULL : SQL_TEXTZ("wrong"), SQL_BOOL(i % 13 == 5)));
 }
 
 static void add_score(SqlTx *tx, int i, const char *scorer, const char *value, SqlValue number,
@@ -270,6 +271,8 @@ static void the_rows_of_lists_follow_their_samples(void **state)
         "UPDATE sample SET id = 'other-' || id WHERE epoch = 2",
         "UPDATE score SET value_float = 0.25, value = '0.25' WHERE scorer = 'match'",
         "UPDATE eval SET model = 'model-9' WHERE model = 'model-1'",
+        "UPDATE sample SET is_provisional = FALSE WHERE epoch = 1",
+        "UPDATE sample SET is_provisional = TRUE WHERE epoch = 2",
         "DELETE FROM score WHERE scorer = 'grade'",
         "DELETE FROM sample WHERE epoch = 3",
         "DELETE FROM eval WHERE id = 'eval-07'",
@@ -277,7 +280,8 @@ static void the_rows_of_lists_follow_their_samples(void **state)
     static const char *const wrong[] = {
         "SELECT count(*) FROM listing_sample l LEFT JOIN sample s ON s.pk = l.sample_pk LEFT JOIN "
         "listing_eval v ON v.no = l.eval_no LEFT JOIN listing_status t ON t.no = l.status WHERE "
-        "s.pk IS NULL OR v.eval_pk <> s.eval_pk OR t.name <> s.status OR l.id <> s.id OR "
+        "s.pk IS NULL OR v.eval_pk <> s.eval_pk OR t.name <> CASE WHEN s.is_provisional THEN "
+        "'provisional' ELSE s.status END OR l.id <> s.id OR "
         "coalesce(l.total_tokens, -1) <> coalesce(s.total_tokens, -1)",
         "SELECT count(*) FROM sample WHERE pk NOT IN (SELECT sample_pk FROM listing_sample)",
         "SELECT count(*) FROM listing_eval l LEFT JOIN eval e ON e.pk = l.eval_pk WHERE e.pk IS "

@@ -84,6 +84,13 @@ static void add_score(const char *uuid, const char *scorer, const char *value, c
                             SQL_BOOL(is_intermediate), SQL_INSTANT(1000000)));
 }
 
+static void set_nonfinite(const char *uuid, const char *name)
+{
+    char sample_pk[DATABASE_UUID_MAX];
+    run("UPDATE score SET value_nonfinite = $1 WHERE sample_pk = $2",
+        SQL_ARGS(SQL_TEXTZ(name), SQL_TEXTZ(database_uuid(uuid, sample_pk))));
+}
+
 static int open_warehouse(void **state)
 {
     (void)state;
@@ -233,13 +240,16 @@ static void sets_and_evals_are_paged_by_cursor(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
-static void all_words_of_a_search_must_be_found_somewhere_in_the_set(void **state)
+static void the_evals_that_have_all_words_of_a_search_make_the_set(void **state)
 {
     (void)state;
     add_eval("e1", "set-1", "arith", "[\"g\"]", 10);
     add_eval("e2", "set-1", "other", "[\"g\"]", 20);
     add_eval("e3", "set-2", "arith", "[\"g\"]", 20);
-    assert_non_null(strstr(eval_sets(&all, first_page, "  ARITH   other "), "\"total\":1"));
+    assert_non_null(strstr(eval_sets(&all, first_page, "  OTHER   set-1 "), "\"total\":1"));
+    assert_non_null(strstr(text.data, "\"eval_count\":1"));
+    assert_non_null(strstr(text.data, "\"task_names\":[\"other\"]"));
+    assert_non_null(strstr(eval_sets(&all, first_page, "arith other"), "\"total\":0"));
     assert_non_null(strstr(eval_sets(&all, first_page, "arith ann"), "\"total\":2"));
     assert_non_null(strstr(eval_sets(&all, first_page, "arith bob"), "\"total\":0"));
 }
@@ -353,6 +363,67 @@ static void the_single_score_is_filled_in_only_when_it_is_one(void **state)
     assert_non_null(strstr(text.data, "\"score_value\":\"0.5\",\"score_scorer\":\"grade\""));
 }
 
+static void a_range_without_a_scorer_is_that_of_single_final_scores(void **state)
+{
+    (void)state;
+    three_samples();
+    add_sample("u4", "e1", 4, "is_provisional", "TRUE");
+    add_score("u1", "match", "1", "1", false);
+    add_score("u1", "grade", "0.5", "0.5", false);
+    add_score("u2", "match", "1", "1", false);
+    add_score("u2", "intermediate_0", "0.1", "0.1", true);
+    add_score("u3", "intermediate_0", "1", "1", true);
+    add_score("u4", "match", "1", "1", false);
+    QueriesSamples range = {.has_score_min = true, .score_min = 0};
+    assert_string_equal(uuids(&all, &range), "u2");
+    range.scorer = STR("match");
+    assert_string_equal(uuids(&all, &range), "u2 u1");
+    range.scorer = STR("intermediate_0");
+    assert_string_equal(uuids(&all, &range), "");
+    range = (QueriesSamples){
+        .has_score_min = true, .score_min = 2, .has_score_max = true, .score_max = 1};
+    assert_string_equal(uuids(&all, &range), "");
+    run("UPDATE sample SET is_provisional = FALSE", SQL_NO_ARGS);
+    range = (QueriesSamples){.has_score_min = true, .score_min = 0};
+    assert_string_equal(uuids(&all, &range), "u2 u4");
+}
+
+static void infinite_scores_are_in_ranges_and_no_numbers_are_not(void **state)
+{
+    (void)state;
+    three_samples();
+    bool is_sqlite = sql_dialect(sql) == SQL_SQLITE;
+    add_score("u1", "match", "null", is_sqlite ? "9e999" : "'infinity'", false);
+    add_score("u2", "match", "null", is_sqlite ? "-9e999" : "'-infinity'", false);
+    add_score("u3", "match", "null", is_sqlite ? "NULL" : "'nan'", false);
+    set_nonfinite("u1", "inf");
+    set_nonfinite("u2", "-inf");
+    set_nonfinite("u3", "nan");
+    QueriesSamples range = {.has_score_min = true, .score_min = 1e300};
+    assert_string_equal(uuids(&all, &range), "u1");
+    assert_non_null(strstr(text.data, "\"score_value\":\"inf\""));
+    range = (QueriesSamples){.has_score_max = true, .score_max = 0};
+    assert_string_equal(uuids(&all, &range), "u2");
+    range = (QueriesSamples){.sort_by = STR("score_value")};
+    assert_string_equal(uuids(&all, &range), "u1 u2 u3");
+}
+
+static void provisional_samples_have_no_status_and_no_score_yet(void **state)
+{
+    (void)state;
+    three_samples();
+    add_sample("u4", "e1", 4, "is_provisional", "TRUE");
+    const Str success[] = {STR("success")};
+    assert_string_equal(uuids(&all, &(QueriesSamples){0}), "u2 u1 u4 u3");
+    assert_string_equal(uuids(&all, &(QueriesSamples){.statuses = success, .n_statuses = 1}), "u1");
+    assert_string_equal(
+        uuids(&all, &(QueriesSamples){.sort_by = STR("status"), .sort_order = STR("asc")}),
+        "u1 u4 u3 u2");
+    assert_string_equal(
+        uuids(&all, &(QueriesSamples){.sort_by = STR("score_scorer"), .sort_order = STR("asc")}),
+        "u1 u2 u3");
+}
+
 static void without_a_final_score_the_latest_intermediate_one_is_shown(void **state)
 {
     (void)state;
@@ -443,6 +514,11 @@ static void filters_narrow_the_list(void **state)
     assert_string_equal(uuids(&all, &(QueriesSamples){.task_name = STR("other")}), "u9");
     assert_string_equal(uuids(&all, &(QueriesSamples){.model = STR("GP")}), "u2 u1 u9 u3");
     assert_string_equal(uuids(&all, &(QueriesSamples){.model = STR("%")}), "");
+    assert_string_equal(uuids(&all, &(QueriesSamples){.search = STR("arith u2")}), "u2");
+    run("UPDATE sample SET uuid = 'zU9z' WHERE uuid = 'u9'", SQL_NO_ARGS);
+    assert_string_equal(uuids(&all, &(QueriesSamples){.search = STR("zU9z other")}), "zU9z");
+    assert_string_equal(uuids(&all, &(QueriesSamples){.search = STR("zU9")}), "");
+    run("UPDATE sample SET uuid = 'u9' WHERE uuid = 'zU9z'", SQL_NO_ARGS);
     assert_string_equal(
         uuids(&all, &(QueriesSamples){.created_by = STR("ann"), .search = STR("U1 ARITH")}), "u1");
     assert_string_equal(uuids(&all, &(QueriesSamples){.statuses = error_or_token, .n_statuses = 2}),
@@ -484,15 +560,12 @@ static void questions_that_make_no_sense_are_refused(void **state)
     const QueriesSamples bad[] = {
         {.sort_by = STR("pk; DROP TABLE sample")},
         {.sort_by = STR("")},
-        {.sort_order = STR("sideways")},
         {.has_score_min = true, .score_min = NAN},
         {.has_score_max = true, .score_max = INFINITY},
-        {.has_score_min = true, .score_min = 2, .has_score_max = true, .score_max = 1},
         {.has_completed_after = true,
          .completed_after_us = 2,
          .has_completed_before = true,
          .completed_before_us = 1},
-        {.statuses = unknown, .n_statuses = 1},
         {.page = {.page = -1, .limit = 1}},
         {.page = {.page = 1, .limit = 501}},
         {.page = {.page = 1, .limit = 0}},
@@ -504,6 +577,9 @@ static void questions_that_make_no_sense_are_refused(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(refusal(&bad[i]), ERR_USAGE);
+    assert_int_equal(refusal(&(QueriesSamples){.sort_order = STR("sideways")}), ERR_BAD_DATA);
+    assert_int_equal(refusal(&(QueriesSamples){.statuses = unknown, .n_statuses = 1}),
+                     ERR_BAD_DATA);
 }
 
 static void one_sample_and_its_scores_have_their_exact_form(void **state)
@@ -541,12 +617,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(eval_sets_are_listed_newest_first_in_their_exact_form),
         T(sets_and_evals_are_paged_by_cursor),
-        T(all_words_of_a_search_must_be_found_somewhere_in_the_set),
+        T(the_evals_that_have_all_words_of_a_search_make_the_set),
         T(a_set_is_hidden_when_one_of_its_evals_is),
         T(samples_of_evals_without_permission_are_not_there),
         T(evals_are_listed_in_their_exact_form),
         T(a_sample_is_listed_in_its_exact_form),
         T(the_single_score_is_filled_in_only_when_it_is_one),
+        T(a_range_without_a_scorer_is_that_of_single_final_scores),
+        T(infinite_scores_are_in_ranges_and_no_numbers_are_not),
+        T(provisional_samples_have_no_status_and_no_score_yet),
         T(without_a_final_score_the_latest_intermediate_one_is_shown),
         T(pages_follow_one_another_without_gap_or_repeat),
         T(what_is_unknown_sorts_last_both_ways),

@@ -4,12 +4,12 @@
 -- Two indices for each column: over all samples, for a list that takes most of them, and within an eval, because what a
 -- list is narrowed to is nearly always a choice of evals, and evals differ in just the columns that people sort by.
 CREATE TABLE listing_status (
-    no   smallint PRIMARY KEY, -- in the order of the names
+    no   smallint PRIMARY KEY, -- in the order of lists: first what went well, last what failed
     name text NOT NULL UNIQUE
 );
 INSERT INTO listing_status (no, name) VALUES
-    (0, 'context_limit'), (1, 'cost_limit'), (2, 'custom_limit'), (3, 'error'), (4, 'message_limit'),
-    (5, 'operator_limit'), (6, 'success'), (7, 'time_limit'), (8, 'token_limit'), (9, 'working_limit');
+    (0, 'success'), (1, 'provisional'), (2, 'context_limit'), (3, 'cost_limit'), (4, 'custom_limit'), (5, 'message_limit'),
+    (6, 'operator_limit'), (7, 'time_limit'), (8, 'token_limit'), (9, 'working_limit'), (10, 'error');
 
 CREATE TABLE listing_eval (
     no           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- never used again: the search index has it in its keys
@@ -49,8 +49,9 @@ CREATE TABLE listing_sample (
     error_message           text COLLATE "C"
 );
 
--- Final scores: a row for each scorer, with the key '=' and its name, and one with the key '' for "the" score of a sample
--- that has a single one. The score is a number, or else the beginning of its JSON.
+-- Final scores of samples that are over: a row for each scorer, with the key '=' and its name, and one with the key '' for
+-- "the" score of a sample that has a single one. The score is a number, which may be infinite, or else the beginning of
+-- its JSON.
 CREATE TABLE listing_score (
     no      bigint NOT NULL REFERENCES listing_sample (no) ON DELETE CASCADE,
     "key"   text COLLATE "C" NOT NULL,
@@ -63,18 +64,22 @@ CREATE TABLE listing_score (
 
 CREATE VIEW listing_score_source AS
 SELECT l.no, '=' || c.scorer AS "key", l.eval_no, l.status, c.scorer,
-       CASE WHEN c.value_nonfinite IS NULL THEN c.value_float END AS value,
-       CASE WHEN c.value_float IS NULL OR c.value_nonfinite IS NOT NULL THEN left(c.value::text, 100) END AS rest,
+       CASE c.value_nonfinite WHEN 'inf' THEN 'infinity'::float8 WHEN '-inf' THEN '-infinity'::float8 WHEN 'nan' THEN NULL
+       ELSE c.value_float END AS value,
+       CASE WHEN c.value_nonfinite = 'nan' OR (c.value_nonfinite IS NULL AND c.value_float IS NULL)
+       THEN left(c.value::text, 100) END AS rest,
        c.sample_pk
 FROM score c JOIN listing_sample l ON l.sample_pk = c.sample_pk
-WHERE NOT c.is_intermediate
+WHERE NOT c.is_intermediate AND l.status <> 1 -- provisional
 UNION ALL
 SELECT l.no, '', l.eval_no, l.status, c.scorer,
-       CASE WHEN c.value_nonfinite IS NULL THEN c.value_float END,
-       CASE WHEN c.value_float IS NULL OR c.value_nonfinite IS NOT NULL THEN left(c.value::text, 100) END,
+       CASE c.value_nonfinite WHEN 'inf' THEN 'infinity'::float8 WHEN '-inf' THEN '-infinity'::float8 WHEN 'nan' THEN NULL
+       ELSE c.value_float END,
+       CASE WHEN c.value_nonfinite = 'nan' OR (c.value_nonfinite IS NULL AND c.value_float IS NULL)
+       THEN left(c.value::text, 100) END,
        c.sample_pk
 FROM score c JOIN listing_sample l ON l.sample_pk = c.sample_pk
-WHERE NOT c.is_intermediate
+WHERE NOT c.is_intermediate AND l.status <> 1 -- provisional
       AND NOT EXISTS (SELECT 1 FROM score o WHERE o.sample_pk = c.sample_pk AND NOT o.is_intermediate AND o.pk <> c.pk);
 
 -- What is there already.
@@ -93,7 +98,8 @@ SELECT
         (extract(epoch FROM s.completed_at) * 1000000)::bigint, s.input_tokens, s.output_tokens, s.reasoning_tokens,
         s.total_tokens, s.action_count, s.message_count, s.working_time_seconds, s.total_time_seconds,
         s.generation_time_seconds, s.is_invalid::int, left(s.error_message, 200)
-FROM sample s JOIN listing_eval v ON v.eval_pk = s.eval_pk JOIN listing_status t ON t.name = s.status
+FROM sample s JOIN listing_eval v ON v.eval_pk = s.eval_pk
+        JOIN listing_status t ON t.name = CASE WHEN s.is_provisional THEN 'provisional' ELSE s.status END
 ORDER BY v.no, s.pk;
 ANALYZE listing_eval;
 ANALYZE listing_sample;
@@ -181,7 +187,8 @@ BEGIN
             (extract(epoch FROM s.completed_at) * 1000000)::bigint, s.input_tokens, s.output_tokens,
             s.reasoning_tokens, s.total_tokens, s.action_count, s.message_count, s.working_time_seconds,
             s.total_time_seconds, s.generation_time_seconds, s.is_invalid::int, left(s.error_message, 200)
-    FROM changed s JOIN listing_eval v ON v.eval_pk = s.eval_pk JOIN listing_status t ON t.name = s.status;
+    FROM changed s JOIN listing_eval v ON v.eval_pk = s.eval_pk
+        JOIN listing_status t ON t.name = CASE WHEN s.is_provisional THEN 'provisional' ELSE s.status END;
     INSERT INTO listing_score
     SELECT r.no, r."key", r.eval_no, r.status, r.scorer, r.value, r.rest
     FROM listing_score_source r JOIN changed c ON c.pk = r.sample_pk;
@@ -199,7 +206,8 @@ BEGIN
             (extract(epoch FROM s.completed_at) * 1000000)::bigint, s.input_tokens, s.output_tokens,
             s.reasoning_tokens, s.total_tokens, s.action_count, s.message_count, s.working_time_seconds,
             s.total_time_seconds, s.generation_time_seconds, s.is_invalid::int, left(s.error_message, 200))
-    FROM changed s JOIN listing_eval v ON v.eval_pk = s.eval_pk JOIN listing_status t ON t.name = s.status
+    FROM changed s JOIN listing_eval v ON v.eval_pk = s.eval_pk
+        JOIN listing_status t ON t.name = CASE WHEN s.is_provisional THEN 'provisional' ELSE s.status END
     WHERE l.sample_pk = s.pk AND (
             l.eval_no, l.status, l.id, l.uuid, l.epoch, l.started_at, l.completed_at, l.input_tokens,
             l.output_tokens, l.reasoning_tokens, l.total_tokens, l.action_count, l.message_count,
@@ -209,9 +217,13 @@ BEGIN
             (extract(epoch FROM s.completed_at) * 1000000)::bigint, s.input_tokens, s.output_tokens,
             s.reasoning_tokens, s.total_tokens, s.action_count, s.message_count, s.working_time_seconds,
             s.total_time_seconds, s.generation_time_seconds, s.is_invalid::int, left(s.error_message, 200));
-    UPDATE listing_score r SET eval_no = l.eval_no, status = l.status
-    FROM changed s JOIN listing_sample l ON l.sample_pk = s.pk
+    DELETE FROM listing_score r
+    USING changed s JOIN listing_sample l ON l.sample_pk = s.pk
     WHERE r.no = l.no AND (r.eval_no, r.status) IS DISTINCT FROM (l.eval_no, l.status);
+    INSERT INTO listing_score
+    SELECT r.no, r."key", r.eval_no, r.status, r.scorer, r.value, r.rest
+    FROM listing_score_source r JOIN changed c ON c.pk = r.sample_pk
+    WHERE NOT EXISTS (SELECT 1 FROM listing_score x WHERE x.no = r.no);
     RETURN NULL;
 END $$;
 CREATE FUNCTION listing_score_change() RETURNS trigger LANGUAGE plpgsql AS $$

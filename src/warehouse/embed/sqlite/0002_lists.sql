@@ -4,12 +4,12 @@
 -- Two indices for each column: over all samples, for a list that takes most of them, and within an eval, because what a
 -- list is narrowed to is nearly always a choice of evals, and evals differ in just the columns that people sort by.
 CREATE TABLE listing_status (
-    no   INTEGER PRIMARY KEY, -- in the order of the names
+    no   INTEGER PRIMARY KEY, -- in the order of lists: first what went well, last what failed
     name TEXT NOT NULL UNIQUE
 ) STRICT;
 INSERT INTO listing_status (no, name) VALUES
-    (0, 'context_limit'), (1, 'cost_limit'), (2, 'custom_limit'), (3, 'error'), (4, 'message_limit'),
-    (5, 'operator_limit'), (6, 'success'), (7, 'time_limit'), (8, 'token_limit'), (9, 'working_limit');
+    (0, 'success'), (1, 'provisional'), (2, 'context_limit'), (3, 'cost_limit'), (4, 'custom_limit'), (5, 'message_limit'),
+    (6, 'operator_limit'), (7, 'time_limit'), (8, 'token_limit'), (9, 'working_limit'), (10, 'error');
 
 CREATE TABLE listing_eval (
     no           INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: the search index has it in its keys
@@ -54,8 +54,9 @@ CREATE TABLE listing_sample (
 CREATE VIRTUAL TABLE listing_text USING fts5(id, content='listing_sample', content_rowid='no', tokenize='trigram',
                                              detail='none');
 
--- Final scores: a row for each scorer, with the key '=' and its name, and one with the key '' for "the" score of a sample
--- that has a single one. The score is a number, or else the beginning of its JSON.
+-- Final scores of samples that are over: a row for each scorer, with the key '=' and its name, and one with the key '' for
+-- "the" score of a sample that has a single one. The score is a number, which may be infinite, or else the beginning of
+-- its JSON.
 CREATE TABLE listing_score (
     no      INTEGER NOT NULL REFERENCES listing_sample (no) ON DELETE CASCADE,
     "key"   TEXT NOT NULL,
@@ -69,18 +70,22 @@ CREATE TABLE listing_score (
 
 CREATE VIEW listing_score_source AS
 SELECT l.no, '=' || c.scorer AS "key", l.eval_no, l.status, c.scorer,
-       CASE WHEN c.value_nonfinite IS NULL THEN c.value_float END AS value,
-       CASE WHEN c.value_float IS NULL OR c.value_nonfinite IS NOT NULL THEN substr(c.value, 1, 100) END AS rest,
+       CASE c.value_nonfinite WHEN 'inf' THEN 9e999 WHEN '-inf' THEN -9e999 WHEN 'nan' THEN NULL
+       ELSE c.value_float END AS value,
+       CASE WHEN c.value_nonfinite = 'nan' OR (c.value_nonfinite IS NULL AND c.value_float IS NULL)
+       THEN substr(c.value, 1, 100) END AS rest,
        c.sample_pk
 FROM score c JOIN listing_sample l ON l.sample_pk = c.sample_pk
-WHERE NOT c.is_intermediate
+WHERE NOT c.is_intermediate AND l.status <> 1 -- provisional
 UNION ALL
 SELECT l.no, '', l.eval_no, l.status, c.scorer,
-       CASE WHEN c.value_nonfinite IS NULL THEN c.value_float END,
-       CASE WHEN c.value_float IS NULL OR c.value_nonfinite IS NOT NULL THEN substr(c.value, 1, 100) END,
+       CASE c.value_nonfinite WHEN 'inf' THEN 9e999 WHEN '-inf' THEN -9e999 WHEN 'nan' THEN NULL
+       ELSE c.value_float END,
+       CASE WHEN c.value_nonfinite = 'nan' OR (c.value_nonfinite IS NULL AND c.value_float IS NULL)
+       THEN substr(c.value, 1, 100) END,
        c.sample_pk
 FROM score c JOIN listing_sample l ON l.sample_pk = c.sample_pk
-WHERE NOT c.is_intermediate
+WHERE NOT c.is_intermediate AND l.status <> 1 -- provisional
       AND NOT EXISTS (SELECT 1 FROM score o WHERE o.sample_pk = c.sample_pk AND NOT o.is_intermediate AND o.pk <> c.pk);
 
 
@@ -96,7 +101,8 @@ SELECT
         s.input_tokens, s.output_tokens, s.reasoning_tokens, s.total_tokens, s.action_count, s.message_count,
         s.working_time_seconds, s.total_time_seconds, s.generation_time_seconds, s.is_invalid,
         substr(s.error_message, 1, 200)
-FROM sample s JOIN listing_eval v ON v.eval_pk = s.eval_pk JOIN listing_status t ON t.name = s.status
+FROM sample s JOIN listing_eval v ON v.eval_pk = s.eval_pk
+     JOIN listing_status t ON t.name = CASE WHEN s.is_provisional THEN 'provisional' ELSE s.status END
 ORDER BY v.no, s.pk;
 INSERT INTO listing_score SELECT no, "key", eval_no, status, scorer, value, rest FROM listing_score_source;
 INSERT INTO listing_text (listing_text) VALUES ('rebuild');
@@ -163,8 +169,8 @@ CREATE TRIGGER listing_sample_insert AFTER INSERT ON sample BEGIN
         generation_time_seconds, is_invalid, error_message)
     VALUES (
         NEW.pk, (SELECT no FROM listing_eval WHERE eval_pk = NEW.eval_pk),
-        (SELECT no FROM listing_status WHERE name = NEW.status), substr(NEW.id, 1, 500), substr(NEW.uuid, 1, 500),
-        NEW.epoch, NEW.started_at, NEW.completed_at, NEW.input_tokens, NEW.output_tokens, NEW.reasoning_tokens,
+        (SELECT no FROM listing_status WHERE name = CASE WHEN NEW.is_provisional THEN 'provisional' ELSE NEW.status END),
+        substr(NEW.id, 1, 500), substr(NEW.uuid, 1, 500), NEW.epoch, NEW.started_at, NEW.completed_at, NEW.input_tokens, NEW.output_tokens, NEW.reasoning_tokens,
         NEW.total_tokens, NEW.action_count, NEW.message_count, NEW.working_time_seconds, NEW.total_time_seconds,
         NEW.generation_time_seconds, NEW.is_invalid, substr(NEW.error_message, 1, 200));
     INSERT INTO listing_score SELECT no, "key", eval_no, status, scorer, value, rest FROM listing_score_source
@@ -174,7 +180,7 @@ CREATE TRIGGER listing_sample_update AFTER UPDATE OF
         eval_pk, id, uuid, epoch, started_at, completed_at, input_tokens, output_tokens, reasoning_tokens,
         total_tokens, action_count, message_count, working_time_seconds, total_time_seconds,
         generation_time_seconds, error_message, "limit", invalidation_timestamp, invalidation_author,
-        invalidation_reason
+        invalidation_reason, is_provisional
 ON sample BEGIN
     UPDATE listing_sample
     SET (
@@ -182,8 +188,8 @@ ON sample BEGIN
         total_tokens, action_count, message_count, working_time_seconds, total_time_seconds,
         generation_time_seconds, is_invalid, error_message) = (
         (SELECT no FROM listing_eval WHERE eval_pk = NEW.eval_pk),
-        (SELECT no FROM listing_status WHERE name = NEW.status), substr(NEW.id, 1, 500), substr(NEW.uuid, 1, 500),
-        NEW.epoch, NEW.started_at, NEW.completed_at, NEW.input_tokens, NEW.output_tokens, NEW.reasoning_tokens,
+        (SELECT no FROM listing_status WHERE name = CASE WHEN NEW.is_provisional THEN 'provisional' ELSE NEW.status END),
+        substr(NEW.id, 1, 500), substr(NEW.uuid, 1, 500), NEW.epoch, NEW.started_at, NEW.completed_at, NEW.input_tokens, NEW.output_tokens, NEW.reasoning_tokens,
         NEW.total_tokens, NEW.action_count, NEW.message_count, NEW.working_time_seconds, NEW.total_time_seconds,
         NEW.generation_time_seconds, NEW.is_invalid, substr(NEW.error_message, 1, 200))
     WHERE sample_pk = NEW.pk AND (
@@ -191,14 +197,16 @@ ON sample BEGIN
         total_tokens, action_count, message_count, working_time_seconds, total_time_seconds,
         generation_time_seconds, is_invalid, error_message) IS NOT (
         (SELECT no FROM listing_eval WHERE eval_pk = NEW.eval_pk),
-        (SELECT no FROM listing_status WHERE name = NEW.status), substr(NEW.id, 1, 500), substr(NEW.uuid, 1, 500),
-        NEW.epoch, NEW.started_at, NEW.completed_at, NEW.input_tokens, NEW.output_tokens, NEW.reasoning_tokens,
+        (SELECT no FROM listing_status WHERE name = CASE WHEN NEW.is_provisional THEN 'provisional' ELSE NEW.status END),
+        substr(NEW.id, 1, 500), substr(NEW.uuid, 1, 500), NEW.epoch, NEW.started_at, NEW.completed_at, NEW.input_tokens, NEW.output_tokens, NEW.reasoning_tokens,
         NEW.total_tokens, NEW.action_count, NEW.message_count, NEW.working_time_seconds, NEW.total_time_seconds,
         NEW.generation_time_seconds, NEW.is_invalid, substr(NEW.error_message, 1, 200));
 END;
 CREATE TRIGGER listing_sample_moved AFTER UPDATE OF eval_no, status ON listing_sample
 WHEN (OLD.eval_no, OLD.status) IS NOT (NEW.eval_no, NEW.status) BEGIN
-    UPDATE listing_score SET eval_no = NEW.eval_no, status = NEW.status WHERE no = NEW.no;
+    DELETE FROM listing_score WHERE no = NEW.no;
+    INSERT INTO listing_score SELECT no, "key", eval_no, status, scorer, value, rest FROM listing_score_source
+    WHERE sample_pk = NEW.sample_pk;
 END;
 
 CREATE TRIGGER listing_text_insert AFTER INSERT ON listing_sample BEGIN
