@@ -199,12 +199,6 @@ int models_load(Sql *sql, Arena *arena, Models *ret, Error *err)
     return 0;
 }
 
-/* Whether the end of path is name, at a '/'. */
-static bool is_path_end(Str path, Str name)
-{
-    return path.n > name.n && str_ends(path, name) && path.p[path.n - name.n - 1] == '/';
-}
-
 const Model *models_match(const Models *models, Str name, size_t i)
 {
     for (size_t at = 0; at < models->n; at++)
@@ -212,7 +206,7 @@ const Model *models_match(const Models *models, Str name, size_t i)
             return i == 0 ? &models->items[at] : NULL;
     for (size_t at = 0; at < models->n; at++) {
         Str known = models->items[at].name;
-        if ((is_path_end(known, name) || is_path_end(name, known)) && i-- == 0)
+        if ((str_ends_path(known, name) || str_ends_path(name, known)) && i-- == 0)
             return &models->items[at];
     }
     return NULL;

@@ -54,6 +54,11 @@ bool str_ends(Str s, Str suffix)
     return s.n >= suffix.n && str_eq(str_slice(s, s.n - suffix.n, s.n), suffix);
 }
 
+bool str_ends_path(Str path, Str end)
+{
+    return path.n > end.n && str_ends(path, end) && path.p[path.n - end.n - 1] == '/';
+}
+
 ptrdiff_t str_find(Str s, char c)
 {
     const char *at = s.n ? memchr(s.p, c, s.n) : NULL;

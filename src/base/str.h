@@ -36,6 +36,9 @@ int str_cmp(Str a, Str b);
 bool str_starts(Str s, Str prefix);
 bool str_ends(Str s, Str suffix);
 
+/* Whether the last parts of a path, at a '/', are these; a path is no end of itself. */
+bool str_ends_path(Str path, Str end);
+
 /* Index of the first byte or text, or -1. */
 ptrdiff_t str_find(Str s, char c);
 ptrdiff_t str_rfind(Str s, char c);

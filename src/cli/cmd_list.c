@@ -81,6 +81,7 @@ static const OptRow samples_rows[] = {
 static const OptRow jobs_rows[] = {
     {"all", 0, OPT_FLAG, offsetof(Options, all), "Those of other people too"},
     LIMIT_ROW("10"),
+    CURSOR_ROW,
     ROWS_FORMAT_ROW(Options, format),
     JSON_ROW,
 };
@@ -390,7 +391,7 @@ static int run_jobs(Cli *cli, const void *given, Error *err)
             api_add_query(&path, "created_by", arena_strndup(cli->arena, sub.p, sub.n));
     }
     Json *answer = NULL;
-    if (fetch(cli, path.data, NULL, options->limit, &answer, err) < 0)
+    if (fetch(cli, path.data, options->cursor, options->limit, &answer, err) < 0)
         return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
@@ -408,7 +409,10 @@ static int run_jobs(Cli *cli, const void *given, Error *err)
         table_add(table, json_text(item, "status", STR_NONE));
         table_add(table, json_text(json_get(item, "admission"), "state", STR_NONE));
     }
-    return finish(cli, table, "No jobs.", err);
+    if (finish(cli, table, "No jobs.", err) < 0)
+        return -1;
+    say_more(cli, answer);
+    return 0;
 }
 
 #define SPEC(opt_rows)                                                                             \

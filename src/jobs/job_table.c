@@ -11,6 +11,8 @@
 #include "codec/json_out.h"
 #include "jobs/status.h"
 #include "jobs_embed.h"
+#include "sql/cursor.h"
+#include "sql/like.h"
 
 enum { LIST_TEXT_MAX = 256 * 1024, STATES_TEXT_MAX = 128, STATEMENT_MAX = 4096, WORDS_MAX = 8 };
 
@@ -265,7 +267,7 @@ int job_table_remove(SqlTx *tx, const char *job_id, Error *err)
 /* The conditions of a list with their values; status comes last so that counts can leave it out. */
 typedef struct Filter {
     Buf where;
-    SqlValue args[WORDS_MAX + 8];
+    SqlValue args[WORDS_MAX + 10];
     size_t n;
     SqlDialect dialect;
 } Filter;
@@ -275,21 +277,6 @@ static void filter_add(Filter *filter, const char *before, SqlValue value, const
     filter->args[filter->n++] = value;
     buf_printf(&filter->where, "%s%s$%zu%s", filter->where.len ? " AND " : "", before, filter->n,
                after);
-}
-
-/* '%', '_' and '\' of a word stand for themselves. */
-static Str pattern_of(Arena *arena, Str word)
-{
-    char *text = arena_alloc(arena, word.n * 2 + 3);
-    size_t n = 0;
-    text[n++] = '%';
-    for (size_t i = 0; i < word.n; i++) {
-        if (word.p[i] == '%' || word.p[i] == '_' || word.p[i] == '\\')
-            text[n++] = '\\';
-        text[n++] = word.p[i];
-    }
-    text[n++] = '%';
-    return (Str){text, n};
 }
 
 typedef struct VisibleRow {
@@ -331,7 +318,7 @@ static void filter_make(Filter *filter, Arena *arena, const Caller *caller, cons
         if (!word.n)
             continue;
         filter_add(filter, "lower(job_id || ' ' || created_by) LIKE lower(",
-                   SQL_TEXT(pattern_of(arena, word)), ") ESCAPE '\\'");
+                   SQL_TEXT(like_containing(arena, word)), ") ESCAPE '\\'");
         n++;
     }
 }
@@ -354,24 +341,59 @@ static int count_statuses(SqlTx *tx, Arena *arena, const Filter *filter, JobsLis
     return more < 0 ? -1 : 0;
 }
 
+/* What makes this list another one than others. */
+static Str list_name(Arena *arena, const JobsQuery *query)
+{
+    return str_of(arena_printf(
+        arena, "jobs %zu %.*s %zu %.*s %zu %.*s", query->search.n, STR_ARG(query->search),
+        query->created_by.n, STR_ARG(query->created_by), query->status.n, STR_ARG(query->status)));
+}
+
+/* A job that has gone meanwhile leaves its time. */
+static int filter_cursor(Filter *filter, Arena *arena, const JobsQuery *query, Error *err)
+{
+    Cursor after = {0};
+    if (cursor_read(query->cursor, list_name(arena, query), 2, arena, &after, err) < 0)
+        return -1;
+    filter_add(filter, "(created_at, pk) < (", after.values[0], "");
+    filter->args[filter->n++] = after.values[1];
+    buf_printf(&filter->where, ", (SELECT x.pk FROM job x WHERE x.job_id = $%zu))", filter->n);
+    return 0;
+}
+
+static Str next_cursor(Arena *arena, const JobsQuery *query, const Job *last)
+{
+    const Cursor next = {
+        .values = {SQL_INSTANT(last->created_us), SQL_TEXTZ(last->job_id)},
+        .n = 2,
+    };
+    auto_buf Buf text = BUF_INIT(CURSOR_TEXT_MAX * 2);
+    cursor_write(&next, list_name(arena, query), &text);
+    return arena_str(arena, buf_str(&text));
+}
+
 static int read_page(SqlTx *tx, Arena *arena, Filter *filter, const JobsQuery *query, JobsList *ret,
                      Error *err)
 {
     auto_buf Buf text = BUF_INIT(STATEMENT_MAX);
+    size_t limit = (size_t)query->limit;
     buf_printf(&text,
                "SELECT " COLUMNS " FROM job%s%s ORDER BY created_at DESC, pk DESC LIMIT $%zu "
                "OFFSET $%zu",
                filter->where.len ? " WHERE " : "", filter->where.data, filter->n + 1,
                filter->n + 2);
-    filter->args[filter->n] = SQL_INT(query->limit);
-    filter->args[filter->n + 1] = SQL_INT((query->page - 1) * query->limit);
+    filter->args[filter->n] = SQL_INT(query->limit + 1);
+    filter->args[filter->n + 1] = SQL_INT(query->cursor.p ? 0 : (query->page - 1) * query->limit);
     auto_sql_rows SqlRows *rows = NULL;
     if (buf_check(&text, "the query", err) < 0 ||
         sql_query(tx, text.data, filter->args, filter->n + 2, &rows, err) < 0)
         return -1;
     Job *jobs = NULL;
-    if (read_rows(rows, arena, &jobs, &ret->n, err) < 0)
+    size_t n = 0;
+    if (read_rows(rows, arena, &jobs, &n, err) < 0)
         return -1;
+    ret->next = n > limit ? next_cursor(arena, query, &jobs[limit - 1]) : STR_NONE;
+    ret->n = n < limit ? n : limit;
     ret->items = arena_array(arena, ret->n + 1, sizeof(*ret->items));
     for (size_t i = 0; i < ret->n; i++)
         ret->items[i] = (JobsItem){jobs[i], job_status_name(job_status_of(&jobs[i], NULL))};
@@ -390,6 +412,8 @@ int job_table_list(SqlTx *tx, SqlDialect dialect, Arena *arena, const Caller *ca
             list.total += list.counts[i].n;
     if (done == 0 && query->status.p)
         filter_add(&filter, STATUS " = ", SQL_TEXT(query->status), "");
+    if (done == 0 && query->cursor.p)
+        done = filter_cursor(&filter, arena, query, err);
     if (done == 0)
         done = read_page(tx, arena, &filter, query, &list, err);
     buf_release(&filter.where);

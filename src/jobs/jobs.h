@@ -117,6 +117,7 @@ typedef struct JobsQuery {
     Str search; /* words that must all occur in id or creator */
     Str created_by;
     Str status;   /* a JobStatus name of status.h */
+    Str cursor;   /* where an earlier list ended; the page does not count then */
     int64_t page; /* from 1 */
     int64_t limit;
 } JobsQuery;
@@ -135,12 +136,14 @@ typedef struct JobsCount {
 typedef struct JobsList {
     JobsItem *items;
     size_t n;
+    Str next; /* cursor, when there is more */
     int64_t total;
     JobsCount *counts; /* per status, of all that match but for the status itself */
     size_t n_counts;
 } JobsList;
 
-/* Newest first, only what the caller may read, in the arena. */
+/* Newest first, only what the caller may read, in the arena. ERR_USAGE for a cursor of another
+   list. */
 int jobs_list(Jobs *jobs, const Caller *caller, const JobsQuery *query, Arena *arena, JobsList *ret,
               Error *err) HAWK_MUST_USE;
 

@@ -291,6 +291,7 @@ int status_write_list(Jobs *jobs, const Caller *caller, const JobsQuery *query, 
     json_out_kv_int(out, "total", list.total);
     json_out_kv_int(out, "page", query->page);
     json_out_kv_int(out, "limit", query->limit);
+    json_out_kv_str(out, "next_cursor", list.next);
     json_out_kv_object(out, "status_counts");
     for (size_t i = 0; i < list.n_counts; i++)
         json_out_kv_int(out, list.counts[i].status, list.counts[i].n);

@@ -235,6 +235,7 @@ static int meta_jobs(RouteCtx *ctx, Error *err)
         .search = param(ctx, "search"),
         .created_by = param(ctx, "created_by"),
         .status = param(ctx, "status"),
+        .cursor = page.cursor,
         .page = page.page,
         .limit = page.limit,
     };

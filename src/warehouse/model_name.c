@@ -99,18 +99,12 @@ Str model_name_canonical(Str name)
     return rest;
 }
 
-/* Whether the name is the called one or ends in it at a '/'. */
-static bool is_called(Str name, Str called)
-{
-    return str_eq(name, called) ||
-           (str_ends(name, called) && name.n > called.n && name.p[name.n - called.n - 1] == '/');
-}
-
 Str model_name_resolve(Str name, const ModelNames *called)
 {
     Str best = STR_NONE;
     for (size_t i = 0; called && i < called->n; i++)
-        if (called->items[i].n > best.n && is_called(name, called->items[i]))
+        if (called->items[i].n > best.n &&
+            (str_eq(name, called->items[i]) || str_ends_path(name, called->items[i])))
             best = called->items[i];
     return best.p ? best : model_name_canonical(name);
 }

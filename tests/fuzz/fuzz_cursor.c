@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "codec/digest.h"
-#include "warehouse/queries/cursor.h"
+#include "sql/cursor.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -15,7 +15,7 @@
 #ifndef HAWK_WAREHOUSE_LISTING_H
 #define HAWK_WAREHOUSE_LISTING_H
 
-#include "warehouse/queries/cursor.h"
+#include "sql/cursor.h"
 #include "warehouse/queries/queries.h"
 #include "warehouse/queries/queries_priv.h"
 

@@ -3,7 +3,7 @@
 #include "warehouse/queries/queries.h"
 
 #include "base/mem.h"
-#include "warehouse/queries/cursor.h"
+#include "sql/cursor.h"
 #include "warehouse/queries/queries_priv.h"
 
 /* Begins { "items": [. */

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "codec/json_out.h"
+#include "sql/like.h"
 #include "warehouse/queries/queries_priv.h"
 
 /* A group that nobody may be in, whatever the identity provider says. */
@@ -61,27 +62,12 @@ void query_where_value(Query *query, const char *condition, SqlValue value)
     query_add_value(query, condition, value);
 }
 
-/* "%word%" in which the word's own %, _ and \ are plain. */
-static Str like_pattern(Arena *arena, Str word)
-{
-    char *pattern = arena_alloc(arena, word.n * 2 + 3);
-    size_t n = 0;
-    pattern[n++] = '%';
-    for (size_t i = 0; i < word.n; i++) {
-        if (strchr("%_\\", word.p[i]) && word.p[i] != '\0')
-            pattern[n++] = '\\';
-        pattern[n++] = word.p[i];
-    }
-    pattern[n++] = '%';
-    return (Str){pattern, n};
-}
-
 void query_where_word(Query *query, const char *expression, Str word)
 {
     query_where(query, "(");
     query_add(query, expression);
     query_add_value(query, query->dialect == SQL_POSTGRES ? " ILIKE ?" : " LIKE ?",
-                    SQL_TEXT(like_pattern(query->arena, word)));
+                    SQL_TEXT(like_containing(query->arena, word)));
     query_add(query, " ESCAPE '\\')");
 }
 

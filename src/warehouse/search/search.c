@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "warehouse/queries/cursor.h"
+#include "sql/cursor.h"
 #include "warehouse/search/search_index.h"
 #include "warehouse/search/search_priv.h"
 

@@ -498,6 +498,31 @@ static void lists_filter_search_and_count(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
+static void a_list_goes_on_at_its_cursor(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    JobsList list;
+    static const char *const ids[] = {"set-c", "set-b", "set-a"}; /* newest first */
+    for (size_t i = ARRAY_LEN(ids); i-- > 0;)
+        (void)house_submit(house, ids[i], NULL);
+    JobsQuery query = {.page = 1, .limit = 1, .search = STR("set")};
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        assert_int_equal(jobs_list(house->jobs, &house_admin, &query, house->arena, &list, &err),
+                         0);
+        assert_int_equal(list.n, 1);
+        assert_int_equal(list.total, 3);
+        assert_string_equal(list.items[0].job.job_id, ids[i]);
+        assert_int_equal(list.next.p != NULL, i + 1 < ARRAY_LEN(ids));
+        query.cursor = i + 1 < ARRAY_LEN(ids) ? list.next : query.cursor;
+    }
+    query.search = STR_NONE;
+    assert_int_equal(jobs_list(house->jobs, &house_admin, &query, house->arena, &list, &err), -1);
+    assert_int_equal(err.kind, ERR_USAGE);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        (void)house_end(house, ids[i]);
+}
+
 static void note_change(void *context, const char *job_id)
 {
     (void)job_id;
@@ -553,6 +578,7 @@ int main(void)
         TEST(a_waiting_job_with_secrets_fails_and_says_how_to_go_on),
         TEST(a_runner_that_no_job_claims_is_ended),
         TEST(lists_filter_search_and_count),
+        TEST(a_list_goes_on_at_its_cursor),
         TEST(watches_hear_of_every_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,51 +71,25 @@ GRANT USAGE ON SCHEMA public TO rls_reader, rls_bypass;
 GRANT SELECT ON eval, sample, score, message, sample_attachment, sample_model, model_role, event, message_pool,
     model_call_pool, job TO rls_reader, rls_bypass;
 
-ALTER TABLE eval ENABLE ROW LEVEL SECURITY;
-ALTER TABLE sample ENABLE ROW LEVEL SECURITY;
-ALTER TABLE score ENABLE ROW LEVEL SECURITY;
-ALTER TABLE message ENABLE ROW LEVEL SECURITY;
-ALTER TABLE sample_attachment ENABLE ROW LEVEL SECURITY;
-ALTER TABLE sample_model ENABLE ROW LEVEL SECURITY;
-ALTER TABLE model_role ENABLE ROW LEVEL SECURITY;
-ALTER TABLE event ENABLE ROW LEVEL SECURITY;
-ALTER TABLE message_pool ENABLE ROW LEVEL SECURITY;
-ALTER TABLE model_call_pool ENABLE ROW LEVEL SECURITY;
-ALTER TABLE job ENABLE ROW LEVEL SECURITY;
-
--- Below an eval a row is seen when its parent is: the parent's own policy decides.
-CREATE POLICY eval_by_group ON eval FOR SELECT TO rls_reader
-    USING (user_has_model_group_access(current_user, model_groups));
-CREATE POLICY job_by_group ON job FOR SELECT TO rls_reader
-    USING (user_has_model_group_access(current_user, model_groups));
-CREATE POLICY sample_by_eval ON sample FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM eval e WHERE e.pk = eval_pk));
-CREATE POLICY model_role_by_eval ON model_role FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM eval e WHERE e.pk = eval_pk));
-CREATE POLICY score_by_sample ON score FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM sample s WHERE s.pk = sample_pk));
-CREATE POLICY message_by_sample ON message FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM sample s WHERE s.pk = sample_pk));
-CREATE POLICY sample_attachment_by_sample ON sample_attachment FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM sample s WHERE s.pk = sample_pk));
-CREATE POLICY sample_model_by_sample ON sample_model FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM sample s WHERE s.pk = sample_pk));
-CREATE POLICY event_by_sample ON event FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM sample s WHERE s.pk = sample_pk));
-CREATE POLICY message_pool_by_sample ON message_pool FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM sample s WHERE s.pk = sample_pk));
-CREATE POLICY model_call_pool_by_sample ON model_call_pool FOR SELECT TO rls_reader
-    USING (EXISTS (SELECT 1 FROM sample s WHERE s.pk = sample_pk));
-
--- Programs that see everything.
-CREATE POLICY eval_all ON eval FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY job_all ON job FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY sample_all ON sample FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY model_role_all ON model_role FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY score_all ON score FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY message_all ON message FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY sample_attachment_all ON sample_attachment FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY sample_model_all ON sample_model FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY event_all ON event FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY message_pool_all ON message_pool FOR SELECT TO rls_bypass USING (true);
-CREATE POLICY model_call_pool_all ON model_call_pool FOR SELECT TO rls_bypass USING (true);
+-- Below an eval a row is seen when its parent is: the parent's own policy decides. rls_bypass is for programs that see
+-- everything.
+DO $$
+DECLARE
+    rule record;
+BEGIN
+    FOR rule IN
+        SELECT child, parent, condition
+        FROM (VALUES
+            ('group',  'user_has_model_group_access(current_user, model_groups)', '{eval,job}'::text[]),
+            ('eval',   'EXISTS (SELECT 1 FROM eval e WHERE e.pk = eval_pk)', '{sample,model_role}'),
+            ('sample', 'EXISTS (SELECT 1 FROM sample s WHERE s.pk = sample_pk)',
+             '{score,message,sample_attachment,sample_model,event,message_pool,model_call_pool}')
+        ) AS rules (parent, condition, children), unnest(children) AS child
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', rule.child);
+        EXECUTE format('CREATE POLICY %I ON %I FOR SELECT TO rls_reader USING (%s)',
+                       rule.child || '_by_' || rule.parent, rule.child, rule.condition);
+        EXECUTE format('CREATE POLICY %I ON %I FOR SELECT TO rls_bypass USING (true)', rule.child || '_all', rule.child);
+    END LOOP;
+END
+$$;

@@ -1,7 +1,7 @@
 /* Cursors: what is written is read again, and nothing else is. */
 #include "cmocka_all.h"
 
-#include "warehouse/queries/cursor.h"
+#include "sql/cursor.h"
 
 static const Cursor sample = {
     .values = {SQL_NULL,

@@ -3,8 +3,8 @@
    It holds the sort values of the last row that was shown, so that the next page is found by its
    place in an index, however deep. It gives no access to anything: the conditions of the list are
    asked anew with each page. A digest ties it to the list's filters and sort order. */
-#ifndef HAWK_WAREHOUSE_CURSOR_H
-#define HAWK_WAREHOUSE_CURSOR_H
+#ifndef HAWK_SQL_CURSOR_H
+#define HAWK_SQL_CURSOR_H
 
 #include "base/arena.h"
 #include "base/buf.h"

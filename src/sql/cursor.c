@@ -1,7 +1,7 @@
 /* The form of a cursor: base64url of a version byte, eight bytes of the digest of the rest and the
    list, and the values: a letter, then a number in eight bytes, or a length in two and a text. */
 
-#include "warehouse/queries/cursor.h"
+#include "sql/cursor.h"
 
 #include <assert.h>
 
