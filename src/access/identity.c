@@ -41,6 +41,6 @@ int identity_forget(Identity *identity, Str cookie, Error *err)
 
 void identity_set_cookie(Buf *buf, const char *cookie)
 {
-    buf_printf(buf, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict", IDENTITY_COOKIE,
-               cookie ? cookie : "", cookie ? IDENTITY_SESSION_SECONDS : 0);
+    buf_printf(buf, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict", IDENTITY_COOKIE, cookie,
+               IDENTITY_SESSION_SECONDS);
 }

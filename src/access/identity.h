@@ -66,8 +66,7 @@ int identity_redeem(Identity *identity, Str code, char cookie[IDENTITY_COOKIE_MA
 /* Ends a session; an unknown cookie is no error. */
 int identity_forget(Identity *identity, Str cookie, Error *err) HAWK_MUST_USE;
 
-/* Appends the value of the Set-Cookie header that begins a session, or that ends it when cookie is
- * NULL. */
+/* Appends the value of the Set-Cookie header that begins a session. */
 void identity_set_cookie(Buf *buf, const char *cookie);
 
 /* The token of an installation for its own command line; ERR_LOGIN when there is none yet. The

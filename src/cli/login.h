@@ -4,6 +4,7 @@
 #define HAWK_CLI_LOGIN_H
 
 #include "cli/provider.h"
+#include "codec/json.h"
 
 enum {
     LOGIN_PORT = 18922, /* where the browser comes back to */

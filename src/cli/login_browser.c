@@ -8,17 +8,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "access/oidc.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "cli/tokens.h"
-#include "codec/digest.h"
 #include "codec/percent.h"
 #include "http/server.h"
 
 enum {
-    VERIFIER_BYTES = 72, /* 96 characters (RFC 7636, 4.1: 43 to 128) */
-    STATE_BYTES = 24,
     URL_MAX = 16 << 10,
     POLL_MS = 200,
     DRAIN_MS = 1000,
@@ -136,40 +133,21 @@ static int read_code(Cli *cli, const Answer *answer, const Secret *state, const 
     return 0;
 }
 
-static void make_address(const Provider *provider, const char *redirect, const Secret *verifier,
-                         const Secret *state, Buf *ret)
-{
-    unsigned char hash[DIGEST_SIZE];
-    auto_buf Buf challenge = BUF_INIT(128);
-    digest_sha256(secret_reveal(verifier), hash);
-    digest_add_base64url(&challenge, (Str){(const char *)hash, sizeof(hash)});
-    Str endpoint = str_of(provider->authorization_endpoint);
-    buf_add_str(ret, endpoint);
-    buf_addc(ret, str_find(endpoint, '?') < 0 ? '?' : '&');
-    percent_add_pair(ret, STR("response_type"), STR("code"));
-    percent_add_pair(ret, STR("client_id"), str_of(provider->client_id));
-    percent_add_pair(ret, STR("redirect_uri"), str_of(redirect));
-    percent_add_pair(ret, STR("scope"), str_of(provider->scope));
-    percent_add_pair(ret, STR("code_challenge"), buf_str(&challenge));
-    percent_add_pair(ret, STR("code_challenge_method"), STR("S256"));
-    percent_add_pair(ret, STR("state"), secret_reveal(state));
-}
-
 static int trade_code(Cli *cli, const Provider *provider, const char *code, const char *redirect,
                       const Secret *verifier, Json **ret, Error *err)
 {
     int status = 0;
-    const ProviderField fields[] = {
+    const OidcField fields[] = {
         {"grant_type", STR("authorization_code")},
         {"client_id", str_of(provider->client_id)},
         {"code", str_of(code)},
         {"redirect_uri", str_of(redirect)},
         {"code_verifier", secret_reveal(verifier)},
     };
-    if (provider_post(cli, provider->token_endpoint, fields, ARRAY_LEN(fields), ret, &status, err) <
-        0)
+    if (oidc_post(cli->arena, provider->token_endpoint, fields, ARRAY_LEN(fields), ret, &status,
+                  err) < 0)
         return -1;
-    return status == 200 ? 0 : tokens_refusal(*ret, status, err);
+    return status == 200 ? 0 : oidc_refusal(*ret, status, err);
 }
 
 static void tell(Cli *cli, const char *address, bool may_open, bool is_listening)
@@ -184,14 +162,22 @@ static void tell(Cli *cli, const char *address, bool may_open, bool is_listening
 
 int login_browser(Cli *cli, const Provider *provider, bool may_open, Json **ret, Error *err)
 {
-    auto_secret Secret *verifier = secret_random(VERIFIER_BYTES);
-    auto_secret Secret *state = secret_random(STATE_BYTES);
+    auto_secret Secret *verifier = secret_random(OIDC_VERIFIER_BYTES);
+    auto_secret Secret *state = secret_random(OIDC_STATE_BYTES);
     auto_buf Buf address = BUF_INIT(URL_MAX);
     Answer answer = {.lock = PTHREAD_MUTEX_INITIALIZER};
     if (!*provider->authorization_endpoint)
         return error_set(err, ERR_UNSUPPORTED, "the identity provider has no login by browser");
     const char *redirect = arena_printf(cli->arena, "http://localhost:%d/callback", LOGIN_PORT);
-    make_address(provider, redirect, verifier, state, &address);
+    const OidcLogin login = {
+        .authorization_endpoint = provider->authorization_endpoint,
+        .client_id = provider->client_id,
+        .redirect_uri = redirect,
+        .scope = provider->scope,
+        .verifier = secret_reveal(verifier),
+        .state = secret_reveal(state),
+    };
+    oidc_add_login_address(&address, &login);
     if (buf_check(&address, "the address of the login", err) < 0)
         return -1;
     HttpServer *server = listen_for(&answer);

@@ -4,8 +4,8 @@
 
 #include <unistd.h>
 
+#include "access/oidc.h"
 #include "base/clock.h"
-#include "cli/tokens.h"
 
 #define GRANT "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -21,20 +21,20 @@ static int begin(Cli *cli, const Provider *provider, Device *ret, Error *err)
 {
     Json *answer = NULL;
     int status = 0;
-    const ProviderField fields[] = {
+    const OidcField fields[] = {
         {"client_id", str_of(provider->client_id)},
         {"scope", str_of(provider->scope)},
         {"audience", str_of(provider->audience)},
     };
-    if (provider_post(cli, provider->device_endpoint, fields, ARRAY_LEN(fields), &answer, &status,
-                      err) < 0)
+    if (oidc_post(cli->arena, provider->device_endpoint, fields, ARRAY_LEN(fields), &answer,
+                  &status, err) < 0)
         return -1;
     Str code = json_text(answer, "device_code", STR_NONE);
     Str user_code = json_text(answer, "user_code", STR_NONE);
     Str address = json_text(answer, "verification_uri", STR_NONE);
     Str whole = json_text(answer, "verification_uri_complete", STR_NONE);
     if (status != 200 || !code.n || !user_code.n || !address.n)
-        return tokens_refusal(answer, status, err);
+        return oidc_refusal(answer, status, err);
     cli_say(cli, "Open %.*s in any browser and enter the code %.*s", STR_ARG(address),
             STR_ARG(user_code));
     if (whole.n)
@@ -54,13 +54,13 @@ static int begin(Cli *cli, const Provider *provider, Device *ret, Error *err)
 static int ask(Cli *cli, const Provider *provider, Device *device, Json **ret, Error *err)
 {
     int status = 0;
-    const ProviderField fields[] = {
+    const OidcField fields[] = {
         {"grant_type", STR(GRANT)},
         {"device_code", device->code},
         {"client_id", str_of(provider->client_id)},
     };
-    if (provider_post(cli, provider->token_endpoint, fields, ARRAY_LEN(fields), ret, &status, err) <
-        0)
+    if (oidc_post(cli->arena, provider->token_endpoint, fields, ARRAY_LEN(fields), ret, &status,
+                  err) < 0)
         return -1;
     if (status == 200)
         return 1;
@@ -71,7 +71,7 @@ static int ask(Cli *cli, const Provider *provider, Device *device, Json **ret, E
     }
     if (str_eqz(code, "authorization_pending"))
         return 0;
-    return tokens_refusal(*ret, status, err);
+    return oidc_refusal(*ret, status, err);
 }
 
 int login_device(Cli *cli, const Provider *provider, Json **ret, Error *err)

@@ -1,4 +1,4 @@
-/* What a server says about its identity provider, kept in a file per server, and forms. */
+/* What a server says about its identity provider, kept in a file per server. */
 
 #include "cli/provider.h"
 
@@ -6,10 +6,9 @@
 #include <time.h>
 
 #include "base/fs.h"
-#include "base/mem.h"
 #include "cli/settings.h"
 #include "codec/digest.h"
-#include "codec/percent.h"
+#include "codec/json.h"
 #include "http/client.h"
 
 enum {
@@ -140,40 +139,4 @@ int provider_find(Cli *cli, const char *api_url, bool is_fresh, Provider *ret, E
     }
     *ret = provider;
     return 0;
-}
-
-int provider_post(Cli *cli, const char *url, const ProviderField *fields, size_t n, Json **ret,
-                  int *ret_status, Error *err)
-{
-    auto_http_client HttpClient *client = http_client_new();
-    auto_http_reply HttpReply reply;
-    auto_buf Buf form = BUF_INIT(FORM_MAX);
-    http_reply_init(&reply, CONFIG_MAX);
-    for (size_t i = 0; i < n; i++)
-        if (fields[i].value.n > 0)
-            percent_add_pair(&form, str_of(fields[i].name), fields[i].value);
-    const HttpHeader headers[] = {
-        {"Content-Type", STR("application/x-www-form-urlencoded")},
-        {"Accept", STR("application/json")},
-    };
-    const HttpCall call = {.method = "POST",
-                           .url = url,
-                           .headers = headers,
-                           .n_headers = ARRAY_LEN(headers),
-                           .body = buf_str(&form),
-                           .timeout_ms = TIMEOUT_MS,
-                           .keep_redirects = true};
-    int rc =
-        buf_check(&form, "the form", err) < 0 ? -1 : http_client_send(client, &call, &reply, err);
-    mem_wipe(form.data, form.cap);
-    if (rc < 0)
-        return error_wrap(err, "the identity provider");
-    *ret_status = reply.status;
-    rc = parse(cli, buf_str(&reply.body), ret, err);
-    mem_wipe(reply.body.data, reply.body.cap);
-    if (rc == 0)
-        return 0;
-    error_reset(err);
-    return error_set(err, ERR_UNREACHABLE, "the identity provider answers with status %d at %s",
-                     reply.status, url);
 }

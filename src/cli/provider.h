@@ -1,11 +1,9 @@
-/* Provider: the identity provider of a server, as the server's /auth/config names it, and what is
-   asked of it directly. */
+/* Provider: the identity provider of a server, as the server's /auth/config names it. */
 #ifndef HAWK_CLI_PROVIDER_H
 #define HAWK_CLI_PROVIDER_H
 
 #include "base/error.h"
 #include "cli/command.h"
-#include "codec/json.h"
 
 /* Texts are "" when the server does not say. */
 typedef struct Provider {
@@ -23,16 +21,5 @@ typedef struct Provider {
    ERR_UNSUPPORTED when the server has none. Texts live in the Cli's arena. */
 int provider_find(Cli *cli, const char *api_url, bool is_fresh, Provider *ret,
                   Error *err) HAWK_MUST_USE;
-
-/* A field of a form. */
-typedef struct ProviderField {
-    const char *name;
-    Str value;
-} ProviderField;
-
-/* Posts a form (RFC 6749, appendix B); fields whose value is empty are left out. The answer,
-   whatever its status, must be a JSON object. Never names the values in an error. */
-int provider_post(Cli *cli, const char *url, const ProviderField *fields, size_t n, Json **ret,
-                  int *ret_status, Error *err) HAWK_MUST_USE;
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "access/jwks.h"
+#include "access/oidc.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "codec/jwt.h"
@@ -15,15 +16,6 @@ static const char *kept(Cli *cli, const Json *answer, const char *key)
 {
     Str text = json_text(answer, key, STR_NONE);
     return text.n > 0 ? arena_strndup(cli->arena, text.p, text.n) : NULL;
-}
-
-int tokens_refusal(const Json *answer, int status, Error *err)
-{
-    Str code = json_text(answer, "error", STR("no reason"));
-    Str text = json_text(answer, "error_description", STR(""));
-    (void)error_set(err, ERR_LOGIN, "the identity provider refuses (status %d, %.*s)%s%.*s", status,
-                    STR_ARG(code), text.n ? ": " : "", STR_ARG(text));
-    return error_fix(err, "run 'hawk login'");
 }
 
 /* Whether a claim is this text or a list with it. */
@@ -95,17 +87,17 @@ static int renew(Cli *cli, const Provider *provider, Credentials *credentials, E
         (void)error_set(err, ERR_LOGIN, "your login has expired");
         return error_fix(err, "run 'hawk login'");
     }
-    const ProviderField fields[] = {
+    const OidcField fields[] = {
         {"grant_type", STR("refresh_token")},
         {"refresh_token", str_of(credentials->refresh_token)},
         {"client_id", str_of(provider->client_id)},
     };
-    if (provider_post(cli, provider->token_endpoint, fields, ARRAY_LEN(fields), &answer, &status,
-                      err) < 0)
+    if (oidc_post(cli->arena, provider->token_endpoint, fields, ARRAY_LEN(fields), &answer, &status,
+                  err) < 0)
         return -1;
     const char *access = kept(cli, answer, "access_token");
     if (status != 200 || !access)
-        return tokens_refusal(answer, status, err);
+        return oidc_refusal(answer, status, err);
     const char *refresh = kept(cli, answer, "refresh_token");
     const char *id = kept(cli, answer, "id_token");
     credentials->access_token = access;

@@ -4,6 +4,7 @@
 #define HAWK_CLI_TOKENS_H
 
 #include "cli/credentials.h"
+#include "codec/json.h"
 
 /* The access token for the server at api_url, in the Cli's arena: HAWK_ACCESS_TOKEN, else that of
    the login, renewed when it is about to expire. ERR_LOGIN when there is none or it cannot be
@@ -14,8 +15,5 @@ int tokens_current(Cli *cli, const char *api_url, const char **ret, Error *err) 
    id token for this client. */
 int tokens_accept(Cli *cli, const Provider *provider, const Json *answer, Credentials *ret,
                   Error *err) HAWK_MUST_USE;
-
-/* ERR_LOGIN from the provider's refusal (RFC 6749, 5.2), whose description is shown. */
-int tokens_refusal(const Json *answer, int status, Error *err);
 
 #endif

@@ -76,6 +76,11 @@ static void set_type(HttpResponse *response, const char *content_type)
         content_type ? arena_strdup(http_request_arena(response->request), content_type) : NULL;
 }
 
+void http_response_retype(HttpResponse *response, const char *content_type)
+{
+    set_type(response, content_type);
+}
+
 void http_response_bytes(HttpResponse *response, const char *content_type, Str bytes)
 {
     drop_body(response);

@@ -105,6 +105,9 @@ void http_response_bytes(HttpResponse *response, const char *content_type, Str b
 /* Takes over a buffer; it is empty afterwards. */
 void http_response_buf(HttpResponse *response, const char *content_type, Buf *take_body);
 
+/* Gives the body set so far another type. */
+void http_response_retype(HttpResponse *response, const char *content_type);
+
 /* Compresses the body set so far with gzip when it is text of some size and the client takes that;
    says in Vary that answers differ. For the last step of a handler, not for answers with ranges. */
 void http_response_compress(HttpResponse *response);

@@ -2,6 +2,8 @@
 
 #include "server/page.h"
 
+#include "server/server_priv.h"
+
 static const char style[] =
     ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 "
     "auto;max-width:70rem;padding:1.5rem}"
@@ -61,12 +63,30 @@ void page_forward(RouteCtx *ctx, Str path)
     page_send(ctx, &html);
 }
 
+/* The path and query of the page that was asked for; after a login that did not work, the first. */
+static Str page_address(const RouteCtx *ctx)
+{
+    Str path = http_request_path(ctx->request);
+    Str query = http_request_query(ctx->request);
+    if (str_starts(path, STR("/oauth/")))
+        return STR("/");
+    if (!query.p)
+        return path;
+    return str_of(arena_printf(ctx->arena, "%.*s?%.*s", STR_ARG(path), STR_ARG(query)));
+}
+
 void page_login_needed(RouteCtx *ctx)
 {
     auto_buf Buf html = BUF_INIT(64 * 1024);
     page_begin(&html, "hawk: log in");
-    buf_addz(&html, "<h1>Log in to hawk</h1><p>Run <code>hawk web</code> in a terminal of this "
-                    "machine and open the "
-                    "link that it prints. A link works once, for one minute.</p>");
+    if (ctx->app->settings.authorization_endpoint) {
+        buf_addz(&html, "<h1>Log in to hawk</h1><p><a href=\"/auth/login?next=");
+        buf_addz(&html, route_encode(ctx->arena, page_address(ctx), "/"));
+        buf_addz(&html, "\">Log in</a></p>");
+    } else {
+        buf_addz(&html, "<h1>Log in to hawk</h1><p>Run <code>hawk web</code> in a terminal of this "
+                        "machine and open the "
+                        "link that it prints. A link works once, for one minute.</p>");
+    }
     page_send(ctx, &html);
 }

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "codec/percent.h"
 #include "http/problem.h"
+#include "server/login.h"
 #include "server/page.h"
 #include "server/server_priv.h"
 
@@ -95,32 +96,31 @@ int route_find(const RouteTable *const *tables, size_t n_tables, Str method, Str
 
 /* --- who and whether --- */
 
-/* Whether a browser's request comes from a page of ours (RFC 6454): its Origin, else its Referer,
- * names our address. */
-static bool origin_is_ours(const RouteCtx *ctx)
+/* A browser whose access token has ended goes on with its refresh token, so that nobody has to log
+   in again in the middle of reading. */
+static int identify(RouteCtx *ctx, Caller *ret, Error *err)
 {
-    Str host = http_request_header(ctx->request, "Host");
-    Str origin = http_request_header(ctx->request, "Origin");
-    if (!origin.p)
-        origin = http_request_header(ctx->request, "Referer");
-    if (!origin.p || !host.p)
-        return false;
-    if (!str_starts(origin, STR("http://")) && !str_starts(origin, STR("https://")))
-        return false;
-    Str rest = str_slice(origin, (size_t)str_find_str(origin, STR("//")) + 2, origin.n);
-    Str authority = STR_NONE;
-    (void)str_split(&rest, '/', &authority);
-    return str_eq_nocase(authority, host);
+    auto_error Error problem = ERROR_INIT;
+    auto_error Error ignored = ERROR_INIT; /* why there is no session is what the browser is told */
+    OidcTokens tokens = {0};
+    const IdentityProof proof = {
+        .authorization = http_request_header(ctx->request, "Authorization"),
+        .cookie = http_request_cookie(ctx->request, login_access_cookie(ctx->app)),
+    };
+    if (identity_check(ctx->app->identity, ctx->arena, &proof, ret, &problem) == 0)
+        return 0;
+    bool may_renew = problem.kind == ERR_LOGIN && !proof.authorization.p &&
+                     (ctx->route->permission == ROUTE_READ || origins_allow(ctx));
+    if (!may_renew || login_renew(ctx, &tokens, &ignored) < 0)
+        return error_move(err, &problem);
+    const IdentityProof renewed = {.cookie = str_of(tokens.access_token)};
+    return identity_check(ctx->app->identity, ctx->arena, &renewed, ret, err);
 }
 
 static int authenticate(RouteCtx *ctx, Error *err)
 {
-    const IdentityProof proof = {
-        .authorization = http_request_header(ctx->request, "Authorization"),
-        .cookie = http_request_cookie(ctx->request, IDENTITY_COOKIE),
-    };
     Caller *caller = arena_alloc(ctx->arena, sizeof(*caller));
-    if (identity_check(ctx->app->identity, ctx->arena, &proof, caller, err) < 0)
+    if (identify(ctx, caller, err) < 0)
         return -1;
     if (ctx->app->audit)
         caller->audit = audit_of_request(ctx->app->audit, ctx->arena, caller->sub, ctx->request_id,
@@ -128,7 +128,7 @@ static int authenticate(RouteCtx *ctx, Error *err)
     ctx->caller = caller;
     if (ctx->route->permission != ROUTE_CHANGE)
         return 0;
-    if (caller->by_cookie && !origin_is_ours(ctx))
+    if (caller->by_cookie && !origins_allow(ctx))
         return error_set(err, ERR_DENIED, "CSRF: request origin not allowed");
     if (caller->is_read_only)
         return error_set(err, ERR_DENIED, "This credential has read-only access");
@@ -243,6 +243,8 @@ static bool answer_login_failure(RouteCtx *ctx, const Error *err)
     if (err->kind != ERR_LOGIN)
         return false;
     http_response_status(ctx->response, 401);
+    if (str_starts(http_request_path(ctx->request), STR("/auth/")))
+        return false; /* what asks there reads JSON */
     http_response_header(ctx->response, "WWW-Authenticate", STR("Bearer"));
     Str accept = http_request_header(ctx->request, "Accept");
     if (accept.p && str_find_str(accept, STR("text/html")) >= 0) {
@@ -251,6 +253,13 @@ static bool answer_login_failure(RouteCtx *ctx, const Error *err)
     }
     http_response_bytes(ctx->response, "text/plain; charset=utf-8", str_of(error_text(err)));
     return true;
+}
+
+/* Where clients know FastAPI's {"detail": ...} and no problem documents; one has all of the other.
+ */
+static bool has_plain_errors(Str path)
+{
+    return str_starts(path, STR("/auth/")) || str_starts(path, STR("/view/"));
 }
 
 static void answer_error(RouteCtx *ctx, const Error *err)
@@ -267,6 +276,8 @@ static void answer_error(RouteCtx *ctx, const Error *err)
     if (err->code && strcmp(err->code, "method_not_allowed") == 0)
         status = 405;
     problem_respond_as(ctx->request, ctx->response, status, known ? known->title : NULL, err);
+    if (has_plain_errors(http_request_path(ctx->request)))
+        http_response_retype(ctx->response, "application/json");
 }
 
 static int handle(RouteCtx *ctx, Error *err)
@@ -277,6 +288,8 @@ static int handle(RouteCtx *ctx, Error *err)
     }
     if (!server_host_is_ours(ctx->app, http_request_header(ctx->request, "Host")))
         return error_set(err, ERR_DENIED, "this server does not answer to that host name");
+    if (origins_answer(ctx))
+        return 0;
     if (route_find(server_route_tables, server_n_route_tables, http_request_method(ctx->request),
                    http_request_path(ctx->request), ctx->arena, &ctx->route, ctx->params, err) < 0)
         return -1;

@@ -1,4 +1,5 @@
-/* /auth and /login: what a client needs to know to log in, who it is, and sessions of browsers. */
+/* /auth, /oauth and /login: what a client needs to know to log in, who it is, and sessions of
+ * browsers. */
 
 #include "server/routes.h"
 
@@ -6,6 +7,7 @@
 
 #include "access/access.h"
 #include "jobspec/ids.h"
+#include "server/login.h"
 #include "server/logs.h"
 #include "server/page.h"
 #include "server/server_priv.h"
@@ -151,13 +153,68 @@ static int auth_why(RouteCtx *ctx, Error *err)
 
 static int auth_logout(RouteCtx *ctx, Error *err)
 {
-    Str cookie = http_request_cookie(ctx->request, IDENTITY_COOKIE);
+    Str cookie = http_request_cookie(ctx->request, login_access_cookie(ctx->app));
     if (cookie.p && identity_forget(ctx->app->identity, cookie, err) < 0)
         return -1;
-    auto_buf Buf header = BUF_INIT(1024);
-    identity_set_cookie(&header, NULL);
-    http_response_header(ctx->response, "Set-Cookie", buf_str(&header));
+    login_end(ctx, origins_allow(ctx));
     http_response_bytes(ctx->response, "application/json", STR("{\"status\":\"ok\"}"));
+    return 0;
+}
+
+/* --- with an identity provider --- */
+
+/* What a page is told of its new tokens, which it does not get to see. */
+static void send_tokens(RouteCtx *ctx, const OidcTokens *tokens, bool has_id_token)
+{
+    auto_buf Buf body = BUF_INIT(4096);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "access_token", "");
+    json_out_kvz(&out, "token_type", tokens->token_type ? tokens->token_type : "Bearer");
+    json_out_kv_int(&out, "expires_in", tokens->expires_s);
+    if (has_id_token)
+        json_out_kv_null(&out, "id_token");
+    json_out_end_object(&out);
+    route_send_json(ctx, &body);
+}
+
+static int text_member(const Json *body, const char *key, Str *ret, Error *err)
+{
+    const Json *member = json_get(body, key);
+    if (!member || member->type != JSON_STRING)
+        return error_set(err, ERR_BAD_DATA, "%s: expected a text", key);
+    *ret = member->text;
+    return 0;
+}
+
+static int auth_callback(RouteCtx *ctx, Error *err)
+{
+    Json *body = NULL;
+    Str code = STR_NONE;
+    Str verifier = STR_NONE;
+    Str redirect_uri = STR_NONE;
+    OidcTokens tokens = {0};
+    if (http_request_header(ctx->request, "Origin").p && !origins_allow(ctx))
+        return error_set(err, ERR_DENIED, "CSRF: request origin not allowed");
+    if (route_body_json(ctx, &body, err) < 0 || text_member(body, "code", &code, err) < 0 ||
+        text_member(body, "code_verifier", &verifier, err) < 0 ||
+        text_member(body, "redirect_uri", &redirect_uri, err) < 0 ||
+        login_trade(ctx, code, verifier, redirect_uri, &tokens, err) < 0 ||
+        login_keep(ctx, &tokens, err) < 0)
+        return -1;
+    send_tokens(ctx, &tokens, true);
+    return 0;
+}
+
+static int auth_refresh(RouteCtx *ctx, Error *err)
+{
+    OidcTokens tokens = {0};
+    if (!origins_allow(ctx))
+        return error_set(err, ERR_DENIED, "CSRF: request origin not allowed");
+    if (login_renew(ctx, &tokens, err) < 0)
+        return -1;
+    send_tokens(ctx, &tokens, false);
     return 0;
 }
 
@@ -172,6 +229,26 @@ static bool is_local_path(Str path)
     return true;
 }
 
+static Str next_of(const RouteCtx *ctx)
+{
+    Str next = http_request_param(ctx->request, "next", 0);
+    return next.p && is_local_path(next) ? next : STR("/");
+}
+
+static int auth_login(RouteCtx *ctx, Error *err)
+{
+    return login_begin(ctx, next_of(ctx), err);
+}
+
+static int oauth_complete(RouteCtx *ctx, Error *err)
+{
+    Str next = STR_NONE;
+    if (login_complete(ctx, &next, err) < 0)
+        return -1;
+    page_forward(ctx, is_local_path(next) ? next : STR("/"));
+    return 0;
+}
+
 /* Ends in a page that goes on by itself instead of a redirect: the next request is then made by a
    page of ours, so that the browser sends the SameSite=Strict cookie wherever the link was opened
    from. */
@@ -179,7 +256,6 @@ static int login(RouteCtx *ctx, Error *err)
 {
     char cookie[IDENTITY_COOKIE_MAX] = "";
     Str code = http_request_param(ctx->request, "code", 0);
-    Str next = http_request_param(ctx->request, "next", 0);
     http_response_header(ctx->response, "Cache-Control", STR("no-store"));
     http_response_header(ctx->response, "Referrer-Policy", STR("no-referrer"));
     if (!code.p)
@@ -189,7 +265,7 @@ static int login(RouteCtx *ctx, Error *err)
     auto_buf Buf header = BUF_INIT(1024);
     identity_set_cookie(&header, cookie);
     http_response_header(ctx->response, "Set-Cookie", buf_str(&header));
-    page_forward(ctx, next.p && is_local_path(next) ? next : STR("/"));
+    page_forward(ctx, next_of(ctx));
     return 0;
 }
 
@@ -205,6 +281,9 @@ static const Shape shapes[] = {
     { "Why",            "id: str; allowed: bool; reason: str; code: str?; is_owner: bool;"
                         " model_groups: {name: str; is_yours: bool}[]" },
     { "LogoutResponse", "status: 'ok'" },
+    { "CallbackRequest",  "code: str; code_verifier: str; redirect_uri: str" },
+    { "CallbackResponse", "access_token: str; token_type: str; expires_in: int; id_token: str?" },
+    { "RefreshResponse",  "access_token: str; token_type: str; expires_in: int" },
 };
 
 static const Route rows[] = {
@@ -214,6 +293,13 @@ static const Route rows[] = {
     { "POST", "/auth/login-code",   ROUTE_CHANGE, auth_login_code, "a one-time link for a browser",
       .answer = "{code: str; url: str; expires_in: int}" },
     { "POST", "/auth/logout",       ROUTE_OPEN,   auth_logout,     "end a browser's session", .answer = "LogoutResponse" },
+    { "POST", "/auth/callback",     ROUTE_OPEN,   auth_callback,   "begin a browser's session with a code of the identity provider",
+      .body = "CallbackRequest", .answer = "CallbackResponse" },
+    { "POST", "/auth/refresh",      ROUTE_OPEN,   auth_refresh,    "go on with a browser's session", .answer = "RefreshResponse" },
+    { "GET",  "/auth/login",        ROUTE_OPEN,   auth_login,      "send a browser to the identity provider",
+      .query = "next?: str", .answer = "302" },
+    { "GET",  "/oauth/complete",    ROUTE_OPEN,   oauth_complete,  "where a browser comes back to from there",
+      .query = "code?: str; state?: str; error?: str", .answer = "text/html; 401 text/plain,text/html" },
     { "GET",  "/login",             ROUTE_OPEN,   login,           "begin a browser's session with a one-time code",
       .query = "code: str; next?: str", .answer = "text/html; 401 text/plain,text/html" },
 };

@@ -265,6 +265,10 @@ static int open_data(App *app, Error *err)
 static int open_identity(App *app, Error *err)
 {
     const ServerSettings *settings = &app->settings;
+    /* Pages of localhost are strangers to a server whose only user is on the same machine. */
+    if (origins_new(settings->cors_origins, settings->viewer_url, settings->issuer != NULL,
+                    &app->origins, err) < 0)
+        return -1;
     if (!settings->issuer)
         return identity_token_open(app->data_dir, &app->identity, err);
     const IdentityOidcOptions options = {
@@ -277,6 +281,8 @@ static int open_identity(App *app, Error *err)
         .admin_permissions = settings->admin_permissions,
         .is_public_only = settings->is_public_only,
     };
+    if (settings->token_endpoint)
+        app->refresher = refresher_new(settings->token_endpoint, settings->client_id);
     auto_free char *audit = fs_join(app->data_dir, "audit.ndjson");
     if (audit_open(audit, &app->audit, err) < 0)
         return -1;
@@ -448,6 +454,8 @@ static void app_close(App *app)
     imports_free(app->uploads);
     viewer_free(app->viewer);
     identity_close(app->identity);
+    refresher_free(app->refresher);
+    origins_free(app->origins);
     audit_close(app->audit);
     metrics_free(app->metrics);
     sql_close(app->sql);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "access/identity.h"
+#include "access/refresher.h"
 #include "base/secret.h"
 #include "edits/edits.h"
 #include "events/watcher.h"
@@ -13,6 +14,7 @@
 #include "server/audit.h"
 #include "server/imports.h"
 #include "server/metrics.h"
+#include "server/origins.h"
 #include "server/route.h"
 #include "server/server.h"
 #include "server/settings.h"
@@ -41,6 +43,8 @@ struct App {
     Sql *sql;
     Store *store;
     Identity *identity;
+    Refresher *refresher; /* NULL: there is no identity provider, or it has no token endpoint */
+    Origins *origins;
     Audit *audit; /* NULL: there is one user only */
     Metrics *metrics;
     Executor *executor;

@@ -52,6 +52,8 @@ static const SettingRow rows[] = {
     { "HAWK_API_METRICS_OPEN",                      SETTING_BOOL,  AT(has_open_metrics),       false, 0 },
     { "HAWK_API_MODELS_FILE",                       SETTING_TEXT,  AT(models_file),            false, 0 },
     { "HAWK_API_PUBLIC_URL",                        SETTING_TEXT,  AT(public_url),             false, 0 },
+    { "HAWK_API_CORS_ALLOWED_ORIGIN_REGEX",         SETTING_TEXT,  AT(cors_origins),           false, 0 },
+    { "HAWK_API_COOKIE_SECURE",                     SETTING_BOOL,  AT(has_secure_cookies),     false, 1 },
     { "HAWK_API_VIEWER_URL",                        SETTING_TEXT,  AT(viewer_url),             false, 0 },
     { "HAWK_API_MIDDLEMAN_API_URL",                 SETTING_TEXT,  AT(middleman_url),          false, 0 },
     { "HAWK_API_RELAY_URL",                         SETTING_TEXT,  AT(relay_url),              false, 0 },
@@ -112,6 +114,8 @@ static int read_row(const SettingRow *row, Arena *arena, ServerSettings *ret, Er
     Str value = str_trim(str_of(getenv(row->variable)));
     if (row->type == SETTING_DAYS)
         *(int64_t *)(void *)at = row->otherwise;
+    if (row->type == SETTING_BOOL)
+        *(bool *)(void *)at = row->otherwise != 0;
     if (!value.p || value.n == 0)
         return 0;
     if (value.n > VALUE_MAX || !str_is_utf8(value))

@@ -31,7 +31,9 @@ typedef struct ServerSettings {
     bool has_open_metrics;   /* /metrics answers other machines too */
     const char *models_file; /* put into the registry of models at every start; NULL: none */
     const char *public_url;  /* how clients reach this server; NULL: by the address it listens on */
-    const char *viewer_url;  /* NULL: this server's own address */
+    const char *cors_origins; /* expression for origins of pages that may speak to us; NULL: ours */
+    bool has_secure_cookies;
+    const char *viewer_url; /* NULL: this server's own address */
     const char *middleman_url;
     const char *relay_url;
     const char *eval_set_dashboard_url;

@@ -19,7 +19,7 @@ const provider = new Provider(issuer, {
       client_id: 'hawk-cli',
       application_type: 'native',
       token_endpoint_auth_method: 'none',
-      redirect_uris: ['http://localhost:18922/callback'],
+      redirect_uris: ['http://localhost:18922/callback', 'http://127.0.0.1/oauth/complete'],
       grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
       response_types: ['code'],
     },
