@@ -277,7 +277,7 @@ static const Shape shapes[] = {
       " attachments: str{}; next_from_order: int?; has_more: bool; total: int" },
     { "JobInfo", "job_id: str; job_type: 'eval-set' | 'scan' | 'scan-resume'; created_at: time; created_by: str; status: str?;"
                  " pending_interactions: int; admission: AdmissionStatus?" },
-    { "JobsResponse", "items: JobInfo[]; total: int; page: int; limit: int; status_counts: int{}" },
+    { "JobsResponse", "items: JobInfo[]; total: int; page: int; limit: int; next_cursor: str?; status_counts: int{}" },
 };
 
 static const Route rows[] = {

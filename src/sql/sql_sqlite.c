@@ -151,7 +151,7 @@ static int make_private(const char *path, Error *err)
 
 static int set_up(SqliteConn *conn, bool is_untrusted, int wait_ms, Error *err)
 {
-    /* The schema is ours and trusted: full-text indices are kept by triggers. */
+    /* Trust is held in check by the guard. */
     static const char pragmas[] = "PRAGMA journal_mode = WAL;"
                                   "PRAGMA synchronous = FULL;"
                                   "PRAGMA foreign_keys = ON;"
@@ -175,8 +175,9 @@ static int set_up(SqliteConn *conn, bool is_untrusted, int wait_ms, Error *err)
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     if (sqlite_conn_script(&conn->base, is_untrusted ? untrusted : pragmas, err) < 0)
         return -1;
-    if (is_untrusted)
-        sqlite_conn_guard(conn);
+    if (!is_untrusted)
+        return sqlite_conn_guard_schema(conn, err);
+    sqlite_conn_guard(conn);
     return 0;
 }
 

@@ -44,6 +44,10 @@ int sqlite_statement_bind(SqliteStatement *statement, int at, const SqlValue *va
 /* Lets only reading statements through, and nothing that leads outside of the database file. */
 void sqlite_conn_guard(SqliteConn *conn);
 
+/* Lets triggers and views of the file call only what ours call. ERR_BAD_DATA for a file with
+   virtual tables that are not ours. */
+int sqlite_conn_guard_schema(SqliteConn *conn, Error *err) HAWK_MUST_USE;
+
 /* How long each statement may take from now on, 0: as long as it takes; and counts the time of one
    that starts now. */
 void sqlite_conn_limit(SqliteConn *conn, int limit_ms);

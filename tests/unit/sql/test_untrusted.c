@@ -2,6 +2,7 @@
    role hawk_test_reader, which the test makes. */
 #include "both.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -381,6 +382,80 @@ static void full_text_search_can_be_read(void **state)
         fail_msg("%s", error_text(&err));
 }
 
+/* Runs statements on the file behind hawk's back. */
+static void plant(const char *statements)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+    assert_int_equal(sqlite3_open(url + strlen("sqlite:"), &db), SQLITE_OK);
+    if (sqlite3_exec(db, statements, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", statements, message);
+    sqlite3_close(db);
+}
+
+static void views_that_were_planted_reach_nothing(void **state)
+{
+    (void)state;
+    if (is_postgres)
+        skip();
+    static const char *const planted[] = {
+        "CREATE VIEW p AS SELECT load_extension('/tmp/x.so') AS x",
+        "CREATE VIEW p AS SELECT fts3_tokenizer('simple') AS x",
+        "CREATE VIEW p AS SELECT * FROM pragma_database_list",
+        "CREATE VIRTUAL TABLE v USING fts5(a); CREATE VIEW p AS SELECT * FROM v",
+        "CREATE VIRTUAL TABLE v USING fts4(a); CREATE VIEW p AS SELECT * FROM v",
+    };
+    static const char *const read[] = {"SELECT * FROM p"};
+    for (size_t i = 0; i < ARRAY_LEN(planted); i++) {
+        plant(planted[i]);
+        expect_refused(read, ARRAY_LEN(read));
+        plant("DROP VIEW p; DROP TABLE IF EXISTS v");
+    }
+}
+
+static void triggers_that_were_planted_call_nothing_else(void **state)
+{
+    (void)state;
+    if (is_postgres)
+        skip();
+    static const char *const planted[] = {
+        "CREATE TRIGGER p AFTER INSERT ON t BEGIN SELECT fts5('x'); END",
+        "CREATE TRIGGER p AFTER INSERT ON t BEGIN SELECT load_extension('/tmp/x.so'); END",
+        "CREATE TRIGGER p AFTER INSERT ON t BEGIN SELECT zeroblob(500000000); END",
+        "CREATE TRIGGER p AFTER INSERT ON t BEGIN SELECT printf('%s', x) FROM v; END; "
+        "CREATE VIEW v AS SELECT hex(randomblob(9)) AS x",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(planted); i++) {
+        auto_error Error err = ERROR_INIT;
+        SqlTx *tx = NULL;
+        plant(planted[i]);
+        assert_int_equal(sql_begin(sql, SQL_WRITE, &tx, &err), 0);
+        int result = sql_exec(tx, "INSERT INTO t VALUES (9, 'z')", SQL_NO_ARGS, NULL, &err);
+        sql_rollback(tx);
+        if (result == 0 || !strstr(error_text(&err), "not authorized to use function"))
+            fail_msg("%s: %d, %s", planted[i], result, error_text(&err));
+        plant("DROP TRIGGER p; DROP VIEW IF EXISTS v");
+    }
+    run("CREATE VIRTUAL TABLE f USING fts5(content)");
+    run("CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO f VALUES (substr(NEW.content, 1)); "
+        "END");
+    run("INSERT INTO t VALUES (4, 'quick')");
+    assert_int_equal(number("SELECT count(*) FROM f WHERE f MATCH 'quick'"), 1);
+}
+
+static void a_file_with_virtual_tables_of_others_is_refused(void **state)
+{
+    (void)state;
+    if (is_postgres)
+        skip();
+    auto_error Error err = ERROR_INIT;
+    Sql *none = NULL;
+    plant("CREATE VIRTUAL TABLE places USING rtree(id, a, b)");
+    assert_int_equal(sql_open(url, 1, &none, &err), -1);
+    assert_int_equal(err.kind, ERR_BAD_DATA);
+    assert_non_null(strstr(error_text(&err), "places"));
+}
+
 static void a_file_that_is_not_there_is_not_made(void **state)
 {
     (void)state;
@@ -434,6 +509,9 @@ int main(void)
         T(types_of_columns_are_told),
         T(types_of_postgresql_are_told),
         T(full_text_search_can_be_read),
+        T(views_that_were_planted_reach_nothing),
+        T(triggers_that_were_planted_call_nothing_else),
+        T(a_file_with_virtual_tables_of_others_is_refused),
         T(a_file_that_is_not_there_is_not_made),
         T(a_role_that_is_too_strong_is_refused),
     };
