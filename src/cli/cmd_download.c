@@ -1,26 +1,16 @@
-/* hawk download: the log files of an eval set.
+/* hawk download: the log files of an eval set. */
 
-   Several connections fetch at once. A file is written under another name and renamed when it is
-   whole, so that what is there can be left alone the next time. */
-
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fs.h"
-#include "base/mem.h"
 #include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/fetch.h"
 #include "cli/print.h"
 #include "cli/settings.h"
 #include "codec/json_out.h"
 
-enum { PATH_MAX_BYTES = 8192, BATCH_MAX = 1000, BODY_MAX = 4 << 20, JOBS_MAX = 64 };
+enum { PATH_MAX_BYTES = 8192, BATCH_MAX = 1000, BODY_MAX = 4 << 20 };
 
 typedef struct Options {
     const char *id;
@@ -37,7 +27,7 @@ static const OptRow rows[] = {
     {"eval", 0, OPT_TEXT, offsetof(Options, log), "Only the log with this name", .metavar = "FILE"},
     {"output-dir", 'o', OPT_FOLDER, offsetof(Options, folder), "Where to write; made when it is not there", .fallback = "."},
     {"list", 0, OPT_FLAG, offsetof(Options, list), "Only print the names"},
-    {"jobs", 'j', OPT_INT, offsetof(Options, jobs), "How many at once", .fallback = "16", .min = 1, .max = JOBS_MAX},
+    {"jobs", 'j', OPT_INT, offsetof(Options, jobs), "How many at once", .fallback = "16", .min = 1, .max = FETCH_JOBS_MAX},
     {"force", 0, OPT_FLAG, offsetof(Options, force), "Fetch what is there already too"},
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: the names, or what was done"},
 };
@@ -45,101 +35,6 @@ static const OptArg args[] = {
     {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last one", .is_optional = true, .completer = "eval-sets"},
 };
 /* clang-format on */
-
-/* One file to fetch. */
-typedef struct Item {
-    const char *name; /* on the server */
-    const char *url;
-    char *path; /* here */
-} Item;
-
-typedef struct Work {
-    const Api *api;
-    Item *items;
-    size_t n;
-    pthread_mutex_t lock; /* of what follows */
-    size_t next;
-    size_t n_done;
-    Error err; /* the first failure */
-} Work;
-
-/* ---- one file ---- */
-
-typedef struct Sink {
-    int fd;
-} Sink;
-
-static int sink_write(void *context, Str bytes, Error *err)
-{
-    return fs_write_all(((Sink *)context)->fd, bytes.p, bytes.n, err);
-}
-
-static int fetch_file(Api *api, const Item *item, Error *err)
-{
-    auto_free char *temp = mem_printf("%s.part-%d", item->path, (int)getpid());
-    auto_fd int fd = fs_open(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644, err);
-    if (fd < 0)
-        return -1;
-    Sink sink = {.fd = fd};
-    ApiCall call = {.path = item->url, .timeout_ms = -1, .sink = sink_write, .sink_context = &sink};
-    if (api_send(api, &call, NULL, NULL, err) < 0) {
-        (void)unlink(temp);
-        return error_wrap(err, "cannot download %s", item->name);
-    }
-    if (fsync(fd) < 0 || rename(temp, item->path) < 0) {
-        int failed = errno;
-        (void)unlink(temp);
-        return error_errno(err, failed, "cannot write %s", item->path);
-    }
-    return 0;
-}
-
-static void *work_thread(void *context)
-{
-    Work *work = context;
-    Api *api = api_copy(work->api);
-    for (;;) {
-        (void)pthread_mutex_lock(&work->lock);
-        bool is_over = work->next == work->n || work->err.kind != ERR_NONE;
-        const Item *item = is_over ? NULL : &work->items[work->next++];
-        (void)pthread_mutex_unlock(&work->lock);
-        if (!item)
-            break;
-        auto_error Error err = ERROR_INIT;
-        int failed = fetch_file(api, item, &err);
-        (void)pthread_mutex_lock(&work->lock);
-        if (failed == 0)
-            work->n_done++;
-        else if (work->err.kind == ERR_NONE)
-            (void)error_move(&work->err, &err);
-        (void)pthread_mutex_unlock(&work->lock);
-    }
-    api_close(api);
-    return NULL;
-}
-
-static int fetch_all(const Api *api, Item *items, size_t n, size_t n_threads, size_t *ret_done,
-                     Error *err)
-{
-    Work work = {.api = api, .items = items, .n = n};
-    (void)pthread_mutex_init(&work.lock, NULL);
-    pthread_t threads[JOBS_MAX];
-    size_t started = 0;
-    while (started < n_threads && started < n)
-        if (pthread_create(&threads[started], NULL, work_thread, &work) == 0)
-            started++;
-        else
-            break;
-    if (started == 0)
-        (void)work_thread(&work);
-    for (size_t i = 0; i < started; i++)
-        (void)pthread_join(threads[i], NULL);
-    (void)pthread_mutex_destroy(&work.lock);
-    *ret_done = work.n_done;
-    if (work.err.kind != ERR_NONE)
-        return error_move(err, &work.err);
-    return 0;
-}
 
 /* ---- which files ---- */
 
@@ -192,8 +87,8 @@ static int list_logs(Cli *cli, const Options *options, const char *id, Json **re
 }
 
 /* Where each file goes; those that are there are left out unless forced. */
-static int choose(Cli *cli, const Options *options, const Json *names, Item *items, size_t *ret_n,
-                  Error *err)
+static int choose(Cli *cli, const Options *options, const Json *names, FetchItem *items,
+                  size_t *ret_n, Error *err)
 {
     size_t n = 0;
     for (const Json *name = names->first; name; name = name->next) {
@@ -203,15 +98,15 @@ static int choose(Cli *cli, const Options *options, const Json *names, Item *ite
         char *path = arena_printf(cli->arena, "%s/%.*s", options->folder, STR_ARG(base));
         if (fs_exists(path) && !options->force)
             continue;
-        items[n++] =
-            (Item){.name = arena_strndup(cli->arena, name->text.p, name->text.n), .path = path};
+        items[n++] = (FetchItem){.name = arena_strndup(cli->arena, name->text.p, name->text.n),
+                                 .path = path};
     }
     *ret_n = n;
     return 0;
 }
 
 /* Asks where the files can be fetched, for a batch of items. */
-static int fetch_urls(Cli *cli, Item *items, size_t n, Error *err)
+static int fetch_urls(Cli *cli, FetchItem *items, size_t n, Error *err)
 {
     auto_buf Buf body = BUF_INIT(BODY_MAX);
     JsonOut out;
@@ -275,7 +170,7 @@ static int run(Cli *cli, const void *given, Error *err)
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     if (options->list)
         return print_names(cli, options, names, err);
-    Item *items = arena_array(cli->arena, names->n + 1, sizeof(*items));
+    FetchItem *items = arena_array(cli->arena, names->n + 1, sizeof(*items));
     size_t n = 0;
     if (fs_make_dirs(options->folder, 0755, err) < 0 ||
         choose(cli, options, names, items, &n, err) < 0)

@@ -27,6 +27,7 @@ const Command *const command_rows[] = {
     &commands_transcript,
     &commands_transcripts,
     &commands_download,
+    &commands_download_artifacts,
     &commands_export,
     &commands_import,
     &commands_validate,

@@ -14,6 +14,7 @@ extern const Command commands_config;
 extern const Command commands_delete;
 extern const Command commands_docs_cli;
 extern const Command commands_download;
+extern const Command commands_download_artifacts;
 extern const Command commands_edit_samples;
 extern const Command commands_eval_set_resume;
 extern const Command commands_eval_set_run;

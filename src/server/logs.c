@@ -1,15 +1,11 @@
-/* Names of logs, permission to read them, and links that carry the permission along. */
+/* Names of logs, and permission to read them. */
 
 #include "server/logs.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "access/access.h"
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/secret.h"
-#include "codec/digest.h"
 #include "server/server_priv.h"
 #include "warehouse/importer/importer.h"
 
@@ -124,46 +120,4 @@ int logs_dir(RouteCtx *ctx, Str given, LogsName *ret, Error *err)
     if (parse(ctx->arena, given, true, ret, err) < 0)
         return -1;
     return check_access(ctx, ret->eval_set_id, err);
-}
-
-const char *logs_disposition(Arena *arena, const char *file)
-{
-    const char *encoded = route_encode(arena, str_of(file), "");
-    if (strcmp(encoded, file) == 0)
-        return arena_printf(arena, "attachment; filename=\"%s\"", file);
-    return arena_printf(arena, "attachment; filename*=utf-8''%s", encoded);
-}
-
-/* --- links --- */
-
-/* HMAC-SHA-256 over "<expires>\n<key>", in hex. */
-static const char *sign(const App *app, Arena *arena, const char *key, int64_t expires)
-{
-    const char *text = arena_printf(arena, "%" PRId64 "\n%s", expires, key);
-    unsigned char mac[DIGEST_SIZE];
-    auto_buf Buf hex = BUF_INIT(DIGEST_HEX_MAX);
-    digest_hmac_sha256(secret_reveal(app->link_key), str_of(text), mac);
-    digest_add_hex(&hex, (Str){(const char *)mac, sizeof(mac)});
-    return arena_strndup(arena, hex.data, hex.len);
-}
-
-const char *logs_link(const App *app, Arena *arena, const LogsName *name, int64_t expires)
-{
-    const char *path = route_encode(arena, str_of(name->key + sizeof("evals/") - 1), "/");
-    return arena_printf(arena, "%s/download/%s?expires=%" PRId64 "&signature=%s",
-                        server_public_url(app), path, expires,
-                        sign(app, arena, name->key, expires));
-}
-
-int logs_check_link(RouteCtx *ctx, Str path, int64_t expires, Str signature, LogsName *ret,
-                    Error *err)
-{
-    if (parse(ctx->arena, path, false, ret, err) < 0)
-        return -1;
-    Str expected = str_of(sign(ctx->app, ctx->arena, ret->key, expires));
-    if (!signature.p || !digest_equal(expected, signature))
-        return error_set(err, ERR_DENIED, "this link is not one of ours; ask for a new one");
-    if (expires < clock_now_us() / CLOCK_SECOND)
-        return error_set(err, ERR_DENIED, "this link has expired; ask for a new one");
-    return 0;
 }

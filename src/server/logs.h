@@ -21,15 +21,6 @@ bool logs_is_log(Str key);
 int logs_name(RouteCtx *ctx, Str given, LogsName *ret, Error *err) HAWK_MUST_USE;
 int logs_dir(RouteCtx *ctx, Str given, LogsName *ret, Error *err) HAWK_MUST_USE;
 
-/* The value of a Content-Disposition header (RFC 6266). */
-const char *logs_disposition(Arena *arena, const char *file);
-
-/* A link to a log that works until an instant (seconds) for whoever has it, and the check of one.
-   The key of the signature is made at each start of the server. */
-const char *logs_link(const App *app, Arena *arena, const LogsName *name, int64_t expires);
-int logs_check_link(RouteCtx *ctx, Str path, int64_t expires, Str signature, LogsName *ret,
-                    Error *err) HAWK_MUST_USE;
-
 /* Handlers that read into the logs themselves. */
 int logs_view_header(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 int logs_view_headers(RouteCtx *ctx, Error *err) HAWK_MUST_USE;

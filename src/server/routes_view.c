@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "server/logs.h"
+#include "server/object.h"
 #include "server/server_priv.h"
 
 enum {
@@ -194,18 +195,6 @@ static int view_log_info(RouteCtx *ctx, Error *err)
     return 0;
 }
 
-static int send_range(RouteCtx *ctx, const LogsName *name, uint64_t from, uint64_t n, Error *err)
-{
-    auto_free char *path = store_local_path(ctx->app->store, name->key);
-    if (!path)
-        return error_set(err, ERR_UNSUPPORTED, "this store has no local files");
-    int fd = fs_open(path, O_RDONLY, 0, err);
-    if (fd < 0)
-        return -1;
-    http_response_file(ctx->response, "application/octet-stream", fd, from, n);
-    return 0;
-}
-
 static int view_log_bytes(RouteCtx *ctx, Error *err)
 {
     LogsName name = {0};
@@ -228,68 +217,7 @@ static int view_log_bytes(RouteCtx *ctx, Error *err)
         return 0;
     }
     uint64_t last = (uint64_t)end < stat.size ? (uint64_t)end : stat.size - 1;
-    return send_range(ctx, &name, (uint64_t)start, last - (uint64_t)start + 1, err);
-}
-
-/* Reads "bytes=A-B", "bytes=A-" or "bytes=-N" (RFC 9110, section 14.1.2); one range only. */
-static bool read_range(Str header, uint64_t size, uint64_t *ret_from, uint64_t *ret_n)
-{
-    int64_t a = 0;
-    int64_t b = 0;
-    if (!str_starts(header, STR("bytes=")) || size == 0)
-        return false;
-    Str spec = str_slice(header, 6, header.n);
-    ptrdiff_t dash = str_find(spec, '-');
-    if (dash < 0)
-        return false;
-    Str first = str_slice(spec, 0, (size_t)dash);
-    Str last = str_slice(spec, (size_t)dash + 1, spec.n);
-    if (first.n == 0) {
-        if (str_to_i64(last, 1, INT64_MAX, &b) < 0)
-            return false;
-        *ret_n = (uint64_t)b < size ? (uint64_t)b : size;
-        *ret_from = size - *ret_n;
-        return true;
-    }
-    if (str_to_i64(first, 0, INT64_MAX, &a) < 0 || (uint64_t)a >= size)
-        return false;
-    b = (int64_t)size - 1;
-    if (last.n && (str_to_i64(last, a, INT64_MAX, &b) < 0))
-        return false;
-    if ((uint64_t)b >= size)
-        b = (int64_t)size - 1;
-    *ret_from = (uint64_t)a;
-    *ret_n = (uint64_t)(b - a) + 1;
-    return true;
-}
-
-static int send_download(RouteCtx *ctx, const LogsName *name, Error *err)
-{
-    StoreStat stat = {0};
-    if (store_stat(ctx->app->store, name->key, &stat, err) < 0)
-        return -1;
-    const char *etag = arena_printf(ctx->arena, "\"%s\"", stat.etag);
-    http_response_header(ctx->response, "ETag", str_of(etag));
-    http_response_header(ctx->response, "Accept-Ranges", STR("bytes"));
-    http_response_header(ctx->response, "Content-Disposition",
-                         str_of(logs_disposition(ctx->arena, name->file)));
-    Str range = http_request_header(ctx->request, "Range");
-    uint64_t from = 0;
-    uint64_t n = stat.size;
-    if (range.p) {
-        if (!read_range(range, stat.size, &from, &n)) {
-            http_response_status(ctx->response, 416);
-            http_response_header(ctx->response, "Content-Range",
-                                 str_of(arena_printf(ctx->arena, "bytes */%" PRIu64, stat.size)));
-            return 0;
-        }
-        http_response_status(ctx->response, 206);
-        http_response_header(
-            ctx->response, "Content-Range",
-            str_of(arena_printf(ctx->arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, from,
-                                from + n - 1, stat.size)));
-    }
-    return send_range(ctx, name, from, n, err);
+    return object_send(ctx, name.key, (uint64_t)start, last - (uint64_t)start + 1, err);
 }
 
 static int view_log_download(RouteCtx *ctx, Error *err)
@@ -297,19 +225,21 @@ static int view_log_download(RouteCtx *ctx, Error *err)
     LogsName name = {0};
     if (logs_name(ctx, ctx->params[0], &name, err) < 0)
         return -1;
-    return send_download(ctx, &name, err);
+    return object_send_download(ctx, name.key, err);
 }
 
 /* --- links that work without credentials for a while --- */
 
-static void add_link(RouteCtx *ctx, JsonOut *out, const LogsName *name)
+static int add_link(RouteCtx *ctx, JsonOut *out, const LogsName *name, Error *err)
 {
+    const char *url = NULL;
+    if (object_link(ctx, name->key, LINK_SECONDS, &url, err) < 0)
+        return -1;
     json_out_object(out);
-    json_out_kvz(
-        out, "url",
-        logs_link(ctx->app, ctx->arena, name, clock_now_us() / CLOCK_SECOND + LINK_SECONDS));
+    json_out_kvz(out, "url", url);
     json_out_kvz(out, "filename", name->file);
     json_out_end_object(out);
+    return 0;
 }
 
 static int view_log_download_url(RouteCtx *ctx, Error *err)
@@ -322,7 +252,8 @@ static int view_log_download_url(RouteCtx *ctx, Error *err)
     auto_buf Buf body = BUF_INIT(16384);
     JsonOut out;
     json_out_init(&out, &body, 0);
-    add_link(ctx, &out, &name);
+    if (add_link(ctx, &out, &name, err) < 0)
+        return -1;
     route_send_json(ctx, &body);
     return 0;
 }
@@ -346,9 +277,8 @@ static int view_log_download_urls(RouteCtx *ctx, Error *err)
         if (log->type != JSON_STRING)
             return error_set(err, ERR_BAD_DATA, "logs: expected names, found %s",
                              json_type_name(log->type));
-        if (logs_name(ctx, log->text, &name, err) < 0)
+        if (logs_name(ctx, log->text, &name, err) < 0 || add_link(ctx, &out, &name, err) < 0)
             return -1;
-        add_link(ctx, &out, &name);
     }
     json_out_end_array(&out);
     json_out_end_object(&out);
@@ -358,13 +288,10 @@ static int view_log_download_urls(RouteCtx *ctx, Error *err)
 
 static int download_signed(RouteCtx *ctx, Error *err)
 {
-    LogsName name = {0};
-    int64_t expires = 0;
-    if (route_param_int(ctx, "expires", 0, 0, INT64_MAX, &expires, err) < 0 ||
-        logs_check_link(ctx, ctx->params[0], expires,
-                        http_request_param(ctx->request, "signature", 0), &name, err) < 0)
+    const char *key = NULL;
+    if (object_check_link(ctx, &key, err) < 0)
         return -1;
-    return send_download(ctx, &name, err);
+    return object_send_download(ctx, key, err);
 }
 
 /* --- the viewer's start --- */
@@ -534,7 +461,7 @@ static const Shape shapes[] = {
 static const Route rows[] = {
     VIEW_ROUTES("/view/logs"),
     VIEW_ROUTES("/api"),
-    { "GET", "/download/{log*}", ROUTE_OPEN, download_signed, "a log by a signed link",
+    { "GET", "/download/{path*}", ROUTE_OPEN, download_signed, "a file by a signed link",
       .query = "expires: int; signature: str", .answer = FILE_ANSWER },
 };
 /* clang-format on */

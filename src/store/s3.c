@@ -516,3 +516,23 @@ const char *s3_bucket(const S3 *s3)
 {
     return s3->bucket;
 }
+
+int s3_presign(S3 *s3, const char *key, int seconds, Buf *ret, Error *err)
+{
+    auto_free char *path = mem_printf("%s/%s", s3->base, key);
+    const Sigv4Header host = {"Host", str_of(s3->host)};
+    const Sigv4Request request = {.method = "GET",
+                                  .path = str_of(path),
+                                  .headers = &host,
+                                  .n_headers = 1,
+                                  .payload_hash = STR(SIGV4_UNSIGNED),
+                                  .region = s3->region,
+                                  .service = "s3",
+                                  .now_us = clock_now_us()};
+    const Sigv4Keys keys = {str_of(s3->access_key), secret_reveal(s3->secret_key),
+                            s3->session_token ? secret_reveal(s3->session_token) : STR_NONE};
+    buf_addz(ret, s3->origin);
+    sigv4_add_path(ret, str_of(path));
+    buf_addc(ret, '?');
+    return sigv4_presign(&request, &keys, seconds, ret, err);
+}

@@ -56,6 +56,9 @@ const char *s3_bucket(const S3 *s3);
    calls are repeated, so they must be such that the second time changes nothing. */
 int s3_send(S3 *s3, const S3Call *call, S3Answer *ret, Error *err) HAWK_MUST_USE;
 
+/* Appends an address for GET that anybody may use for some seconds. */
+int s3_presign(S3 *s3, const char *key, int seconds, Buf *ret, Error *err) HAWK_MUST_USE;
+
 /* The kind of error that S3's word stands for, or ERR_NONE. */
 ErrorKind s3_kind_of_code(const char *code);
 

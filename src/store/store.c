@@ -146,6 +146,11 @@ int store_list(Store *store, const char *prefix, bool recursive, StoreEach *each
     return store->kind->list(store, trimmed, recursive, each, context, err);
 }
 
+int store_link(Store *store, const char *key, int seconds, Buf *ret, Error *err)
+{
+    return check_key(key, err) < 0 ? -1 : store->kind->link(store, key, seconds, ret, err);
+}
+
 char *store_local_path(const Store *store, const char *key)
 {
     return store_key_is_valid(str_of(key)) ? store->kind->local_path(store, key) : NULL;

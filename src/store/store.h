@@ -81,6 +81,10 @@ char *store_local_path(const Store *store, const char *key) HAWK_MUST_USE;
  * frees. */
 char *store_location(const Store *store, const char *key) HAWK_MUST_USE;
 
+/* Appends an address at which anybody can read the object for some seconds (up to a week); nothing
+   when the store is a folder. Whether the object is there is not looked at. */
+int store_link(Store *store, const char *key, int seconds, Buf *ret, Error *err) HAWK_MUST_USE;
+
 HAWK_DEFINE_AUTO(Store, store, store_close)
 #define auto_store HAWK_CLEANUP(store_cleanup_)
 

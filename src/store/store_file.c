@@ -533,6 +533,16 @@ static int file_list(Store *base, const char *prefix, bool recursive, StoreEach 
     return list_dir(&listing, dir, inside, err);
 }
 
+static int file_link(Store *base, const char *key, int seconds, Buf *ret, Error *err)
+{
+    (void)base;
+    (void)key;
+    (void)seconds;
+    (void)ret;
+    (void)err;
+    return 0;
+}
+
 static char *file_location(const Store *base, const char *key)
 {
     return fs_join(((const FileStore *)base)->root, key);
@@ -583,6 +593,7 @@ const StoreKind store_kind_file = {
     .remove = file_remove,
     .remove_prefix = file_remove_prefix,
     .list = file_list,
+    .link = file_link,
     .local_path = file_location,
     .location = file_location,
 };

@@ -19,6 +19,7 @@ typedef struct StoreKind {
     int (*remove_prefix)(Store *store, const char *prefix, Error *err); /* without '/' at the end */
     int (*list)(Store *store, const char *prefix, bool recursive, StoreEach *each, void *context,
                 Error *err);
+    int (*link)(Store *store, const char *key, int seconds, Buf *ret, Error *err);
     char *(*local_path)(const Store *store, const char *key);
     char *(*location)(const Store *store, const char *key);
 } StoreKind;

@@ -285,6 +285,12 @@ static int s3_store_list(Store *base, const char *prefix, bool recursive, StoreE
     return s3_list(store->s3, whole, !recursive, list_object, &listing, err);
 }
 
+static int s3_store_link(Store *base, const char *key, int seconds, Buf *ret, Error *err)
+{
+    auto_free char *whole = whole_key(base, key);
+    return s3_presign(((S3Store *)base)->s3, whole, seconds, ret, err);
+}
+
 static char *s3_store_local_path(const Store *base, const char *key)
 {
     (void)base;
@@ -341,6 +347,7 @@ const StoreKind store_kind_s3 = {
     .remove = s3_store_remove,
     .remove_prefix = s3_store_remove_prefix,
     .list = s3_store_list,
+    .link = s3_store_link,
     .local_path = s3_store_local_path,
     .location = s3_store_location,
 };
