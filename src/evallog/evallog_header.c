@@ -5,6 +5,8 @@
 #include "evallog/evallog_id.h"
 #include "evallog/evallog_priv.h"
 
+enum { EVAL_ID_MAX = 256 };
+
 /* Values that are only stations on the way to others. */
 typedef struct Stations {
     Str status;
@@ -204,6 +206,9 @@ static int parse_eval(EvalLog *log, Error *err)
     if (header->eval_id.n == 0 && header->run_id.n > 0 && header->created_us != EVALLOG_NONE)
         header->eval_id =
             evallog_id_of(header->run_id, header->task_id, header->created_us, log->arena);
+    if (header->eval_id.n > EVAL_ID_MAX)
+        return error_set(err, ERR_BAD_DATA, "%s: the eval's id is over the limit of %d bytes",
+                         log->source->name, EVAL_ID_MAX);
     if (header->message_limit == EVALLOG_NONE)
         header->message_limit = stations.max_messages;
     if (!header->task_version.p)

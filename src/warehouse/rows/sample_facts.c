@@ -10,7 +10,7 @@
 #include "warehouse/rows/sample_facts_priv.h"
 #include "warehouse/rows/sandbox_config.h"
 
-enum { OUTPUT_MAX = 1 << 30 };
+enum { OUTPUT_MAX = 1 << 30, UUID_MAX = 256 };
 
 /* Limits that the warehouse has a name for; any other is "custom". */
 static const char *const limits[] = {"context", "time", "working",  "message",
@@ -60,6 +60,14 @@ static void set_id(SampleFacts *facts, Str raw)
         facts->values[SAMPLE_ID] = SQL_TEXT(sample_facts_keep(facts, raw));
     else
         set(facts, SAMPLE_ID, raw);
+}
+
+/* An empty one names nothing: all samples with it would be the same. */
+static void set_uuid(SampleFacts *facts, Str raw)
+{
+    set(facts, SAMPLE_UUID, raw);
+    if (facts->values[SAMPLE_UUID].text.n == 0)
+        facts->values[SAMPLE_UUID] = SQL_NULL;
 }
 
 /* A sample has an object, a summary only the message. */
@@ -196,7 +204,7 @@ typedef struct MemberRow {
 static const MemberRow members[] = {
     { NAME("id"),                SAMPLE_ID,                set_id },
     { NAME("epoch"),             SAMPLE_EPOCH,             NULL },
-    { NAME("uuid"),              SAMPLE_UUID,              NULL },
+    { NAME("uuid"),              SAMPLE_UUID,              set_uuid },
     { NAME("input"),             SAMPLE_INPUT,             NULL },
     { NAME("target"),            SAMPLE_TARGET,            NULL },
     { NAME("choices"),           SAMPLE_CHOICES,           NULL },
@@ -375,6 +383,9 @@ int sample_facts_end(SampleFacts *facts, Error *err)
     if (values[SAMPLE_ID].type == SQL_TYPE_NULL || values[SAMPLE_EPOCH].type == SQL_TYPE_NULL ||
         values[SAMPLE_EPOCH].integer < 0)
         return error_set(err, ERR_BAD_DATA, "the sample has no id or no epoch");
+    if (values[SAMPLE_UUID].text.n > UUID_MAX)
+        return error_set(err, ERR_BAD_DATA, "the sample's uuid is over the limit of %d bytes",
+                         UUID_MAX);
     finish_usage(facts);
     finish_output(facts);
     finish_times(facts);

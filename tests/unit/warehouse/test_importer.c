@@ -405,6 +405,42 @@ static void one_bad_sample_does_not_keep_the_others_out(void **state)
     assert_string_equal(rows_of("SELECT import_status FROM eval"), "failed\n");
 }
 
+static void an_empty_uuid_is_none(void **state)
+{
+    (void)state;
+    static const char *const empty[] = {SAMPLE("s0", "", DONE), SAMPLE("s1", "", DONE)};
+    Log log = finished;
+    log.samples = empty;
+    put_log(KEY, &log);
+    (void)import_key(KEY);
+    assert_string_equal(rows_of("SELECT uuid FROM sample ORDER BY uuid"), "e1_s0_1\ne1_s1_1\n");
+}
+
+#define LONG_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LONG_257 LONG_64 LONG_64 LONG_64 LONG_64 "x"
+
+static void a_uuid_over_the_limit_is_refused(void **state)
+{
+    (void)state;
+    static const char *const samples[] = {SAMPLE("s0", LONG_257, DONE), SAMPLE("s1", "u1", DONE)};
+    Log log = finished;
+    log.samples = samples;
+    put_log(KEY, &log);
+    const char *reason = import_failure(KEY, ERR_BAD_DATA);
+    assert_non_null(strstr(reason, "uuid is over the limit"));
+    assert_string_equal(rows_of("SELECT uuid FROM sample"), "u1\n");
+}
+
+static void an_eval_id_over_the_limit_is_refused(void **state)
+{
+    (void)state;
+    Log log = finished;
+    log.eval_id = LONG_257;
+    put_log(KEY, &log);
+    const char *reason = import_failure(KEY, ERR_BAD_DATA);
+    assert_non_null(strstr(reason, "id is over the limit"));
+}
+
 static void samples_that_a_new_log_does_not_have_are_dropped(void **state)
 {
     (void)state;
@@ -536,6 +572,9 @@ int main(void)
         T(an_import_that_is_cancelled_is_taken_up_again),
         T(a_log_cut_off_anywhere_is_refused_and_keeps_the_old_rows),
         T(one_bad_sample_does_not_keep_the_others_out),
+        T(an_empty_uuid_is_none),
+        T(a_uuid_over_the_limit_is_refused),
+        T(an_eval_id_over_the_limit_is_refused),
         T(samples_that_a_new_log_does_not_have_are_dropped),
         T(a_log_in_the_wrong_folder_is_refused),
         T(an_eval_is_not_taken_over_by_another_set),
