@@ -92,8 +92,10 @@ static int refuse(Error *err, const char *why, Str output)
     (void)error_set(err, ERR_UNSUPPORTED, "this machine cannot write Parquet: %s%s%.*s", why,
                     shown.n ? ": " : "", STR_ARG(shown));
     (void)error_code(err, "parquet.unavailable");
-    return error_fix(err, "install Python 3.10 or newer and let it reach a package index once, or "
-                          "take another format: csv, json or ndjson");
+    return error_fix(err,
+                     "install Python 3.10 or newer with its venv module (python3-venv) and let "
+                     "it reach a package index once, or take another format: csv, json or "
+                     "ndjson");
 }
 
 static int run_tool(const Tools *tools, const char *const *argv, const char *why, Error *err)

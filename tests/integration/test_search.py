@@ -74,7 +74,9 @@ def test_filters_of_the_api_are_options(filled):
     assert tokens == sorted(tokens, reverse=True)
     assert all(item["eval_set_id"] == "set-many" for item in
                filled.json("list", "samples", "set-many", "--search", "many")["items"])
-    assert filled.run("list", "samples", "--everywhere", "--sort", "colour", check=False).returncode == 2
+    for option, choice in (("--sort", "total_tokens"), ("--status", "token_limit")):
+        done = filled.run("list", "samples", "--everywhere", option, "colour", check=False)
+        assert done.returncode == 2 and "'colour'" in done.stderr and choice in done.stderr
 
 
 def test_words_are_found_and_marked(filled):

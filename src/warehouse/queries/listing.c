@@ -7,6 +7,7 @@
 #include "warehouse/queries/listing_priv.h"
 
 enum {
+    NAMES_MAX = 1024,
     LIST_TEXT_MAX = 8 * 1024 * 1024,
     KEY_TEXT_MAX = 16 * 1024,
 };
@@ -80,6 +81,26 @@ int listing_status_find(Str name)
         if (statuses[i] && str_eqz(name, statuses[i]))
             return (int)i;
     return -1;
+}
+
+/* A refusal that names the choices. */
+static int refuse_status(Str name, Error *err)
+{
+    auto_buf Buf names = BUF_INIT(NAMES_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
+        if (statuses[i])
+            buf_printf(&names, "%s%s", names.len ? ", " : "", statuses[i]);
+    (void)error_set(err, ERR_BAD_DATA, "there is no sample status '%.*s'", STR_ARG(name));
+    return error_fix(err, "take one of %s", names.data);
+}
+
+static int refuse_sort(Str name, Error *err)
+{
+    auto_buf Buf names = BUF_INIT(NAMES_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(sorts); i++)
+        buf_printf(&names, "%s%s", names.len ? ", " : "", sorts[i].name);
+    (void)error_set(err, ERR_USAGE, "samples cannot be sorted by '%.*s'", STR_ARG(name));
+    return error_fix(err, "take one of %s", names.data);
 }
 
 /* ---- evals ---- */
@@ -418,7 +439,7 @@ static int read_statuses(Listing *listing, Error *err)
     for (size_t i = 0; i < filter->n_statuses; i++) {
         int status = listing_status_find(filter->statuses[i]);
         if (status < 0)
-            return error_set(err, ERR_BAD_DATA, "there is no sample status of that name");
+            return refuse_status(filter->statuses[i], err);
         is_given[status] = true;
     }
     auto_buf Buf text = BUF_INIT(256);
@@ -526,7 +547,7 @@ int listing_page(const ListingQuestion *question, Arena *arena, ListingPage *ret
     Cursor after = {0};
     open_question(&listing, question, arena);
     if (!listing.sort)
-        return error_set(err, ERR_USAGE, "samples cannot be sorted by that column");
+        return refuse_sort(question->filter->sort_by, err);
     if (query_words(question->filter->search, &words, err) < 0 || read_statuses(&listing, err) < 0)
         return -1;
     Str name = list_name(&listing);

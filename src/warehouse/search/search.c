@@ -269,7 +269,7 @@ static bool is_uuid(Str text)
 static int check(const SearchQuestion *question, Error *err)
 {
     if (question->q.n == 0)
-        return error_set(err, ERR_USAGE, "q is empty");
+        return error_set(err, ERR_USAGE, "the search is empty");
     if (question->limit < 1 || question->limit > SEARCH_LIMIT_MAX)
         return error_set(err, ERR_USAGE, "limit must be from 1 to %d", SEARCH_LIMIT_MAX);
     if (question->batch_size < 1 || question->batch_size > SEARCH_BATCH_MAX)

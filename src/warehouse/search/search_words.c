@@ -116,8 +116,8 @@ int search_words_read(Str query, Arena *arena, SearchWords *ret, Error *err)
     }
     if (words.n_words == 0) {
         (void)error_set(err, ERR_USAGE, "the search has no word to look for");
-        return error_fix(err, "give a word of letters or digits; signs alone are found with "
-                              "mode=grep");
+        return error_fix(err, "give a word of letters or digits; signs alone are found with a "
+                              "regular expression (--regex, mode=grep)");
     }
     *ret = words;
     return 0;
