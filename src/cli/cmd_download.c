@@ -80,8 +80,12 @@ static int list_logs(Cli *cli, const Options *options, const char *id, Json **re
         if (is_wanted(options->log, name, base))
             json_append(names, json_new_str(cli->arena, name));
     }
-    if (names->n == 0 && options->log)
-        return error_set(err, ERR_NOT_FOUND, "%s has no log %s", id, options->log);
+    if (names->n == 0) {
+        (void)error_set(err, ERR_NOT_FOUND, "%s has no log%s%s", id, options->log ? " " : "s",
+                        options->log ? options->log : "");
+        return error_fix(err, "'hawk list eval-sets' shows what there is%s",
+                         options->log ? ", 'hawk download --list' the logs" : "");
+    }
     *ret = names;
     return 0;
 }

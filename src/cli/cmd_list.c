@@ -41,7 +41,7 @@ typedef struct Options {
 
 /* clang-format off */
 #define CURSOR_ROW {"cursor", 0, OPT_TEXT, offsetof(Options, cursor), "Go on where an earlier list ended; it names the cursor", .metavar = "CURSOR"}
-#define STREAM_ROW {"stream", 0, OPT_FLAG, offsetof(Options, stream), "All of them, one line of JSON each, as they come"}
+#define STREAM_ROW {"stream", 0, OPT_FLAG, offsetof(Options, stream), "All of them, without a limit, one line of JSON each, as they come"}
 #define JSON_ROW   {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"}
 
 static const OptRow eval_sets_rows[] = {
@@ -256,7 +256,8 @@ static int run_evals(Cli *cli, const void *given, Error *err)
     Json *answer = NULL;
     if (fetch(cli, path.data, NULL, INT32_MAX, &answer, err) < 0)
         return -1;
-    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    if (items_of(answer))
+        settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
         return -1;
@@ -277,7 +278,7 @@ static int run_evals(Cli *cli, const void *given, Error *err)
         if (print_text(cli, buf_str(&title), err) < 0)
             return -1;
     }
-    return finish(cli, table, "No evals yet.", err);
+    return finish(cli, table, arena_printf(cli->arena, "No evals yet in %s.", id), err);
 }
 
 /* "match=C, includes=I"; only those that are not intermediate when there are such. */
@@ -344,10 +345,23 @@ static const char *words_of(Cli *cli, const Options *options)
     return arena_printf(cli->arena, "%s %s", options->log, options->search);
 }
 
+/* What is said when no sample is listed. */
+static const char *none_of(Cli *cli, const Options *options, const char *id)
+{
+    auto_buf Buf filters = BUF_INIT(PATH_MAX_BYTES);
+    add_filters(options, &filters);
+    if (filters.len > 0 || options->log || options->search)
+        return "No such samples.";
+    return id ? arena_printf(cli->arena, "No samples yet in %s.", id) : "No samples yet.";
+}
+
 static int run_samples(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
     const char *id = NULL;
+    if (options->everywhere && options->id)
+        return error_set(err, ERR_USAGE, "--everywhere is for all eval sets, %s is one of them",
+                         options->id);
     if (!options->everywhere && settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
         return -1;
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
@@ -360,7 +374,7 @@ static int run_samples(Cli *cli, const void *given, Error *err)
         return stream(cli, path.data, options->cursor, err);
     if (fetch(cli, path.data, options->cursor, options->limit, &answer, err) < 0)
         return -1;
-    if (id)
+    if (id && items_of(answer))
         settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
@@ -371,7 +385,7 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     auto_table Table *table = table_new(names, ARRAY_LEN(names));
     for (const Json *item = items_of(answer); item; item = item->next)
         add_sample(cli, table, item);
-    if (finish(cli, table, "No samples yet.", err) < 0)
+    if (finish(cli, table, none_of(cli, options, id), err) < 0)
         return -1;
     say_more(cli, answer);
     return 0;

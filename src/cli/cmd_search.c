@@ -36,7 +36,7 @@ static const OptRow rows[] = {
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
 };
 static const OptArg args[] = {
-    {"WORDS", OPT_LIST, offsetof(Options, words), "Words that must all be there; \"a phrase\", -not, this OR that"},
+    {"WORDS", OPT_LIST, offsetof(Options, words), "Words that must all be there; \"a phrase\", this OR that; -not, behind -- or inside of quotes"},
 };
 /* clang-format on */
 
@@ -165,6 +165,8 @@ static int run(Cli *cli, const void *given, Error *err)
     Json *items = json_new(cli->arena, JSON_ARRAY);
     Json *last = NULL;
     size_t n = 0;
+    if (options->match_case && !options->regex)
+        return error_set(err, ERR_USAGE, "--match-case needs --regex; words are found in any case");
     if (run_pages(cli, options, items, &last, &n, err) < 0)
         return -1;
     if (options->json) {

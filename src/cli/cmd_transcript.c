@@ -259,13 +259,14 @@ static int run_all(Cli *cli, const void *given, Error *err)
         if (n < 0)
             return -1;
     }
-    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    if (running || reader.n_written > 0)
+        settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     if (running)
         cli_warn(cli, "%zu samples still run and are left out", running);
     if (options->folder)
         cli_say(cli, "Wrote %zu transcripts to %s", reader.n_written, options->folder);
     else if (reader.n_written == 0)
-        cli_say(cli, "No samples yet.");
+        cli_say(cli, "No samples yet in %s.", id);
     return 0;
 }
 

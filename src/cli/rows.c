@@ -52,6 +52,17 @@ static bool has_suffix(const char *file, const char *suffixes)
     return false;
 }
 
+/* Not without: a name that says one thing over bytes that are another is found out too late. */
+static int check_suffix(const char *file, Kind kind, Error *err)
+{
+    const char *slash = strrchr(file, '/');
+    const char *dot = strrchr(slash ? slash : file, '.');
+    if (!dot || has_suffix(file, kinds[kind].suffixes))
+        return 0;
+    (void)error_set(err, ERR_USAGE, "%s: no format has the ending %s", file, dot);
+    return error_fix(err, "name it .csv, .json, .ndjson or .parquet, or say --format");
+}
+
 static int choose_kind(const Cli *cli, const char *format, const char *file, Kind *ret, Error *err)
 {
     *ret = cli->out_is_tty && !file ? KIND_TABLE : KIND_CSV;
@@ -59,6 +70,8 @@ static int choose_kind(const Cli *cli, const char *format, const char *file, Kin
         if (format ? strcmp(format, kinds[kind].name) == 0
                    : file && has_suffix(file, kinds[kind].suffixes))
             *ret = kind;
+    if (file && !format)
+        return check_suffix(file, *ret, err);
     if (*ret == KIND_PARQUET && !file && cli->out_is_tty)
         return error_set(err, ERR_USAGE, "Parquet is not for a terminal; name a file with -o");
     return 0;

@@ -64,6 +64,9 @@ def test_help_of_a_group_lists_its_commands(home):
         (["list", "samples", "--limit"], "--limit needs a value"),
         (["list", "samples", "--limit", "many"], "--limit wants a whole number"),
         (["list", "samples", "a", "b"], "one argument too many"),
+        (["list", "samples", "a", "--everywhere"], "--everywhere is for all eval sets"),
+        (["search", "a", "--match-case"], "--match-case needs --regex"),
+        (["export", "samples", "-o", "a.xlsx"], "no format has the ending .xlsx"),
         (["transcript"], "missing argument SAMPLE_UUID"),
         (["--nonsense"], "no such option: --nonsense"),
         (["completion", "tcsh"], "bash|zsh|fish"),
@@ -240,11 +243,19 @@ def test_reading_commands_print_one_json_document(hawk, args):
 def test_what_is_not_there_is_5(hawk):
     """Each command says so and remembers no id."""
     for args in (["status", "nope"], ["logs", "nope"], ["stop", "nope"], ["delete", "nope", "-y"], ["transcript", "nope"],
-                 ["watch", "nope"], ["eval-set", "resume", "nope"]):
+                 ["watch", "nope"], ["eval-set", "resume", "nope"], ["download", "nope"], ["download", "nope", "--list"]):
         done = hawk.run(*args, check=False)
         assert done.returncode == 5, (args, done.returncode, done.stderr)
         assert done.stderr.startswith("Error: ")
     assert not (hawk.home / ".config/hawk-cli/last-job-id").exists()
+
+
+@pytest.mark.parametrize("command", ["list evals", "list samples", "transcripts"])
+def test_an_id_of_which_nothing_is_found_is_named_and_not_remembered(hawk, command):
+    """A slip of the finger is not what the next command means."""
+    done = hawk.run(*command.split(), "nope")
+    assert "yet in nope." in done.stderr
+    assert not (hawk.home / ".config/hawk-cli/last-eval-set-id").exists()
 
 
 def test_a_wrong_token_is_3(hawk):
