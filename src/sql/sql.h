@@ -166,6 +166,8 @@ int sql_load_open(SqlTx *tx, const char *table, const SqlColumn *columns, size_t
                   SqlLoad **ret, Error *err) HAWK_MUST_USE;
 int sql_load_row(SqlLoad *load, const SqlValue *values, Error *err) HAWK_MUST_USE;
 int sql_load_flush(SqlLoad *load, Error *err) HAWK_MUST_USE;
+/* From here on JSON is known to be valid, so that a database that would not look is not made to. */
+void sql_load_trust_json(SqlLoad *load);
 void sql_load_free(SqlLoad *load); /* drops what was not flushed; before the transaction ends */
 
 HAWK_DEFINE_AUTO(SqlLoad, sql_load, sql_load_free)

@@ -45,6 +45,7 @@ struct SqlLoad {
     const char *table;
     const SqlColumn *columns;
     size_t n_columns;
+    bool is_json_valid; /* by the word of the caller */
 };
 
 /* Puts "table.column: " in front of the message of a set error, and returns -1. */

@@ -81,6 +81,14 @@ int sqlite_conn_fail(SqliteConn *conn, Error *err)
     return -1;
 }
 
+int sqlite_conn_make_room(SqliteConn *conn, Error *err)
+{
+    if (!conn->has_room && sqlite_conn_script(&conn->base, "PRAGMA cache_size = -10240", err) < 0)
+        return -1;
+    conn->has_room = true;
+    return 0;
+}
+
 static int sqlite_begin(SqlConn *base, SqlMode mode, int wait_ms, Error *err)
 {
     SqliteConn *conn = (SqliteConn *)base;

@@ -36,16 +36,18 @@ int sqlite_load_start(SqlLoad *base, Error *err)
     buf_addc(&text, ')');
     if (buf_check(&text, "the list of columns", err) < 0)
         return -1;
+    if (sqlite_conn_make_room(load->conn, err) < 0)
+        return -1;
     return sqlite_statement_take(load->conn, text.data, &load->statement, err);
 }
 
 /* SQLite would keep any text; PostgreSQL refuses one that is no JSON. */
-static int check_json(SqlKind kind, const SqlValue *value, Error *err)
+static int check_json(const SqlLoad *load, SqlKind kind, const SqlValue *value, Error *err)
 {
-    if (value->type == SQL_TYPE_NULL || !value->text.p)
+    if ((kind != SQL_KIND_JSON && kind != SQL_KIND_LIST) || !value->text.p)
         return 0;
     if (kind == SQL_KIND_JSON)
-        return json_scan_valid(value->text, false, err);
+        return load->is_json_valid ? 0 : json_scan_valid(value->text, false, err);
     JsonScan scan;
     json_scan_init(&scan, value->text, false);
     (void)json_scan_array(&scan);
@@ -59,10 +61,11 @@ int sqlite_load_row(SqlLoad *base, const SqlValue *values, Error *err)
 {
     SqliteLoad *load = (SqliteLoad *)base;
     sqlite3_stmt *stmt = load->statement->stmt;
+    (void)sqlite3_clear_bindings(stmt);
     for (size_t i = 0; i < base->n_columns; i++) {
-        SqlKind kind = base->columns[i].kind;
-        if ((kind == SQL_KIND_JSON || kind == SQL_KIND_LIST) &&
-            check_json(kind, &values[i], err) < 0)
+        if (sql_value_is_null(&values[i]))
+            continue; /* as most values of an event are */
+        if (check_json(base, base->columns[i].kind, &values[i], err) < 0)
             return sql_load_wrap(base, i, err);
         if (sqlite_statement_bind(load->statement, (int)i + 1, &values[i], true) != SQLITE_OK) {
             (void)sqlite_conn_fail(load->conn, err);

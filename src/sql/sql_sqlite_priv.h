@@ -25,6 +25,7 @@ typedef struct SqliteConn {
     SqliteStatement *cache[SQLITE_N_CACHED];
     uint64_t clock;
     SqlMode mode;
+    bool has_room;       /* for the pages that a load changes */
     int limit_ms;        /* of a statement; 0: none */
     int64_t deadline_ms; /* of the one that runs, by the monotonic clock */
 } SqliteConn;
@@ -52,6 +53,10 @@ int sqlite_conn_guard_schema(SqliteConn *conn, Error *err) HAWK_MUST_USE;
    that starts now. */
 void sqlite_conn_limit(SqliteConn *conn, int limit_ms);
 void sqlite_conn_start_clock(SqliteConn *conn);
+
+/* Lets the connection hold the pages that a load changes: those that have to leave before the
+   commit are written, and read again, and written once more. */
+int sqlite_conn_make_room(SqliteConn *conn, Error *err);
 
 /* The statements of the driver's table. */
 int sqlite_conn_script(SqlConn *base, const char *text, Error *err);

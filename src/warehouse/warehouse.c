@@ -8,6 +8,7 @@ static const SqlMigration migrations[] = {
     {1, &embed_sqlite_0001_warehouse_sql, &embed_postgres_0001_warehouse_sql},
     {2, &embed_sqlite_0002_lists_sql, &embed_postgres_0002_lists_sql},
     {3, &embed_sqlite_0003_search_sql, &embed_postgres_0003_search_sql},
+    {4, &embed_sqlite_0004_load_sql, &embed_postgres_0004_load_sql},
 };
 
 static const SqlMigration queue_migrations[] = {

@@ -13,8 +13,9 @@
 
 enum {
     BATCH_SAMPLES = 64,
-    BATCH_BYTES = 8 * 1024 * 1024,
-    WAITING_BYTES = 8 * 1024 * 1024, /* in packs that nobody writes yet */
+    BATCH_BYTES = 6 * 1024 * 1024,   /* whose pages fit in the cache of SQLite */
+    WAITING_BYTES = 4 * 1024 * 1024, /* in packs that nobody writes yet */
+    THREADS_USUAL = 2,
     THREADS_MAX = 16,
 };
 
@@ -390,7 +391,7 @@ int import_samples(Import *import, Error *err)
     if (evallog_samples(import->log, &line.samples, err) < 0)
         return -1;
     import->n_total = line.samples->n;
-    size_t n_threads = import->options.n_threads;
+    size_t n_threads = import->options.n_threads ? import->options.n_threads : THREADS_USUAL;
     n_threads = n_threads > THREADS_MAX ? THREADS_MAX : n_threads;
     int result = n_threads > 1 ? make_elsewhere(&line, n_threads - 1, err) : make_here(&line, err);
     return result < 0 ? -1 : make_again(&line, err);

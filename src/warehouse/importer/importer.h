@@ -23,7 +23,7 @@ typedef struct ImporterReport {
 /* How to import; a zeroed value is fine. */
 typedef struct ImporterOptions {
     bool force;       /* also what was imported before */
-    size_t n_threads; /* with 2 and more, one writes while the others read; 0 is 1 */
+    size_t n_threads; /* with 2 and more, one writes while the others read; 0 is 2 */
     /* Called after each step with the samples that are in, of those that the log has; -1 with an
        error (ERR_CANCELLED) ends the import there, to be taken up again. */
     int (*progress)(void *context, size_t n_done, size_t n_total, Error *err);

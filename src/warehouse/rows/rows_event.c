@@ -10,6 +10,7 @@ static const Str message_keys[] = {{"messages", 8}, {"contents", 8}, {"input", 5
 
 typedef struct Making {
     RowsMaker *maker;
+    const RowsMembers *event;
     const EventTable *table;
     const RowsSpec *spec;
     SqlValue values[N_EVENT_COLUMNS];
@@ -23,8 +24,7 @@ static void keep_rest(Making *making, const RowsMember *member)
     if (kind == JSON_SCAN_NULL || (kind == JSON_SCAN_ARRAY && !rows_members_has_items(member->raw)))
         return;
     if (!making->rest)
-        making->rest =
-            arena_array(making->maker->scratch, making->maker->event.n, sizeof(*making->rest));
+        making->rest = arena_array(making->maker->scratch, making->event->n, sizeof(*making->rest));
     making->rest[making->n_rest++] = *member;
 }
 
@@ -72,7 +72,7 @@ static int pool_items(RowsMaker *maker, RowsPool *pool, Str raw, Str *ret_refs, 
 static int set_input(Making *making, Str raw, Error *err)
 {
     Str refs = STR_NONE;
-    if (rows_members_has_items(rows_members_get(&making->maker->event, STR("input_refs"))))
+    if (rows_members_has_items(rows_members_get(making->event, STR("input_refs"))))
         return 0;
     if (pool_items(making->maker, &making->maker->messages, raw, &refs, err) < 0)
         return -1;
@@ -203,21 +203,22 @@ static void set_rest(Making *making)
         (void)set(making, making->table->rest, arena_str(making->maker->scratch, buf_str(&text)));
 }
 
-int rows_put_event(RowsMaker *maker, Str raw, Error *err)
+int rows_put_event(RowsMaker *maker, const RowsMembers *event, Error *err)
 {
-    if (!rows_members_read(&maker->event, raw, maker->scratch))
-        return 0;
     Str type = STR_NONE;
-    (void)json_scan_str(rows_members_get(&maker->event, STR("event")), maker->scratch, &type);
+    (void)json_scan_str(rows_members_get(event, STR("event")), maker->scratch, &type);
     if (str_eqz(type, "step")) /* marks of old logs; they count for nothing */
         return 0;
-    Making making = {.maker = maker, .table = event_table_of(type), .spec = rows_spec(ROWS_EVENT)};
+    Making making = {.maker = maker,
+                     .event = event,
+                     .table = event_table_of(type),
+                     .spec = rows_spec(ROWS_EVENT)};
     making.values[EVENT_ORDER] = SQL_INT(maker->event_order);
     making.values[EVENT_TYPE] =
         type.p ? SQL_TEXT(sample_clean_text(type, maker->scratch)) : SQL_TEXTZ("event");
     making.values[EVENT_IS_PROVISIONAL] = SQL_BOOL(maker->facts->is_summary);
-    for (size_t i = 0; i < maker->event.n; i++) {
-        const RowsMember *member = &maker->event.items[i];
+    for (size_t i = 0; i < event->n; i++) {
+        const RowsMember *member = &event->items[i];
         const EventTableField *field = event_table_field(making.table, member->key);
         bool fits = false;
         if (field && set_field(&making, field, member->raw, &fits, err) < 0)

@@ -1,4 +1,5 @@
-/* The first pass finds what is true of the whole, the second makes the rows. */
+/* The first pass finds what is true of the whole, the second makes the rows. A sample in memory is
+   read once for both. */
 
 #include "warehouse/rows/rows_maker.h"
 
@@ -37,6 +38,7 @@ void rows_maker_free(RowsMaker *maker)
         hash_map_release(&pools[i]->by_content);
     }
     hash_map_release(&maker->attachments);
+    rows_parts_release(&maker->parts);
     rows_members_release(&maker->event);
     rows_members_release(&maker->call);
     rows_members_release(&maker->inner);
@@ -99,24 +101,38 @@ static int put_facts(RowsMaker *maker, Error *err)
     return put_names(maker, ROWS_OBSERVED, &facts->observed, err);
 }
 
+/* The members of an event; NULL of anything else. */
+static const RowsMembers *members_of(RowsMaker *maker, const SamplePart *part, Arena *arena)
+{
+    bool has_members =
+        part->kind == SAMPLE_PART_EVENT && rows_members_read(&maker->event, part->raw, arena);
+    return has_members ? &maker->event : NULL;
+}
+
 static int find_facts(RowsMaker *maker, SampleParts *parts, Error *err)
 {
     SampleFacts *facts = maker->facts;
     SamplePart part;
     int has_part = 0;
     facts->is_whole = sample_parts_is_whole(parts);
-    while ((has_part = sample_parts_next(parts, &part, err)) == 1)
-        sample_facts_add(facts, &part);
+    rows_parts_begin(&maker->parts, facts->is_whole);
+    Arena *arena = facts->is_whole ? maker->arena : maker->scratch;
+    while ((has_part = sample_parts_next(parts, &part, err)) == 1) {
+        const RowsMembers *members = members_of(maker, &part, arena);
+        rows_parts_add(&maker->parts, &part, members);
+        sample_facts_add(facts, &part, members);
+    }
     return has_part < 0 ? -1 : sample_facts_end(facts, err);
 }
 
-static int put_part(RowsMaker *maker, const SamplePart *part, Error *err)
+static int put_part(RowsMaker *maker, const SamplePart *part, const RowsMembers *members,
+                    Error *err)
 {
     Str text = STR_NONE;
     switch (part->kind) {
     case SAMPLE_PART_MEMBER: return 0;
     case SAMPLE_PART_MESSAGE: return rows_put_message(maker, part, err);
-    case SAMPLE_PART_EVENT: return rows_put_event(maker, part->raw, err);
+    case SAMPLE_PART_EVENT: return members ? rows_put_event(maker, members, err) : 0;
     case SAMPLE_PART_POOL_MESSAGE:
     case SAMPLE_PART_POOL_CALL: return rows_put_pool_entry(maker, part, err);
     case SAMPLE_PART_ATTACHMENT:
@@ -127,26 +143,45 @@ static int put_part(RowsMaker *maker, const SamplePart *part, Error *err)
     return 0;
 }
 
-static int put_parts(RowsMaker *maker, SampleParts *parts, Error *err)
+static int put_kept(RowsMaker *maker, Error *err)
+{
+    for (size_t i = 0; i < maker->parts.n; i++) {
+        RowsMembers members;
+        bool has_members = rows_parts_members(&maker->parts, i, &members);
+        if (put_part(maker, &maker->parts.items[i].part, has_members ? &members : NULL, err) < 0)
+            return -1;
+        arena_reset(maker->scratch);
+    }
+    return 0;
+}
+
+static int put_read(RowsMaker *maker, SampleParts *parts, Error *err)
 {
     SamplePart part;
     int has_part = 0;
-    /* What is made here goes behind what the log has. */
-    maker->messages.n = (uint32_t)maker->facts->n_pool_messages;
-    maker->calls.n = (uint32_t)maker->facts->n_pool_calls;
+    if (sample_parts_rewind(parts, err) < 0)
+        return -1;
     while ((has_part = sample_parts_next(parts, &part, err)) == 1) {
-        if (put_part(maker, &part, err) < 0)
+        if (put_part(maker, &part, members_of(maker, &part, maker->scratch), err) < 0)
             return -1;
         arena_reset(maker->scratch);
     }
     return has_part;
 }
 
+static int put_parts(RowsMaker *maker, SampleParts *parts, Error *err)
+{
+    /* What is made here goes behind what the log has. */
+    maker->messages.n = (uint32_t)maker->facts->n_pool_messages;
+    maker->calls.n = (uint32_t)maker->facts->n_pool_calls;
+    return maker->parts.is_complete ? put_kept(maker, err) : put_read(maker, parts, err);
+}
+
 static int make(RowsMaker *maker, SampleParts *parts, Error *err)
 {
     sample_parts_leave_out(parts, left_out);
     if (sample_parts_rewind(parts, err) < 0 || find_facts(maker, parts, err) < 0 ||
-        put_facts(maker, err) < 0 || sample_parts_rewind(parts, err) < 0)
+        put_facts(maker, err) < 0)
         return -1;
     return put_parts(maker, parts, err);
 }

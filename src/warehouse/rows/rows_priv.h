@@ -9,6 +9,7 @@
 #include "warehouse/rows/rows_columns.h"
 #include "warehouse/rows/rows_maker.h"
 #include "warehouse/rows/rows_members.h"
+#include "warehouse/rows/rows_parts.h"
 #include "warehouse/rows/sample_facts.h"
 
 /* Entries of a pool that is made here, of a log that has none. */
@@ -33,6 +34,7 @@ struct RowsMaker {
     Arena *arena;       /* of the sample */
     Arena *scratch;     /* of the part */
     SampleFacts *facts; /* found in the first pass */
+    RowsParts parts;    /* of a sample that is in memory */
 
     int32_t event_order;
     RowsPool messages;
@@ -46,7 +48,7 @@ struct RowsMaker {
 };
 
 /* Put the rows of one part; scratch is emptied by the caller. */
-int rows_put_event(RowsMaker *maker, Str raw, Error *err) HAWK_MUST_USE;
+int rows_put_event(RowsMaker *maker, const RowsMembers *event, Error *err) HAWK_MUST_USE;
 int rows_put_message(RowsMaker *maker, const SamplePart *part, Error *err) HAWK_MUST_USE;
 int rows_put_attachment(RowsMaker *maker, Str key, Str content, Error *err) HAWK_MUST_USE;
 int rows_put_pool_entry(RowsMaker *maker, const SamplePart *part, Error *err) HAWK_MUST_USE;

@@ -282,12 +282,15 @@ void sample_facts_release(SampleFacts *facts)
     rows_members_release(&facts->inner);
 }
 
-void sample_facts_add(SampleFacts *facts, const SamplePart *part)
+void sample_facts_add(SampleFacts *facts, const SamplePart *part, const RowsMembers *event)
 {
     switch (part->kind) {
     case SAMPLE_PART_MEMBER: add_member(facts, part->key, part->raw); break;
     case SAMPLE_PART_MESSAGE: facts->n_messages++; break;
-    case SAMPLE_PART_EVENT: sample_facts_event(facts, part->raw); break;
+    case SAMPLE_PART_EVENT:
+        if (event)
+            sample_facts_event(facts, event);
+        break;
     case SAMPLE_PART_POOL_MESSAGE: facts->n_pool_messages++; break;
     case SAMPLE_PART_POOL_CALL: facts->n_pool_calls++; break;
     case SAMPLE_PART_ATTACHMENT: break;

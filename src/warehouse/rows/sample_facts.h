@@ -44,7 +44,8 @@ typedef struct SampleFacts {
     size_t n_pool_calls;
 
     /* While reading. */
-    Arena *scratch; /* of one part */
+    Arena *scratch;           /* of one part */
+    const RowsMembers *event; /* that is looked at */
     RowsMembers members;
     RowsMembers inner;
     Str scores_raw;
@@ -68,8 +69,8 @@ typedef struct SampleFacts {
 /* Starts with nothing found. The arenas, rules and flags are set by the caller before. */
 void sample_facts_begin(SampleFacts *facts);
 
-/* Takes the next part. */
-void sample_facts_add(SampleFacts *facts, const SamplePart *part);
+/* Takes the next part; event is its members if it is an event and an object, else NULL. */
+void sample_facts_add(SampleFacts *facts, const SamplePart *part, const RowsMembers *event);
 
 /* Completes what has been found. ERR_BAD_DATA when it is no sample (no id or epoch). */
 int sample_facts_end(SampleFacts *facts, Error *err) HAWK_MUST_USE;

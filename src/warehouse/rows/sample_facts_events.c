@@ -14,7 +14,7 @@ static bool is_type(Str raw, const char *type)
 
 static Str get(const SampleFacts *facts, const char *name)
 {
-    return rows_members_get(&facts->members, str_of(name));
+    return rows_members_get(facts->event, str_of(name));
 }
 
 static Str text_of(SampleFacts *facts, Str raw)
@@ -110,11 +110,10 @@ static void see_edit(SampleFacts *facts, SqlValue at)
     facts->edits = edit;
 }
 
-void sample_facts_event(SampleFacts *facts, Str raw)
+void sample_facts_event(SampleFacts *facts, const RowsMembers *event)
 {
     enum { NESTED_MAX = 16 };
-    if (!rows_members_read(&facts->members, raw, facts->scratch))
-        return;
+    facts->event = event;
     Str type = get(facts, "event");
     SqlValue at = sample_facts_value(facts, get(facts, "timestamp"),
                                      &rows_spec(ROWS_EVENT)->columns[EVENT_TIMESTAMP]);

@@ -5,7 +5,7 @@
 #include "warehouse/rows/sample_facts.h"
 
 /* Takes one event. */
-void sample_facts_event(SampleFacts *facts, Str raw);
+void sample_facts_event(SampleFacts *facts, const RowsMembers *event);
 
 /* Adds the scores of the sample in front of those that events had. */
 void sample_facts_scores(SampleFacts *facts);

@@ -536,7 +536,9 @@ static void what_is_deleted_is_forgotten(void **state)
     assert_string_equal(
         rows_of("SELECT (SELECT count(*) FROM eval) + (SELECT count(*) FROM sample) + "
                 "(SELECT count(*) FROM score) + (SELECT count(*) FROM sample_model) + "
-                "(SELECT count(*) FROM model_role)"),
+                "(SELECT count(*) FROM model_role) + (SELECT count(*) FROM message) + "
+                "(SELECT count(*) FROM event) + (SELECT count(*) FROM sample_attachment) + "
+                "(SELECT count(*) FROM message_pool) + (SELECT count(*) FROM model_call_pool)"),
         "0\n");
 }
 

@@ -1,0 +1,1 @@
+-- What makes loading cheap in PostgreSQL; here foreign keys cost little, and nothing is compressed.
