@@ -176,9 +176,12 @@ static void write_answers(const Route *route, JsonOut *out)
     json_out_kv_object(out, "responses");
     while (shape_split(&rest, ';', &text))
         write_answer(route, text, out);
-    if (route->permission != ROUTE_OPEN)
+    bool is_plain = route_has_plain_errors(str_of(route->pattern));
+    if (route->permission != ROUTE_OPEN && !route_has_json_logins(str_of(route->pattern)))
         write_ref("401", "#/components/responses/LoginNeeded", out);
-    write_ref("default", "#/components/responses/Problem", out);
+    write_ref("default",
+              is_plain ? "#/components/responses/PlainProblem" : "#/components/responses/Problem",
+              out);
     json_out_end_object(out);
 }
 
@@ -309,20 +312,37 @@ static void write_config(Arena *arena, JsonOut *out)
     write_members_of(json_get(root, "definitions"), out);
 }
 
+typedef struct ErrorRow {
+    const char *name;
+    const char *description;
+    const char *media; /* types with a comma behind each but the last */
+} ErrorRow;
+
+#define WRONG "what is wrong, and what to do about it"
+
+/* clang-format off */
+static const ErrorRow errors[] = {
+    { "Problem",      WRONG, PROBLEM_CONTENT_TYPE },
+    { "PlainProblem", WRONG, "application/json" },
+    { "LoginNeeded",  "who is asking is not known; browsers get a page that says so", "text/plain,text/html" },
+};
+/* clang-format on */
+
 static void write_errors(JsonOut *out)
 {
     json_out_kv_object(out, "responses");
-    json_out_kv_object(out, "Problem");
-    json_out_kvz(out, "description", "what is wrong, and what to do about it");
-    json_out_kv_object(out, "content");
-    write_content(STR(PROBLEM_CONTENT_TYPE), str_of(problem.name), out);
-    json_out_end_object(out);
-    json_out_end_object(out);
-    json_out_kv_object(out, "LoginNeeded");
-    json_out_kvz(out, "description",
-                 "who is asking is not known; browsers get a page that says so");
-    write_contents(STR("text/plain,text/html"), out);
-    json_out_end_object(out);
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        Str rest = str_of(errors[i].media);
+        Str media = STR_NONE;
+        json_out_kv_object(out, errors[i].name);
+        json_out_kvz(out, "description", errors[i].description);
+        json_out_kv_object(out, "content");
+        while (shape_split(&rest, ',', &media))
+            write_content(media,
+                          str_starts(media, STR("text/")) ? STR("any") : str_of(problem.name), out);
+        json_out_end_object(out);
+        json_out_end_object(out);
+    }
     json_out_end_object(out);
 }
 

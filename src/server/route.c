@@ -237,14 +237,19 @@ static void note_request(const RouteCtx *ctx, int64_t begun_us)
              KV("trace", text_of(ctx, trace_of(ctx))));
 }
 
+bool route_has_json_logins(Str path)
+{
+    return str_starts(path, STR("/auth/"));
+}
+
 /* Login failures are plain text for API clients, and a page that says what to do for browsers. */
 static bool answer_login_failure(RouteCtx *ctx, const Error *err)
 {
     if (err->kind != ERR_LOGIN)
         return false;
     http_response_status(ctx->response, 401);
-    if (str_starts(http_request_path(ctx->request), STR("/auth/")))
-        return false; /* what asks there reads JSON */
+    if (route_has_json_logins(http_request_path(ctx->request)))
+        return false;
     http_response_header(ctx->response, "WWW-Authenticate", STR("Bearer"));
     Str accept = http_request_header(ctx->request, "Accept");
     if (accept.p && str_find_str(accept, STR("text/html")) >= 0) {
@@ -255,9 +260,7 @@ static bool answer_login_failure(RouteCtx *ctx, const Error *err)
     return true;
 }
 
-/* Where clients know FastAPI's {"detail": ...} and no problem documents; one has all of the other.
- */
-static bool has_plain_errors(Str path)
+bool route_has_plain_errors(Str path)
 {
     return str_starts(path, STR("/auth/")) || str_starts(path, STR("/view/"));
 }
@@ -276,7 +279,7 @@ static void answer_error(RouteCtx *ctx, const Error *err)
     if (err->code && strcmp(err->code, "method_not_allowed") == 0)
         status = 405;
     problem_respond_as(ctx->request, ctx->response, status, known ? known->title : NULL, err);
-    if (has_plain_errors(http_request_path(ctx->request)))
+    if (route_has_plain_errors(http_request_path(ctx->request)))
         http_response_retype(ctx->response, "application/json");
 }
 

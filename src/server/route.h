@@ -69,6 +69,14 @@ int route_find(const RouteTable *const *tables, size_t n_tables, Str method, Str
 /* The HttpHandler of the server; context is the App. */
 void route_dispatch(void *context, HttpRequest *request, HttpResponse *response);
 
+/* Whether problem documents of an address are called "application/json": clients know FastAPI's
+   {"detail": ...} there, and one has all of the other. */
+bool route_has_plain_errors(Str path);
+
+/* Whether what asks at an address reads JSON also when nobody is logged in; elsewhere a text says
+   so, or a page. */
+bool route_has_json_logins(Str path);
+
 /* Percent-encoded text in the arena, for links; the characters in safe stay. */
 const char *route_encode(Arena *arena, Str s, const char *safe);
 

@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/peers"))
 
 import hawk_peer  # noqa: E402
+import openapi_check  # noqa: E402
 import postgres  # noqa: E402
 from bucket import Bucket  # noqa: E402
 
@@ -48,6 +49,16 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
+class StayHere(urllib.request.HTTPRedirectHandler):
+    """Redirections are answers like others."""
+
+    def redirect_request(self, *_):
+        """Do not go."""
+
+
+OPENER = urllib.request.build_opener(StayHere)
+
+
 class Hawk:
     """The program with a home of its own: a data folder, a cache and an empty configuration."""
 
@@ -59,6 +70,7 @@ class Hawk:
             HOME=str(home), HAWK_DATA=str(self.data), HAWK_CACHE=str(cache), XDG_CONFIG_HOME=str(home / "config")
         )
         self.server: subprocess.Popen | None = None
+        self.document: openapi_check.Document | None = None
 
     def run(self, *args: str, check: bool = True, timeout: float = 300, env: dict[str, str] | None = None, **kwargs):
         """Run a command to its end; return the CompletedProcess with text output. Fails the test on another status than
@@ -111,8 +123,9 @@ class Hawk:
         return (self.data / "token").read_text().strip()
 
     def request(self, method: str, path: str, body=None, headers: dict[str, str] | None = None, token: str | None = None,
-                timeout: float = 120):
-        """Send one request; return (status, headers, bytes). token="" sends none."""
+                timeout: float = 120, follow: bool = True):
+        """Send one request, follow redirections unless told not to; return (status, headers, bytes). token="" sends none. An answer that is
+        not as /openapi.json says fails the test."""
         head = dict(headers or {})
         token = self.token if token is None else token
         if token:
@@ -121,12 +134,30 @@ class Hawk:
         if body is not None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             head.setdefault("Content-Type", "application/json")
-        request = urllib.request.Request(self.url + path, data=data, headers=head, method=method)
+        status, headers, got = self.send(method, path, data, head, timeout)
+        trouble = self.described().trouble(method, path, status, headers.get("Content-Type"), got)
+        if trouble:
+            pytest.fail(f"{method} {path} is not answered as /openapi.json says: {trouble}")
+        if status == 302 and follow:
+            return self.request(method, headers["Location"], headers=head, token="", timeout=timeout)
+        return status, headers, got
+
+    def send(self, method: str, path: str, data: bytes | None = None, head: dict[str, str] | None = None, timeout: float = 120):
+        """Send one request as it is; return (status, headers, bytes)."""
+        request = urllib.request.Request(self.url + path, data=data, headers=head or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with OPENER.open(request, timeout=timeout) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
+
+    def described(self) -> openapi_check.Document:
+        """The server's own description."""
+        if self.document is None:
+            status, _, body = self.send("GET", "/openapi.json")
+            assert status == 200
+            self.document = openapi_check.Document(json.loads(body))
+        return self.document
 
     def get(self, path: str, **kwargs):
         """GET a path; return (status, JSON or None)."""
