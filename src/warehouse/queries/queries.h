@@ -116,6 +116,9 @@ enum { QUERIES_IMPORTS_MAX = 10000 };
 int queries_imports(Sql *sql, Store *store, Str eval_set_id, Arena *arena, QueriesImports *ret,
                     Error *err) HAWK_MUST_USE;
 
+/* Whether there is an eval that the caller may not see. */
+int queries_hides(Sql *sql, const QueriesAccess *access, bool *ret, Error *err) HAWK_MUST_USE;
+
 /* Which rows of the import queue. */
 typedef struct QueriesImportList {
     Str eval_set_id;   /* STR_NONE: of all sets */

@@ -64,6 +64,23 @@ int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena,
     return 0;
 }
 
+int queries_hides(Sql *sql, const QueriesAccess *access, bool *ret, Error *err)
+{
+    auto_query Query query = {0};
+    query_init(&query, sql);
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    query_add(&query, "SELECT 1 FROM eval e WHERE NOT coalesce(");
+    query_add_access(&query, access);
+    query_add(&query, ", 1 = 0) LIMIT 1");
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0 || query_run(&query, tx, &rows, err) < 0)
+        return -1;
+    int has_row = sql_rows_next(rows, err);
+    if (has_row >= 0)
+        *ret = has_row == 1;
+    return has_row < 0 ? -1 : 0;
+}
+
 static void write_score(const SqlRows *rows, JsonOut *out)
 {
     json_out_object(out);

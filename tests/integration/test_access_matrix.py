@@ -1,0 +1,316 @@
+"""Every route of /openapi.json, asked by everybody: the right status, and no byte of a log for those whom it is hidden from.
+
+One eval set has a log of a model in a group that few are in; its texts hold a canary. A route without a row below fails.
+"""
+
+import base64
+import http.server
+import json
+import re
+import threading
+import time
+import urllib.parse
+
+import pytest
+from cryptography.hazmat.primitives import hashes, hmac, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from inspect_ai import Task, eval as inspect_eval
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import match
+
+from conftest import Hawk
+
+CANARY = "canary7f3a91"
+GROUP = "model-access-secret"
+
+
+# --- tokens ---
+
+
+def encode(data: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Issuer:
+    """An identity provider as far as a server sees one: a key at an address."""
+
+    def __init__(self):
+        self.key = rsa.generate_private_key(65537, 2048)
+        numbers = self.key.public_key().public_numbers()
+        number = lambda n: encode(n.to_bytes((n.bit_length() + 7) // 8, "big"))  # noqa: E731
+        keys = {"keys": [{"kty": "RSA", "kid": "k1", "alg": "RS256", "use": "sig", "n": number(numbers.n), "e": number(numbers.e)}]}
+
+        class Keys(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = json.dumps(keys).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def settings(self) -> dict[str, str]:
+        """The environment of a server that trusts it."""
+        names = {"ISSUER": self.url, "AUDIENCE": "hawk", "CLIENT_ID": "hawk-cli", "JWKS_URI": f"{self.url}/jwks", "EMAIL_FIELD": "email"}
+        return {**{f"HAWK_API_MODEL_ACCESS_TOKEN_{name}": value for name, value in names.items()},
+                "HAWK_API_ADMIN_PERMISSIONS": "hawk-admin"}
+
+    def token(self, sub: str, groups: list[str], alg: str = "RS256", kid: str = "k1", **claims) -> str:
+        """A token of a person; claims and header as asked for."""
+        body = {"iss": self.url, "aud": "hawk", "sub": sub, "exp": int(time.time()) + 3600, "permissions": groups, **claims}
+        signed = encode(json.dumps({"alg": alg, "kid": kid, "typ": "JWT"}).encode()) + "." + encode(json.dumps(body).encode())
+        if alg == "RS256":
+            return f"{signed}.{encode(self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        if alg == "HS256":
+            pem = self.key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            mac = hmac.HMAC(pem, hashes.SHA256())
+            mac.update(signed.encode())
+            return f"{signed}.{encode(mac.finalize())}"
+        return f"{signed}."
+
+    def nobodies(self) -> dict[str, str]:
+        """Credentials that must count as none, each with every group and right in it."""
+        rights = ["owner", [GROUP, "model-access-public", "hawk-admin"]]
+        return {
+            "no token": "",
+            "expired": self.token(*rights, exp=int(time.time()) - 1),
+            "wrong issuer": self.token(*rights, iss="http://127.0.0.1:1"),
+            "wrong audience": self.token(*rights, aud="another"),
+            "alg none": self.token(*rights, alg="none"),
+            "HS256 with the public key": self.token(*rights, alg="HS256"),
+            "unknown kid": self.token(*rights, kid="k2"),
+        }
+
+    def people(self) -> dict[str, str]:
+        """Credentials of people, in the order of the columns below."""
+        return {
+            "read-only": self.token("owner", [f"{GROUP}:read", "model-access-public:read"]),
+            "other group": self.token("other", ["model-access-public"]),
+            "other owner": self.token("reader", ["model-access-public", GROUP]),
+            "owner": self.token("owner", ["model-access-public", GROUP]),
+            "admin": self.token("admin", ["model-access-public", GROUP, "hawk-admin"]),
+            "admin of another group": self.token("boss", ["model-access-public", "hawk-admin"]),
+        }
+
+
+# --- what there is to see ---
+
+
+class Place:
+    """A server with the hidden eval set."""
+
+    def __init__(self, hawk: Hawk, issuer: Issuer):
+        self.hawk = hawk
+        self.issuer = issuer
+        self.nobodies = issuer.nobodies()
+        self.people = issuer.people()
+        self.names: dict[str, str] = {}
+
+    def fill(self, text: str) -> str:
+        """A text with the names of what there is, as parts of an address."""
+        return re.sub(r"\{(\w+)\}", lambda found: urllib.parse.quote(self.names[found[1]], safe=""), text)
+
+    def ask(self, method: str, path: str, body, token: str):
+        """One request; return (status, everything that came back but for the address itself)."""
+        if isinstance(body, (dict, list)):
+            body = json.loads(re.sub(r"\{(\w+)\}", lambda found: self.names[found[1]], json.dumps(body)))
+        address = self.fill(path)
+        status, headers, got = self.hawk.request(method, address, body, token=token, follow=False)
+        return status, (str(headers).encode() + got).replace(address.split("?")[0].encode(), b"")
+
+
+def config(name: str) -> dict:
+    """An eval set of a hidden model whose package is nowhere, so that it fails before it begins."""
+    package = {"package": "/nowhere/at/all", "name": "nothing"}
+    return {"eval_set_config": {"eval_set_id": name, "tasks": [{**package, "items": [{"name": "t"}]}], "models": [{**package, "items": [{"name": "hidden"}]}]}}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, cache):
+    """The hidden eval set: a job of the owner, and beside it a log that is full of canaries."""
+    folder = tmp_path_factory.mktemp("matrix")
+    task = Task(name=f"{CANARY}-task", dataset=[Sample(id="s1", input=f"{CANARY} input", target=f"{CANARY} target", metadata={"note": CANARY})],
+                scorer=match(), metadata={"eval_set_id": "hidden-set", "note": CANARY})
+    (log,) = inspect_eval(task, model="mockllm/model", log_dir=str(folder / "logs"), metadata={"eval_set_id": "hidden-set"}, display="none")
+    issuer = Issuer()
+    models = folder / "models.yaml"
+    models.write_text(f"- {{name: hidden, group: {GROUP}}}\n- {{name: mockllm/model, group: {GROUP}}}\n")
+    hawk = Hawk(folder, cache)
+    hawk.env.update(issuer.settings(), HAWK_API_MODELS_FILE=str(models))
+    hawk.start()
+    try:
+        it = Place(hawk, issuer)
+        owner = it.people["owner"]
+        status, _, body = hawk.request("POST", "/eval_sets/", config("hidden-set"), token=owner)
+        assert status == 200, body
+        hawk.wait_for(lambda: hawk.get("/monitoring/jobs/hidden-set/job-status", token=owner)[1]["status"] == "failed")
+        name = "2026-01-01T00-00-00+00-00_task_abc.eval"
+        store = hawk.data / "store/evals/hidden-set"
+        store.mkdir(parents=True, exist_ok=True)
+        (store / "new").write_bytes((folder / "logs" / log.location.rsplit("/", 1)[1]).read_bytes())
+        (store / "new").rename(store / name)
+        items = hawk.wait_for(lambda: hawk.get("/meta/samples", token=owner)[1]["items"])
+        it.names = {"id": "hidden-set", "log": f"hidden-set/{name}", "uuid": items[0]["uuid"], "canary": CANARY}
+        artifacts = store / "artifacts" / items[0]["uuid"]
+        artifacts.mkdir(parents=True)
+        (artifacts / f"{CANARY}.txt").write_text(CANARY)
+        edit = {"edits": [{"sample_uuid": items[0]["uuid"], "details": {"type": "invalidate_sample", "reason": CANARY}}]}
+        it.names["request"] = json.loads(hawk.request("POST", "/meta/sample_edits", edit, token=owner)[2])["request_uuid"]
+        hawk.wait_for(lambda: hawk.get(f"/meta/sample_edits/{it.names['request']}", token=owner)[1]["state"] in ("done", "failed"))
+        it.names["import"] = json.loads(hawk.request("POST", "/eval_sets/import/", {}, token=owner)[2])["eval_set_id"]
+        hawk.wait_for(lambda: hawk.get(f"/meta/search?q={CANARY}", token=owner)[1]["not_indexed"] == 0)
+        yield it
+    finally:
+        hawk.stop()
+        issuer.server.shutdown()
+
+
+# --- who gets what ---
+
+# An address, a body, and the status for each of the people, in their order; "!" behind it: those who get 2xx are shown the
+# canary. On open routes one status for everybody, with a credential or without.
+ALL = "200 200 200 200 200 200"
+READERS = "200 403 200 200 200 403"
+CHANGERS = "403 200 200 200 200 200"
+CONTROLLERS = "403 403 403 200 200 200"
+NOBODY = "403 403 403 403 403 403"
+FILES = {"files": [{"filename": "a.eval", "sha256": "0" * 64, "size_bytes": 5}]}
+PENDING = "?log={log}&id=s1&epoch=1"
+
+VIEWER = {
+    "GET /logs": ("/logs?log_dir={id}", None, READERS),
+    "GET /logs/{log}": ("/logs/{log}", None, READERS + "!"),
+    "GET /log-files": ("/log-files?log_dir={id}", None, READERS),
+    "GET /log-headers": ("/log-headers?file={log}", None, READERS + "!"),
+    "GET /log-size/{log}": ("/log-size/{log}", None, READERS),
+    "GET /log-info/{log}": ("/log-info/{log}", None, READERS),
+    "GET /log-bytes/{log}": ("/log-bytes/{log}?start=0&end=100", None, READERS),
+    "GET /log-download/{log}": ("/log-download/{log}", None, READERS),
+    "GET /log-download-url/{log}": ("/log-download-url/{log}", None, READERS),
+    "POST /log-download-urls": ("/log-download-urls", {"logs": ["{log}"]}, READERS),
+    "GET /log-dir": ("/log-dir", None, ALL),
+    "GET /eval-set": ("/eval-set?log_dir={id}", None, READERS),
+    "GET /flow": ("/flow", None, "404 404 404 404 404 404"),
+    "GET /events": ("/events", None, ALL),
+    "GET /user-info": ("/user-info", None, ALL),
+    "GET /app-config": ("/app-config", None, ALL),
+    "GET /pending-samples": (f"/pending-samples{PENDING}", None, READERS.replace("200", "404")),
+    "GET /pending-sample-data": (f"/pending-sample-data{PENDING}", None, READERS.replace("200", "404")),
+    "GET /pending-sample-data-urls": (f"/pending-sample-data-urls{PENDING}", None, "404 404 404 404 404 404"),
+    "POST /log-message": ("/log-message", None, NOBODY),
+    "POST /log-edit/{log}": ("/log-edit/{log}", None, NOBODY),
+    "DELETE /log-delete/{log}": ("/log-delete/{log}", None, NOBODY),
+}
+ROWS = {
+    "GET /health": ("/health", None, "200"),
+    "GET /health/live": ("/health/live", None, "200"),
+    "GET /health/ready": ("/health/ready", None, "200"),
+    "GET /metrics": ("/metrics", None, "200"),
+    "GET /version": ("/version", None, "200"),
+    "GET /openapi.json": ("/openapi.json", None, "200"),
+    "GET /auth/config": ("/auth/config", None, "200"),
+    "GET /login": ("/login?code=x", None, "401"),
+    "POST /auth/logout": ("/auth/logout", None, "200"),
+    "POST /auth/callback": ("/auth/callback", {}, "422"),
+    "POST /auth/refresh": ("/auth/refresh", None, "403"),
+    "GET /auth/login": ("/auth/login", None, "501"),
+    "GET /oauth/complete": ("/oauth/complete", None, "401"),
+    "GET /download/{path}": ("/download/{log}?expires=9999999999&signature=00", None, "403"),
+    "PUT /eval_sets/import/{eval_set_id}/files/{name}": ("/eval_sets/import/{import}/files/a.eval?expires=9999999999&signature=00",
+                                                         b"12345", "403"),
+    "GET /auth/me": ("/auth/me", None, ALL),
+    "GET /auth/why/{job_id}": ("/auth/why/{id}", None, ALL),
+    "POST /auth/login-code": ("/auth/login-code", None, "403 501 501 501 501 501"),
+    "POST /eval_sets/": ("/eval_sets/", config("more"), "403 403 200 403 409 403"),
+    "POST /eval_sets": ("/eval_sets", config("most"), "403 403 200 403 409 403"),
+    "GET /eval_sets/{eval_set_id}/config": ("/eval_sets/{id}/config", None, READERS),
+    "POST /eval_sets/{eval_set_id}/stop": ("/eval_sets/{id}/stop", None, CONTROLLERS),
+    "DELETE /eval_sets/{eval_set_id}": ("/eval_sets/{id}", None, CONTROLLERS),
+    "GET /monitoring/jobs/{job_id}/status": ("/monitoring/jobs/{id}/status", None, READERS),
+    "GET /monitoring/jobs/{job_id}/logs": ("/monitoring/jobs/{id}/logs", None, READERS),
+    "GET /monitoring/jobs/{job_id}/job-status": ("/monitoring/jobs/{id}/job-status", None, READERS),
+    "GET /monitoring/jobs/{job_id}/eval-set-status": ("/monitoring/jobs/{id}/eval-set-status", None, READERS),
+    "GET /monitoring/jobs/{job_id}/eval-set-status/stream": ("/monitoring/jobs/{id}/eval-set-status/stream", None, READERS),
+    "GET /meta/eval-sets": ("/meta/eval-sets", None, ALL + "!"),
+    "GET /meta/evals": ("/meta/evals?eval_set_id={id}", None, ALL + "!"),
+    "GET /meta/samples": ("/meta/samples?search={canary}", None, ALL + "!"),
+    "GET /meta/samples/{sample_uuid}": ("/meta/samples/{uuid}", None, READERS),
+    "GET /meta/samples/{sample_uuid}/scores": ("/meta/samples/{uuid}/scores", None, READERS),
+    "GET /meta/samples/{sample_uuid}/events": ("/meta/samples/{uuid}/events", None, READERS + "!"),
+    "GET /meta/samples/{sample_uuid}/transcript": ("/meta/samples/{uuid}/transcript", None, READERS + "!"),
+    "GET /meta/samples/{eval_set_id}/{sample_uuid}/summary": ("/meta/samples/{id}/{uuid}/summary", None, READERS),
+    "GET /meta/samples/{eval_set_id}/{sample_uuid}/{tree}": ("/meta/samples/{id}/{uuid}/artifacts", None, READERS + "!"),
+    "GET /meta/samples/{eval_set_id}/{sample_uuid}/{tree}/file/{file_key}": (
+        "/meta/samples/{id}/{uuid}/artifacts/file/{canary}.txt", None, READERS),
+    "GET /meta/jobs": ("/meta/jobs", None, ALL),
+    "GET /meta/imports": ("/meta/imports", None, ALL),
+    "GET /meta/compare": ("/meta/compare?a={id}&b={id}", None, "200 404 200 200 200 404"),
+    "GET /meta/export/{table}": ("/meta/export/messages?format=csv", None, ALL + "!"),
+    "GET /meta/search": ("/meta/search?q=input", None, ALL + "!"),
+    "POST /meta/sql": ("/meta/sql", {"sql": "select input from sample"}, "403 403 403 403 200 403!"),
+    "POST /meta/sample_edits": ("/meta/sample_edits", {"edits": [{"sample_uuid": "{uuid}", "details": {
+        "type": "invalidate_sample", "reason": "r"}}]}, "403 403 403 202 202 403"),
+    "POST /meta/append_info_events": ("/meta/append_info_events", {"events": [{"sample_uuid": "{uuid}", "source": "s", "data": 1}]},
+                                      "403 403 202 202 202 403"),
+    "POST /meta/append_score_events": ("/meta/append_score_events", {"events": [{"sample_uuid": "{uuid}", "scorer": "s", "score": {"value": 1}}]},
+                                       "403 403 202 202 202 403"),
+    "GET /meta/sample_edits/{request_uuid}": ("/meta/sample_edits/{request}", None, READERS),
+    "POST /eval_sets/import/": ("/eval_sets/import/", {}, CHANGERS),
+    "POST /eval_sets/import": ("/eval_sets/import", {}, CHANGERS),
+    "POST /eval_sets/import/{eval_set_id}/uploads": ("/eval_sets/import/{import}/uploads", FILES, "403 403 403 200 200 200"),
+    "POST /eval_sets/import/{eval_set_id}/finalize": ("/eval_sets/import/{import}/finalize", None, "403 403 403 404 404 404"),
+    "GET /": ("/", None, ALL),
+    "GET /eval-set/{eval_set_id}": ("/eval-set/{id}", None, "302 302 302 302 302 302"),
+    "GET /permalink/sample/{sample_uuid}": ("/permalink/sample/{uuid}", None, READERS.replace("200", "302")),
+    "GET /viewer/": ("/viewer/", None, ALL),
+    "GET /viewer/{path}": ("/viewer/index.html", None, ALL),
+    **{f"{key.split(' ')[0]} {base}{key.split(' ')[1]}": (base + address, body, statuses)
+       for base in ("/view/logs", "/api") for key, (address, body, statuses) in VIEWER.items()},
+}
+# What takes something away comes last.
+LAST = ["DELETE /eval_sets/{eval_set_id}"]
+
+
+def test_every_route_has_a_row(place):
+    """And there is no row without a route."""
+    paths = place.hawk.described().document["paths"]
+    routes = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+    assert routes == set(ROWS)
+
+
+def test_the_document_says_which_routes_are_open(place):
+    """Those with one status for everybody, and no others."""
+    paths = place.hawk.described().document["paths"]
+    is_open = {f"{method.upper()} {path}" for path, item in paths.items() for method, operation in item.items() if not operation["security"]}
+    assert is_open == {route for route, row in ROWS.items() if " " not in row[2]}
+
+
+@pytest.mark.parametrize("route", sorted(ROWS, key=lambda route: route in LAST))
+def test_everybody_gets_what_is_theirs(place, route):
+    """Whoever is nobody gets 401, and those in the wrong group nothing of the log."""
+    address, body, expected = ROWS[route]
+    method = route.split(" ")[0]
+    must_show = expected.endswith("!")
+    statuses = expected.rstrip("!").split(" ")
+    for who, token in place.nobodies.items():
+        status, got = place.ask(method, address, body, token)
+        assert status == (401 if len(statuses) > 1 else int(statuses[0])), who
+        assert CANARY.encode() not in got and b"hidden-set" not in got, who
+    got_by = {}
+    for i, (who, token) in enumerate(place.people.items()):
+        status, got = place.ask(method, address, body, token)
+        got_by[who] = status
+        is_inside = who not in ("other group", "admin of another group")
+        if not is_inside:
+            assert CANARY.encode() not in got, who
+        elif must_show and status < 300:
+            assert CANARY.encode() in got, who
+    assert " ".join(map(str, got_by.values())) == " ".join(statuses if len(statuses) > 1 else statuses * len(got_by)), got_by
