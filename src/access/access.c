@@ -24,6 +24,8 @@ static const ActionRow actions[] = {
     [ACCESS_SAMPLE_EDIT]   = { "sample.edit",   "edit samples of", true, true, true,  false },
     [ACCESS_SAMPLE_APPEND] = { "sample.append", "add events to",   true, true, false, false },
     [ACCESS_SERVER_STOP] = { "server.stop", "stop the server", true,  false, false, true  },
+    [ACCESS_HUMAN_ADD]    = { "human.add",    "register",  true, false, false, false },
+    [ACCESS_HUMAN_CHANGE] = { "human.change", "change",    true, false, true,  false },
     [ACCESS_LOGIN_MINT]  = { "login.mint",  "make a login",    false, false, false, false },
 };
 /* clang-format on */

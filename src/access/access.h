@@ -24,6 +24,8 @@ typedef enum AccessAction {
     ACCESS_SAMPLE_EDIT, /* scores and invalidations: owner or admin */
     ACCESS_SAMPLE_APPEND, /* events, which take nothing away */
     ACCESS_SERVER_STOP,   /* end the server: admin */
+    ACCESS_HUMAN_ADD,     /* register somebody who takes evaluations */
+    ACCESS_HUMAN_CHANGE,  /* change or remove such an entry: owner or admin */
     ACCESS_LOGIN_MINT,    /* make a one-time login link for oneself */
 } AccessAction;
 

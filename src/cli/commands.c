@@ -39,6 +39,10 @@ const Command *const command_rows[] = {
     &commands_auth_access_token,
     &commands_auth_refresh_token,
     &commands_auth_why,
+    &commands_human_register,
+    &commands_human_list,
+    &commands_human_update,
+    &commands_human_delete,
     &commands_version,
     &commands_config,
     &commands_completion,
@@ -52,6 +56,7 @@ const size_t command_rows_n = ARRAY_LEN(command_rows);
 const CommandGroup command_groups[] = {
     {"auth",     "Log in, and see what that gives"},
     {"eval-set", "Submit and resume eval sets", "run"},
+    {"human",    "People who take evaluations themselves"},
     {"list",     "List what the server knows"},
     {"local",    "Run without a server"},
 };

@@ -260,6 +260,36 @@ static bool answer_login_failure(RouteCtx *ctx, const Error *err)
     return true;
 }
 
+/* clang-format off */
+static const JobsProblem problems[] = {
+    { "method_not_allowed", 405, NULL },
+    { "content.bad_path",   400, "Invalid path" },
+    { "human.exists",       409, "Human already exists" },
+    { "human.not_found",    404, "Human not found" },
+    { "human.bad_name",     422, "Invalid human name" },
+    { "human.bad_key",      422, "Invalid SSH public key" },
+};
+/* clang-format on */
+
+static const JobsProblem *own_problem(const char *code)
+{
+    for (size_t i = 0; i < ARRAY_LEN(problems); i++)
+        if (strcmp(problems[i].code, code) == 0)
+            return &problems[i];
+    return NULL;
+}
+
+/* Title and status of an error's code; NULL when it has none of its own. */
+static const JobsProblem *find_problem(const char *code)
+{
+    static const JobsProblem *(*const tables[])(const char *code) = {jobs_problem, imports_problem,
+                                                                     edits_problem, own_problem};
+    const JobsProblem *found = NULL;
+    for (size_t i = 0; code && !found && i < ARRAY_LEN(tables); i++)
+        found = tables[i](code);
+    return found;
+}
+
 bool route_has_plain_errors(Str path)
 {
     return str_starts(path, STR("/auth/")) || str_starts(path, STR("/view/"));
@@ -270,14 +300,8 @@ static void answer_error(RouteCtx *ctx, const Error *err)
     log_failure(ctx, err);
     if (answer_login_failure(ctx, err))
         return;
-    const JobsProblem *known = err->code ? jobs_problem(err->code) : NULL;
-    if (!known)
-        known = imports_problem(err->code);
-    if (!known)
-        known = edits_problem(err->code);
+    const JobsProblem *known = find_problem(err->code);
     int status = known ? known->status : error_kind_http(err->kind);
-    if (err->code && strcmp(err->code, "method_not_allowed") == 0)
-        status = 405;
     problem_respond_as(ctx->request, ctx->response, status, known ? known->title : NULL, err);
     if (route_has_plain_errors(http_request_path(ctx->request)))
         http_response_retype(ctx->response, "application/json");

@@ -8,6 +8,7 @@ extern const RouteTable routes_root;
 extern const RouteTable routes_auth;
 extern const RouteTable routes_content;
 extern const RouteTable routes_edits;
+extern const RouteTable routes_humans;
 extern const RouteTable routes_eval_sets;
 extern const RouteTable routes_monitoring;
 extern const RouteTable routes_meta;
