@@ -24,6 +24,7 @@ const Command *const command_rows[] = {
     &commands_search,
     &commands_sql,
     &commands_compare,
+    &commands_usage,
     &commands_transcript,
     &commands_transcripts,
     &commands_download,
