@@ -17,6 +17,16 @@ typedef struct HeaderCount {
     bool is_malformed;
 } HeaderCount;
 
+/* RFC 9110, section 9.1, allows any token; those that anybody serves are of these characters, and
+   what is glued to the front of a method by a body that ended elsewhere is not. */
+static bool is_method(Str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((s.p[i] < 'A' || s.p[i] > 'Z') && s.p[i] != '-' && s.p[i] != '_')
+            return false;
+    return s.n > 0;
+}
+
 /* tchar of RFC 9110, section 5.6.2. */
 static bool is_token(Str s)
 {
@@ -86,8 +96,8 @@ static int check_line(const HttpRequest *request, const char *version, Error *er
     Str target = buf_str(&request->connection->uri);
     if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
         return refuse(err, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
-    if (!is_token(request->method))
-        return refuse(err, 400, "the method is not a token");
+    if (!is_method(request->method))
+        return refuse(err, 400, "the method is not a word in capitals");
     if (request->connection->uri.overflowed)
         return refuse(err, 414, "the address is too long");
     if (has_control(target, 0x21) || str_find(target, '\t') >= 0)
@@ -131,6 +141,16 @@ static int check_body(const HttpRequest *request, const HeaderCount *count, bool
     return 0;
 }
 
+/* The same version takes a line with an empty name for the end of the headers, and what follows it
+   for the body or for another request. Behind the last header there has to be one empty line. */
+static bool is_whole(const HttpRequest *request, const HeaderCount *count, const char *url)
+{
+    const union MHD_ConnectionInfo *info =
+        libmhd.get_connection_info(request->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t method_n = request->is_head ? strlen("HEAD") : request->method.n;
+    return info && url - 1 - method_n + info->header_size == count->next + 2;
+}
+
 int http_request_check(HttpRequest *request, const char *url, const char *version,
                        bool *ret_has_body, Error *err)
 {
@@ -140,6 +160,8 @@ int http_request_check(HttpRequest *request, const char *url, const char *versio
         count.is_malformed = url + request->connection->uri.len + 1 != version;
     }
     (void)libmhd.get_connection_values_n(request->mhd, MHD_HEADER_KIND, count_header, &count);
+    if (count.next && !count.is_malformed)
+        count.is_malformed = !is_whole(request, &count, url);
     *ret_has_body = count.n_length > 0 || count.n_encoding > 0;
     int status = check_line(request, version, err);
     if (status)
