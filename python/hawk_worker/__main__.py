@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from hawk_worker import hide
 from hawk_worker.report import logger, outcome, phase, set_up
 
 FAILED = 1
@@ -171,6 +172,7 @@ def main(argv: list[str]) -> int:
         user, infra = (json.loads(Path(path).read_text(encoding="utf-8")) for path in argv[1:])
         set_up(infra.get("log_level"))
         os.environ.setdefault("INSPECT_DISPLAY", "log")
+        hide.install()
         return _run(user, infra)
     except KeyboardInterrupt:
         outcome(logging.ERROR, "cancelled")

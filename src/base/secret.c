@@ -63,3 +63,13 @@ bool secret_eq(const Secret *secret, Str other)
         difference |= (unsigned char)(secret->text[i] ^ (i < other.n ? other.p[i] : 0));
     return difference == 0;
 }
+
+bool secret_sounds(Str name)
+{
+    static const char *const parts[] = {"KEY",      "TOKEN",  "SECRET",
+                                        "PASSWORD", "PASSWD", "CREDENTIAL"};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (str_find_str(name, str_of(parts[i])) >= 0)
+            return true;
+    return false;
+}

@@ -23,6 +23,9 @@ Str secret_reveal(const Secret *secret);
 /* Comparison whose time does not depend on where the texts differ. */
 bool secret_eq(const Secret *secret, Str other);
 
+/* Whether a variable of this name would hold a secret: API_KEY, HF_TOKEN. */
+bool secret_sounds(Str name);
+
 HAWK_DEFINE_AUTO(Secret, secret, secret_free)
 #define auto_secret HAWK_CLEANUP(secret_cleanup_)
 

@@ -6,7 +6,7 @@
 #include "jobs/executor.h"
 
 /* Names of the job's secrets, separated by commas, for the runner to keep their values out of its
- * log. */
+   log. It tells the worker in the same way which values to keep out of Inspect's. */
 #define EXECUTOR_SECRETS "HAWK_RUNNER_SECRETS"
 
 /* Fills env, which the caller releases; it holds secrets. Later ones win: the server's, the job's

@@ -28,6 +28,7 @@ static const JobsProblem problems[] = {
     { "job.secrets_missing",   422, "Missing required secrets" },
     { "job.secret_source",     400, "Secret source mismatch" },
     { "job.secret_name",       400, "Invalid secret name" },
+    { "job.secret_in_config",  400, "Secret in the config" },
     { "job.secrets_aws",       400, "Secrets manager not available" },
     { "job.model_unknown",     422, "Declared model unavailable" },
     { "job.models_dead",       400, "Dead models" },

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "codec/json_out.h"
 #include "jobs/executor_env.h"
 #include "jobs/jobs_priv.h"
@@ -23,6 +24,7 @@ enum {
     VARIABLES_MAX = 1000,
     VARIABLES_BYTES_MAX = 1024 * 1024,
     KEY_MAX = 160,
+    SECRET_IN_CONFIG_MIN = 8, /* shorter ones may be ordinary words */
 };
 
 static const Str local_groups[] = {{ACCESS_GROUP_LOCAL, sizeof(ACCESS_GROUP_LOCAL) - 1}};
@@ -206,6 +208,43 @@ static int check_declared(const Submit *submit, const ExecutorSecret *environmen
     return coded(err, "job.secrets_missing");
 }
 
+static bool is_declared(const JobspecSecrets *declared, const char *name)
+{
+    for (size_t i = 0; i < declared->n; i++)
+        if (strcmp(declared->items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A config is stored and shown to whoever may see the job, so what is a secret for certain may not
+ * stand in it. */
+static int check_config_is_clean(const Submit *submit, Error *err)
+{
+    const JobsRequest *request = submit->request;
+    JobspecSecrets declared = jobspec_secrets(submit->arena, submit->spec);
+    for (size_t i = 0; i < request->n_secrets; i++) {
+        const ExecutorSecret *item = &request->secrets[i];
+        Str value = secret_reveal(item->value);
+        if (value.n < SECRET_IN_CONFIG_MIN ||
+            (!secret_sounds(str_of(item->name)) && !is_declared(&declared, item->name)))
+            continue;
+        auto_buf Buf quoted = BUF_INIT(8 * VARIABLE_MAX);
+        JsonOut out;
+        json_out_init(&out, &quoted, 0);
+        json_out_str(&out, value);
+        bool is_there =
+            str_find_str(submit->config, str_slice(buf_str(&quoted), 1, quoted.len - 1)) >= 0;
+        mem_wipe(quoted.data, quoted.len);
+        if (!is_there)
+            continue;
+        (void)error_set(err, ERR_USAGE, "the value of the secret %s stands in the config",
+                        item->name);
+        (void)error_fix(err, "let the task read the variable %s instead", item->name);
+        return coded(err, "job.secret_in_config");
+    }
+    return 0;
+}
+
 static int check_secrets(Submit *submit, Error *err)
 {
     const JobsRequest *request = submit->request;
@@ -219,6 +258,8 @@ static int check_secrets(Submit *submit, Error *err)
         done = check_variable(&environment[i], err);
     if (done == 0)
         done = check_declared(submit, environment, n_environment, err);
+    if (done == 0)
+        done = check_config_is_clean(submit, err);
     jobs_priv_free_secrets(environment, n_environment);
     return done;
 }

@@ -18,6 +18,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/opt.h"
+#include "base/secret.h"
 #include "codec/json_out.h"
 #include "jobs/executor_env.h"
 #include "jobspec/diagnostics.h"
@@ -29,6 +30,7 @@
 enum {
     CONFIG_MAX = 64 << 20,
     SMALL_FILE_MAX = 4096,
+    NAMES_MAX = 1 << 20,
     TURN_POLL_MS = 250,
     TURN_LOOK_MS = 5000,
 };
@@ -173,16 +175,6 @@ static int read_configs(Run *run, Error *err)
 
 /* --- secrets --- */
 
-static bool sounds_secret(Str name)
-{
-    static const char *const parts[] = {"KEY",      "TOKEN",  "SECRET",
-                                        "PASSWORD", "PASSWD", "CREDENTIAL"};
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        if (str_find_str(name, str_of(parts[i])) >= 0)
-            return true;
-    return false;
-}
-
 static bool is_declared(const JobspecSecrets *declared, Str name)
 {
     for (size_t i = 0; i < declared->n; i++)
@@ -202,20 +194,28 @@ static bool is_given(Str name)
     return false;
 }
 
-/* The values of secrets and of variables that sound like secrets stay out of the output. */
+/* The values of secrets and of variables that sound like secrets stay out of the output. The worker
+   is told the names of those whose values it keeps out of the logs too. */
 static void hide_secrets(Run *run)
 {
     extern char **environ;
     JobspecSecrets declared = jobspec_secrets(run->arena, run->spec);
+    auto_buf Buf names = BUF_INIT(NAMES_MAX);
     for (char **item = environ; *item; item++) {
         Str variable = str_of(*item);
         ptrdiff_t equals = str_find(variable, '=');
         if (equals <= 0)
             continue;
         Str name = str_slice(variable, 0, (size_t)equals);
-        if (sounds_secret(name) || is_declared(&declared, name) || is_given(name))
+        if (str_eqz(name, EXECUTOR_SECRETS))
+            continue;
+        bool is_sure = secret_sounds(name) || is_declared(&declared, name);
+        if (is_sure)
+            buf_printf(&names, "%s%.*s", names.len ? "," : "", STR_ARG(name));
+        if (is_sure || is_given(name))
             output_hide(run->output, str_slice(variable, (size_t)equals + 1, variable.n));
     }
+    (void)setenv(EXECUTOR_SECRETS, names.data, 1);
 }
 
 /* --- the run --- */

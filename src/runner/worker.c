@@ -65,7 +65,6 @@ int worker_run(Run *run, const char *cache_dir, const Venv *venv, const char *co
     process_env_set(&env, "PYTHONDONTWRITEBYTECODE", NULL);
     process_env_set(&env, "PYTHONUNBUFFERED", "1");
     process_env_set(&env, "HAWK_LOG_FORMAT", "json");
-    process_env_set(&env, EXECUTOR_SECRETS, NULL);
     const char *argv[WORDS_MAX + 4] = {venv->python, "-m", "hawk_worker"};
     for (size_t i = 0; words[i]; i++) {
         assert(i < WORDS_MAX);

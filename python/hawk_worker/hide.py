@@ -1,0 +1,93 @@
+"""Keep the values of a job's secrets out of what Inspect writes: logs, their live buffers, manifests, traces.
+
+Nearly all of it goes through one function of Inspect's that makes JSON of a value. What a package writes to files of its own
+does not, nor is a value found that was encoded or cut before it came there.
+"""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+logger = logging.getLogger("hawk_worker")
+
+NAMES = "HAWK_RUNNER_SECRETS"
+"""The variable in which the runner names the variables to hide; not for the job to see."""
+
+SHORTEST = 8
+"""Shorter values would take ordinary words out of logs."""
+
+MARK = b"[secret]"
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_WORD = re.compile(r"[a-z_]*")
+
+
+def _parts(value: str) -> list[str]:
+    """What is hidden of a value: the whole and each of its lines."""
+    parts = {part.strip() for part in [value, *value.split("\n")]}
+    # A word such as "validation" may be the name of something that readers of the log need.
+    return [part for part in parts if len(part) >= SHORTEST and not _WORD.fullmatch(part)]
+
+
+class Hider:
+    """Takes values out of text."""
+
+    def __init__(self, values: list[str]):
+        parts = [part for value in values for part in _parts(value)]
+        texts = {json.dumps(part, ensure_ascii=is_ascii)[1:-1] for part in parts for is_ascii in (False, True)}
+        self._in_json = self._ordered(texts)
+        self._in_text = self._ordered(texts | set(parts))
+
+    @staticmethod
+    def _ordered(texts: set[str]) -> list[bytes]:
+        return [text.encode("utf-8", "surrogatepass") for text in sorted(texts, key=len, reverse=True)]
+
+    def _without(self, string: re.Match[bytes]) -> bytes:
+        text = string[0]
+        for form in self._in_json:
+            text = text.replace(form, MARK)
+        return text
+
+    def json(self, data: bytes) -> bytes:
+        """JSON without the values, where they stand in strings."""
+        return _STRING.sub(self._without, data) if any(form in data for form in self._in_json) else data
+
+    def text(self, text: str) -> str:
+        """Any text without the values, as they are and as JSON has them."""
+        data = text.encode("utf-8", "surrogatepass")
+        for form in self._in_text:
+            data = data.replace(form, MARK)
+        return data.decode("utf-8", "surrogatepass")
+
+
+def _wrap(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Put another function in the place of one of Inspect's."""
+    plain = getattr(owner, name, None)
+    if plain is None:
+        logger.warning(f"this version of Inspect has no {name}: secrets may be in what it writes")
+    else:
+        setattr(owner, name, make(plain))
+
+
+def install() -> None:
+    """Hide the variables that the runner names, from now on."""
+    names = os.environ.pop(NAMES, "").split(",")
+    values = [os.environ[name] for name in names if name in os.environ]
+    if not values:
+        return
+    from inspect_ai._util import json as inspect_json, trace
+    from inspect_ai.log._recorders.buffer import database
+
+    hider = Hider(values)
+
+    def insert(plain: Callable[..., None]) -> Callable[..., None]:
+        def inserted(buffer: Any, connection: Any, sample: Any, epoch: int, attachments: dict[str, str]) -> None:
+            plain(buffer, connection, sample, epoch, {key: hider.text(text) for key, text in attachments.items()})
+
+        return inserted
+
+    _wrap(inspect_json, "to_json", lambda plain: lambda *args, **kwargs: hider.json(plain(*args, **kwargs)))
+    _wrap(trace.TraceFormatter, "format", lambda plain: lambda *args: hider.text(plain(*args)))
+    _wrap(database.SampleBufferDatabase, "_insert_attachments", insert)
