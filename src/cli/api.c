@@ -93,6 +93,11 @@ static int check_version(Cli *cli, Str version, const char *what, Error *err)
     return 0;
 }
 
+Str api_version(const Json *answer)
+{
+    return json_text(answer, "hawk", json_text(answer, "version", STR_NONE));
+}
+
 static int open_remote(Cli *cli, const Setting *url, Api **ret, Error *err)
 {
     if (!str_starts(str_of(url->value), STR("http://")) &&
@@ -122,7 +127,7 @@ static int open_remote(Cli *cli, const Setting *url, Api **ret, Error *err)
     if (api_send(api, &call, &body, &status, &ignored) < 0 ||
         api_parse(cli->arena, buf_str(&body), &json, &ignored) < 0)
         return 0;
-    return check_version(cli, json_text(json, "version", STR_NONE), "the server", err);
+    return check_version(cli, api_version(json), "the server", err);
 }
 
 static int open_local(Cli *cli, Api **ret, Error *err)

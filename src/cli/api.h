@@ -59,6 +59,10 @@ int api_post(Cli *cli, const char *path, Str json, Json **ret, Error *err) HAWK_
 /* Reads an answer's JSON, NaN allowed, into a tree in an arena. */
 int api_parse(Arena *arena, Str text, Json **ret, Error *err) HAWK_MUST_USE;
 
+/* The version of a server's program, out of its answer to /version; the Python hawk's has one
+   version only. STR_NONE when it says none. */
+Str api_version(const Json *answer);
+
 /* Append one path segment, or a path whose slashes stay, percent-encoded. */
 void api_add_segment(Buf *path, Str segment);
 void api_add_path(Buf *path, Str name);

@@ -45,7 +45,9 @@ static bool server_version(Cli *cli, Str *ret_version, Error *failure)
     Json *answer = NULL;
     if (api_get(cli, "/version", &answer, failure) < 0)
         return false;
-    *ret_version = json_text(answer, "version", STR("unknown"));
+    *ret_version = api_version(answer);
+    if (!ret_version->p)
+        *ret_version = STR("unknown");
     return true;
 }
 

@@ -9,6 +9,8 @@
 #include "server/openapi.h"
 #include "server/server_priv.h"
 
+#define API_VERSION "3.7.2"
+
 enum { METRICS_MAX = 4 << 20, OPENAPI_MAX = 8 << 20 };
 
 static int health_live(RouteCtx *ctx, Error *err)
@@ -18,11 +20,13 @@ static int health_live(RouteCtx *ctx, Error *err)
     return 0;
 }
 
+/* "version" is that of the API which clients of the Python hawk know: in a terminal they ask before
+   each command whether to go on when its first number is not theirs. */
 static int version(RouteCtx *ctx, Error *err)
 {
     (void)err;
     http_response_bytes(ctx->response, "application/json",
-                        STR("{\"version\":\"" HAWK_VERSION "\"}"));
+                        STR("{\"version\":\"" API_VERSION "\",\"hawk\":\"" HAWK_VERSION "\"}"));
     return 0;
 }
 
