@@ -13,11 +13,9 @@ import urllib.parse
 
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from inspect_ai import Task, eval as inspect_eval
-from inspect_ai.dataset import Sample
-from inspect_ai.scorer import match
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
+import one_log
 from conftest import Hawk
 
 CANARY = "canary7f3a91"
@@ -137,9 +135,7 @@ def config(name: str) -> dict:
 def place(tmp_path_factory, cache):
     """The hidden eval set: a job of the owner, and beside it a log that is full of canaries."""
     folder = tmp_path_factory.mktemp("matrix")
-    task = Task(name=f"{CANARY}-task", dataset=[Sample(id="s1", input=f"{CANARY} input", target=f"{CANARY} target", metadata={"note": CANARY})],
-                scorer=match(), metadata={"eval_set_id": "hidden-set", "note": CANARY})
-    (log,) = inspect_eval(task, model="mockllm/model", log_dir=str(folder / "logs"), metadata={"eval_set_id": "hidden-set"}, display="none")
+    log = one_log.make(folder / "logs", CANARY, eval_set_id="hidden-set")
     issuer = Issuer()
     models = folder / "models.yaml"
     models.write_text(f"- {{name: hidden, group: {GROUP}}}\n- {{name: mockllm/model, group: {GROUP}}}\n")
@@ -155,7 +151,7 @@ def place(tmp_path_factory, cache):
         name = "2026-01-01T00-00-00+00-00_task_abc.eval"
         store = hawk.data / "store/evals/hidden-set"
         store.mkdir(parents=True, exist_ok=True)
-        (store / "new").write_bytes((folder / "logs" / log.location.rsplit("/", 1)[1]).read_bytes())
+        (store / "new").write_bytes(log)
         (store / "new").rename(store / name)
         items = hawk.wait_for(lambda: hawk.get("/meta/samples", token=owner)[1]["items"])
         it.names = {"id": "hidden-set", "log": f"hidden-set/{name}", "uuid": items[0]["uuid"], "canary": CANARY}
@@ -165,6 +161,9 @@ def place(tmp_path_factory, cache):
         edit = {"edits": [{"sample_uuid": items[0]["uuid"], "details": {"type": "invalidate_sample", "reason": CANARY}}]}
         it.names["request"] = json.loads(hawk.request("POST", "/meta/sample_edits", edit, token=owner)[2])["request_uuid"]
         hawk.wait_for(lambda: hawk.get(f"/meta/sample_edits/{it.names['request']}", token=owner)[1]["state"] in ("done", "failed"))
+        public = ed25519.Ed25519PrivateKey.generate().public_key()
+        it.names["key"] = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+        assert hawk.request("POST", "/humans/", {"name": "ann", "ssh_public_key": it.names["key"]}, token=owner)[0] == 201
         it.names["import"] = json.loads(hawk.request("POST", "/eval_sets/import/", {}, token=owner)[2])["eval_set_id"]
         hawk.wait_for(lambda: hawk.get(f"/meta/search?q={CANARY}", token=owner)[1]["not_indexed"] == 0)
         yield it
@@ -243,7 +242,7 @@ ROWS = {
     "GET /meta/evals": ("/meta/evals?eval_set_id={id}", None, ALL + "!"),
     "GET /meta/samples": ("/meta/samples?search={canary}", None, ALL + "!"),
     "GET /meta/samples/{sample_uuid}": ("/meta/samples/{uuid}", None, READERS),
-    "GET /meta/samples/{sample_uuid}/scores": ("/meta/samples/{uuid}/scores", None, READERS),
+    "GET /meta/samples/{sample_uuid}/scores": ("/meta/samples/{uuid}/scores", None, READERS + "!"),
     "GET /meta/samples/{sample_uuid}/events": ("/meta/samples/{uuid}/events", None, READERS + "!"),
     "GET /meta/samples/{sample_uuid}/transcript": ("/meta/samples/{uuid}/transcript", None, READERS + "!"),
     "GET /meta/samples/{eval_set_id}/{sample_uuid}/summary": ("/meta/samples/{id}/{uuid}/summary", None, READERS),
@@ -267,6 +266,18 @@ ROWS = {
     "POST /eval_sets/import": ("/eval_sets/import", {}, CHANGERS),
     "POST /eval_sets/import/{eval_set_id}/uploads": ("/eval_sets/import/{import}/uploads", FILES, "403 403 403 200 200 200"),
     "POST /eval_sets/import/{eval_set_id}/finalize": ("/eval_sets/import/{import}/finalize", None, "403 403 403 404 404 404"),
+    "GET /humans/": ("/humans/", None, ALL),
+    "GET /humans": ("/humans", None, ALL),
+    "POST /humans/": ("/humans/", {"name": "ann", "ssh_public_key": "{key}"}, "403 409 409 409 409 409"),
+    "POST /humans": ("/humans", {"name": "ann", "ssh_public_key": "{key}"}, "403 409 409 409 409 409"),
+    "GET /humans/{name}": ("/humans/ann", None, ALL),
+    "PUT /humans/{name}": ("/humans/ann", {"ssh_public_key": "{key}"}, CONTROLLERS),
+    "DELETE /humans/{name}": ("/humans/ann", None, "403 403 403 204 404 404"),
+    "GET /usage/": ("/usage/?group_by=task", None, ALL),
+    "GET /usage": ("/usage?group_by=task", None, ALL),
+    "GET /usage/history": ("/usage/history?start=1700000000&end=1700000600&group_by=task", None, ALL),
+    "GET /usage/limits": ("/usage/limits", None, ALL),
+    "GET /usage/prices": ("/usage/prices", None, ALL),
     "GET /": ("/", None, ALL),
     "GET /eval-set/{eval_set_id}": ("/eval-set/{id}", None, "302 302 302 302 302 302"),
     "GET /permalink/sample/{sample_uuid}": ("/permalink/sample/{uuid}", None, READERS.replace("200", "302")),
@@ -276,7 +287,7 @@ ROWS = {
        for base in ("/view/logs", "/api") for key, (address, body, statuses) in VIEWER.items()},
 }
 # What takes something away comes last.
-LAST = ["DELETE /eval_sets/{eval_set_id}"]
+LAST = ["DELETE /eval_sets/{eval_set_id}", "DELETE /humans/{name}"]
 
 
 def test_every_route_has_a_row(place):
