@@ -329,6 +329,13 @@ int api_get(Cli *cli, const char *path, Json **ret, Error *err)
     return api_parse(cli->arena, buf_str(&body), ret, err);
 }
 
+int api_get_path(Cli *cli, const Buf *path, Json **ret, Error *err)
+{
+    if (buf_check(path, "the request", err) < 0)
+        return -1;
+    return api_get(cli, path->data, ret, err);
+}
+
 int api_post(Cli *cli, const char *path, Str json, Json **ret, Error *err)
 {
     Api *api = NULL;

@@ -56,6 +56,10 @@ int api_send(Api *api, const ApiCall *call, Buf *body, int *ret_status, Error *e
 int api_get(Cli *cli, const char *path, Json **ret, Error *err) HAWK_MUST_USE;
 int api_post(Cli *cli, const char *path, Str json, Json **ret, Error *err) HAWK_MUST_USE;
 
+/* api_get of a path that was put together. One that did not fit is refused: without its last
+ * conditions it would ask for more. */
+int api_get_path(Cli *cli, const Buf *path, Json **ret, Error *err) HAWK_MUST_USE;
+
 /* Reads an answer's JSON, NaN allowed, into a tree in an arena. */
 int api_parse(Arena *arena, Str text, Json **ret, Error *err) HAWK_MUST_USE;
 

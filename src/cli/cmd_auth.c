@@ -128,7 +128,7 @@ static int run_why(Cli *cli, const void *given, Error *err)
         return -1;
     buf_addz(&path, "/auth/why/");
     api_add_segment(&path, str_of(id));
-    if (api_get(cli, path.data, &answer, err) < 0)
+    if (api_get_path(cli, &path, &answer, err) < 0)
         return -1;
     if (options->json)
         return print_json(cli, answer, err);

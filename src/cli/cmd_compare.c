@@ -205,7 +205,7 @@ static int run(Cli *cli, const void *given, Error *err)
     api_add_query_int(&path, "seed", options->seed);
     api_add_query_int(&path, "flips", options->flips);
     Json *answer = NULL;
-    if (buf_check(&path, "the request", err) < 0 || api_get(cli, path.data, &answer, err) < 0)
+    if (api_get_path(cli, &path, &answer, err) < 0)
         return -1;
     if (options->json)
         return print_json(cli, answer, err);

@@ -68,7 +68,7 @@ static int list_logs(Cli *cli, const Options *options, const char *id, Json **re
     buf_addz(&path, "/view/logs/logs");
     api_add_query(&path, "log_dir", id);
     Json *answer = NULL;
-    if (api_get(cli, path.data, &answer, err) < 0)
+    if (api_get_path(cli, &path, &answer, err) < 0)
         return -1;
     Json *names = json_new(cli->arena, JSON_ARRAY);
     const Json *files = json_get(answer, "files");

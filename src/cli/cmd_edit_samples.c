@@ -245,7 +245,7 @@ static int wait_for_end(Cli *cli, Str uuid, Json **ret, Error *err)
     for (Json *before = NULL;;) {
         Json *now = NULL;
         auto_error Error failure = ERROR_INIT;
-        int failed = api_get(cli, path.data, &now, &failure);
+        int failed = api_get_path(cli, &path, &now, &failure);
         if (failed < 0 && (!is_passing(&failure) || ++n_failures > RETRIES_MAX))
             return error_move(err, &failure);
         if (failed == 0) {

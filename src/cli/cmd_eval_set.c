@@ -258,7 +258,7 @@ static Jobspec *server_config(Cli *cli, const char *id)
     Diagnostics list;
     diagnostics_init(&list, cli->arena);
     JobspecOptions options = {.allow_online_scan = true};
-    if (api_get(cli, path.data, &document, &ignored) < 0 ||
+    if (api_get_path(cli, &path, &document, &ignored) < 0 ||
         jobspec_check(cli->arena, document, id, JOBSPEC_EVAL_SET, &options, &list, &spec,
                       &ignored) < 0)
         return NULL;

@@ -63,7 +63,7 @@ static int run_status(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/status");
     api_add_query(&path, "since", since);
     Json *answer = NULL;
-    if (api_get(cli, path.data, &answer, err) < 0)
+    if (api_get_path(cli, &path, &answer, err) < 0)
         return -1;
     settings_keep_id(cli, SETTINGS_JOB, id);
     const Json *data = json_get(answer, "data");
@@ -108,7 +108,7 @@ static int confirm_delete(Cli *cli, const char *id, Error *err)
     Json *status = NULL;
     auto_error Error ignored = ERROR_INIT;
     Str now = STR_NONE;
-    if (api_get(cli, path.data, &status, &ignored) == 0)
+    if (api_get_path(cli, &path, &status, &ignored) == 0)
         now = json_text(status, "status", STR_NONE);
     if (cli_ask(cli, false, "Delete %s%s%.*s%s?", id, now.n ? " (now " : "", STR_ARG(now),
                 now.n ? ")" : ""))

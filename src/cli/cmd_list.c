@@ -105,17 +105,19 @@ static size_t take_items(Json *answer, Json *items, int64_t limit)
     return n;
 }
 
-static int get_page(Cli *cli, const char *path, const char *cursor, int64_t page, int64_t size,
+static int get_page(Cli *cli, const Buf *path, const char *cursor, int64_t page, int64_t size,
                     Json **ret, Error *err)
 {
     auto_buf Buf full = BUF_INIT(PATH_MAX_BYTES);
-    buf_addz(&full, path);
+    if (buf_check(path, "the request", err) < 0)
+        return -1;
+    buf_add_str(&full, buf_str(path));
     api_add_query(&full, "cursor", cursor);
     if (!cursor)
         api_add_query_int(&full, "page", page);
     api_add_query_int(&full, "limit", size);
     Json *answer = NULL;
-    if (api_get(cli, full.data, &answer, err) < 0)
+    if (api_get_path(cli, &full, &answer, err) < 0)
         return -1;
     const Json *items = json_get(answer, "items");
     if (!items || items->type != JSON_ARRAY)
@@ -133,7 +135,7 @@ static const char *next_of(Cli *cli, const Json *answer)
 
 /* Gets pages until there are `limit` items, by cursor where the server gives one, else by number;
    the answer is the last one with the items of all. */
-static int fetch(Cli *cli, const char *path, const char *cursor, int64_t limit, Json **ret,
+static int fetch(Cli *cli, const Buf *path, const char *cursor, int64_t limit, Json **ret,
                  Error *err)
 {
     Json *items = json_new(cli->arena, JSON_ARRAY);
@@ -156,7 +158,7 @@ static int fetch(Cli *cli, const char *path, const char *cursor, int64_t limit, 
 }
 
 /* Prints the items of all pages, each on a line. */
-static int stream(Cli *cli, const char *path, const char *cursor, Error *err)
+static int stream(Cli *cli, const Buf *path, const char *cursor, Error *err)
 {
     int64_t n = PAGE_MAX;
     for (int64_t page = 1; n == PAGE_MAX || cursor; page++) {
@@ -214,8 +216,8 @@ static int run_eval_sets(Cli *cli, const void *given, Error *err)
     api_add_query(&path, "search", options->search);
     Json *answer = NULL;
     if (options->stream)
-        return stream(cli, path.data, options->cursor, err);
-    if (fetch(cli, path.data, options->cursor, options->limit, &answer, err) < 0)
+        return stream(cli, &path, options->cursor, err);
+    if (fetch(cli, &path, options->cursor, options->limit, &answer, err) < 0)
         return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
@@ -254,7 +256,7 @@ static int run_evals(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/meta/evals");
     api_add_query(&path, "eval_set_id", id);
     Json *answer = NULL;
-    if (fetch(cli, path.data, NULL, INT32_MAX, &answer, err) < 0)
+    if (fetch(cli, &path, NULL, INT32_MAX, &answer, err) < 0)
         return -1;
     if (items_of(answer))
         settings_keep_id(cli, SETTINGS_EVAL_SET, id);
@@ -371,8 +373,8 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     add_filters(options, &path);
     Json *answer = NULL;
     if (options->stream)
-        return stream(cli, path.data, options->cursor, err);
-    if (fetch(cli, path.data, options->cursor, options->limit, &answer, err) < 0)
+        return stream(cli, &path, options->cursor, err);
+    if (fetch(cli, &path, options->cursor, options->limit, &answer, err) < 0)
         return -1;
     if (id && items_of(answer))
         settings_keep_id(cli, SETTINGS_EVAL_SET, id);
@@ -405,7 +407,7 @@ static int run_jobs(Cli *cli, const void *given, Error *err)
             api_add_query(&path, "created_by", arena_strndup(cli->arena, sub.p, sub.n));
     }
     Json *answer = NULL;
-    if (fetch(cli, path.data, options->cursor, options->limit, &answer, err) < 0)
+    if (fetch(cli, &path, options->cursor, options->limit, &answer, err) < 0)
         return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)

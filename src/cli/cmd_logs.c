@@ -47,7 +47,7 @@ static int fetch(Cli *cli, const char *id, const char *since, int64_t limit, boo
     api_add_query_int(&path, "limit", limit);
     api_add_query(&path, "since", since);
     Json *answer = NULL;
-    if (api_get(cli, path.data, &answer, err) < 0)
+    if (api_get_path(cli, &path, &answer, err) < 0)
         return -1;
     Json *entries = json_get(answer, "entries");
     if (!entries || entries->type != JSON_ARRAY)

@@ -7,6 +7,7 @@
 #include "cli/print.h"
 
 enum { PATH_MAX_BYTES = 16384, LINE_MAX_BYTES = 64 * 1024, PAGE_MAX = 200 };
+enum { QUERY_MAX = 4 << 20 }; /* no less than all words that a command line can have */
 
 /* What the server puts around what was found: U+E000 and U+E001. */
 #define MARK_BEGIN "\xEE\x80\x80"
@@ -44,7 +45,7 @@ static const OptArg args[] = {
  */
 static const char *query_of(Cli *cli, const Options *options)
 {
-    auto_buf Buf query = BUF_INIT(PATH_MAX_BYTES);
+    auto_buf Buf query = BUF_INIT(QUERY_MAX);
     for (size_t i = 0; i < options->words.n; i++) {
         const char *word = options->words.items[i];
         bool is_phrase =
@@ -67,7 +68,7 @@ static int get_page(Cli *cli, const Options *options, const char *cursor, int64_
     api_add_query(&path, "sample_pk", options->sample);
     api_add_query(&path, "cursor", cursor);
     api_add_query_int(&path, "limit", limit < PAGE_MAX ? limit : PAGE_MAX);
-    if (api_get(cli, path.data, ret, err) < 0)
+    if (api_get_path(cli, &path, ret, err) < 0)
         return -1;
     const Json *items = json_get(*ret, "items");
     if (!items || items->type != JSON_ARRAY)

@@ -211,7 +211,7 @@ static int run_one(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/meta/samples/");
     api_add_segment(&path, str_of(options->id));
     Json *sample = NULL;
-    if (api_get(cli, path.data, &sample, err) < 0 || prepare(options, err) < 0)
+    if (api_get_path(cli, &path, &sample, err) < 0 || prepare(options, err) < 0)
         return -1;
     return write_sample(&reader, sample, err);
 }
@@ -227,7 +227,7 @@ static int write_page(Reader *reader, const char *id, int64_t page, size_t *runn
     api_add_query_int(&path, "page", page);
     api_add_query_int(&path, "limit", PAGE);
     Json *answer = NULL;
-    if (api_get(reader->cli, path.data, &answer, err) < 0)
+    if (api_get_path(reader->cli, &path, &answer, err) < 0)
         return -1;
     const Json *items = json_get(answer, "items");
     int n = 0;

@@ -33,7 +33,7 @@ int imports_fetch(Cli *cli, const ImportsQuery *query, Json **ret, Error *err)
         api_add_query_int(&path, "limit", left < PAGE_MAX ? left : PAGE_MAX);
         if (cursor.p)
             api_add_query(&path, "cursor", arena_strndup(cli->arena, cursor.p, cursor.n));
-        if (api_get(cli, path.data, &answer, err) < 0)
+        if (api_get_path(cli, &path, &answer, err) < 0)
             return -1;
         Json *got = json_get(answer, "items");
         if (!got || got->type != JSON_ARRAY)

@@ -73,7 +73,7 @@ static int fetch_headers(Cli *cli, const char *id, Json **ret, Error *err)
     buf_addz(&path, "/view/logs/logs");
     api_add_query(&path, "log_dir", id);
     Json *listing = NULL;
-    if (api_get(cli, path.data, &listing, err) < 0)
+    if (api_get_path(cli, &path, &listing, err) < 0)
         return -1;
     const Json *files = json_get(listing, "files");
     const Json *file = files ? files->first : NULL;
@@ -87,7 +87,7 @@ static int fetch_headers(Cli *cli, const char *id, Json **ret, Error *err)
         }
         Json *headers = NULL;
         if (buf_check(&path, "the names of the logs", err) < 0 ||
-            api_get(cli, path.data, &headers, err) < 0)
+            api_get_path(cli, &path, &headers, err) < 0)
             return -1;
         for (Json *header = headers->type == JSON_ARRAY ? headers->first : NULL; header;) {
             Json *following = header->next;

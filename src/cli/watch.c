@@ -420,6 +420,6 @@ bool watch_job_is_over(Cli *cli, const char *id)
     buf_addz(&path, "/job-status");
     Json *answer = NULL;
     auto_error Error ignored = ERROR_INIT;
-    return api_get(cli, path.data, &answer, &ignored) == 0 &&
+    return api_get_path(cli, &path, &answer, &ignored) == 0 &&
            is_over(json_text(answer, "status", STR_NONE));
 }

@@ -79,6 +79,14 @@ def test_filters_of_the_api_are_options(filled):
         assert done.returncode == 2 and "'colour'" in done.stderr and choice in done.stderr
 
 
+@pytest.mark.parametrize("args", [["list", "samples", "--everywhere", "--search"], ["list", "eval-sets", "--search"], ["search"]])
+def test_conditions_that_do_not_fit_are_not_left_out(filled, args):
+    """A list without its last condition is another one."""
+    done = filled.run(*args, "x" * 20000, check=False)
+    assert done.returncode == 2 and "over the limit" in done.stderr
+    assert done.stdout == ""
+
+
 def test_words_are_found_and_marked(filled):
     """A word of an answer leads to its sample; without a terminal the marks are gone."""
     some = filled.get("/meta/samples?limit=1&filter_task_name=tools")[1] or {}
