@@ -95,10 +95,11 @@ static int decide(const Import *import, const Existing *existing, bool *ret_mine
     *ret_mine = true;
     if (!existing->is_there)
         return 0;
+    /* Which set has it is not said: whoever reads this may not be one who sees that. */
     if (!str_eq(existing->eval_set_id, import->eval_set_id))
         return error_set(err, ERR_BAD_DATA,
-                         "eval %.*s belongs to eval set %.*s already; the log is a copy",
-                         STR_ARG(import->header->eval_id), STR_ARG(existing->eval_set_id));
+                         "eval %.*s belongs to another eval set already; the log is a copy",
+                         STR_ARG(import->header->eval_id));
     if (str_eqz(existing->log_key, import->key)) {
         *ret_mine =
             import->options.force || (existing->modified_us <= import->stat.modified_us &&

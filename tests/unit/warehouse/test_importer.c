@@ -476,7 +476,9 @@ static void an_eval_is_not_taken_over_by_another_set(void **state)
     Log copy = finished;
     copy.set = "set-2";
     put_log("evals/set-2/log.eval", &copy);
-    (void)import_failure("evals/set-2/log.eval", ERR_BAD_DATA);
+    const char *reason = import_failure("evals/set-2/log.eval", ERR_BAD_DATA);
+    assert_non_null(strstr(reason, "another eval set"));
+    assert_null(strstr(reason, "set-1"));
     assert_string_equal(rows_of("SELECT eval_set_id FROM eval"), "set-1\n");
 }
 
