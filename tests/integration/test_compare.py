@@ -169,7 +169,7 @@ def test_the_command_prints_the_answer_of_the_server_as_json(served):
     [
         (["right-a", "nothing"], 5, "there is no eval set or eval 'nothing'"),
         (["right-a"], 2, "nothing to compare"),
-        (["right-a", "--by", "model"], 2, "less models than the two"),
+        (["right-a", "--by", "model"], 2, "fewer than two models"),
         (["right-a", "right-b", "--task", "other"], 5, "right-a has no task 'other'"),
     ],
 )

@@ -229,8 +229,10 @@ static int two_models(const Side *side, Str id, Str ret[N_SIDES], Error *err)
         n += !is_known;
     }
     if (n != N_SIDES) {
-        (void)error_set(err, ERR_USAGE, "%.*s has %s models than the two that can be compared",
-                        STR_ARG(id), n < N_SIDES ? "less" : "more");
+        (void)error_set(err, ERR_USAGE, "%.*s has %s than two models to compare", STR_ARG(id),
+                        n < N_SIDES ? "fewer" : "more");
+        if (n < N_SIDES)
+            return -1;
         return error_fix(err, "name one with --model-a and one with --model-b");
     }
     if (str_cmp(ret[SIDE_A], ret[SIDE_B]) > 0) {
