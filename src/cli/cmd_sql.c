@@ -5,7 +5,7 @@
 #include "cli/print.h"
 #include "codec/json_out.h"
 
-enum { BODY_MAX = 2 << 20, TEXT_MAX = 256 << 20, MARGIN_MS = 30 * 1000 };
+enum { BODY_MAX = 2 << 20, TEXT_MAX = 256 << 20, MARGIN_MS = 30 * 1000, REAL_MAX = 64 };
 
 typedef struct Options {
     const char *statement;
@@ -91,6 +91,18 @@ static int print_as_ndjson(Cli *cli, const Answer *answer, Error *err)
     return 0;
 }
 
+/* A value with all of its digits: what is asked for by statement is not rounded. */
+static Str text_of(Arena *arena, const Json *value)
+{
+    if (value->type != JSON_REAL)
+        return print_value(arena, value);
+    auto_buf Buf text = BUF_INIT(REAL_MAX);
+    JsonOut out;
+    json_out_init(&out, &text, 0);
+    json_out_real(&out, value->real);
+    return arena_str(arena, buf_str(&text));
+}
+
 static int print_as_table(Cli *cli, const Answer *answer, Error *err)
 {
     size_t n = answer->columns->n;
@@ -101,14 +113,14 @@ static int print_as_table(Cli *cli, const Answer *answer, Error *err)
     auto_table Table *table = table_new(names, n);
     for (const Json *row = answer->rows->first; row; row = row->next)
         for (const Json *value = row->first; value; value = value->next)
-            table_add(table, print_value(cli->arena, value));
+            table_add(table, text_of(cli->arena, value));
     return print_table(cli, table, err);
 }
 
-/* A field as RFC 4180 has it; null is an empty one. */
+/* A field as RFC 4180 has it. */
 static void add_field(Buf *line, Str field)
 {
-    bool is_plain = true;
+    bool is_plain = field.n > 0;
     for (size_t i = 0; i < field.n; i++)
         is_plain = is_plain && !strchr("\",\r\n", field.p[i]);
     if (is_plain) {
@@ -129,7 +141,8 @@ static void add_fields(Cli *cli, const Json *list, Buf *text)
     for (const Json *value = list->first; value; value = value->next) {
         if (value != list->first)
             buf_addc(text, ',');
-        add_field(text, print_value(cli->arena, value));
+        if (!json_is_null(value)) /* null is nothing, an empty text is "" */
+            add_field(text, text_of(cli->arena, value));
     }
     buf_addz(text, "\r\n");
 }

@@ -95,6 +95,8 @@ const char *print_real(Arena *arena, double value)
 {
     if (!isfinite(value))
         return isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+    if (value != 0 && fabs(value) < 0.0005) /* would be 0 */
+        return arena_printf(arena, "%.3g", value);
     char *text = arena_printf(arena, "%.3f", value);
     size_t n = strlen(text);
     while (n > 0 && text[n - 1] == '0')

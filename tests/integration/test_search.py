@@ -129,6 +129,12 @@ def resolved(text: str, attachments: dict[str, str]) -> str:
     return attachments[text.removeprefix("attachment://")] if text.startswith("attachment://") else text
 
 
+def test_csv_of_a_statement_has_every_digit_and_tells_null_from_empty(filled):
+    """What goes on to a notebook is not what people read."""
+    done = filled.run("sql", "SELECT 0.0001234567 AS a, 2.0 / 3 AS b, '' AS c, NULL AS d, '0.10' AS e", "--format", "csv")
+    assert done.stdout.splitlines() == ["a,b,c,d,e", '0.0001234567,0.6666666666666666,"",,0.10']
+
+
 def test_events_are_those_of_the_log(filled, logs):
     """Page by page: the same kinds in the same order, what models were asked, all of it readable for Inspect."""
     for sample in read_eval_log(str(logs / "tools.eval"), resolve_attachments=True).samples:
