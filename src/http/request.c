@@ -47,6 +47,8 @@ void http_request_free(HttpRequest *request)
 {
     if (!request)
         return;
+    if (request->done)
+        request->done(request->done_context);
     if (request->built)
         libmhd.destroy_response(request->built);
     http_response_release(&request->response);

@@ -116,6 +116,17 @@ void http_response_stream(HttpResponse *response, const char *content_type,
     response->stream = http_stream_new(response->request, ops, take_state);
 }
 
+bool http_response_is_stream(const HttpResponse *response)
+{
+    return response->stream != NULL;
+}
+
+void http_response_when_done(HttpResponse *response, void (*done)(void *context), void *context)
+{
+    response->request->done = done;
+    response->request->done_context = context;
+}
+
 static struct MHD_Response *build_body(HttpResponse *response)
 {
     if (response->stream)

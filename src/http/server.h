@@ -140,6 +140,13 @@ typedef struct HttpStreamOps {
 void http_response_stream(HttpResponse *response, const char *content_type,
                           const HttpStreamOps *ops, void *take_state);
 
+/* Whether the body is a stream so far. */
+bool http_response_is_stream(const HttpResponse *response);
+
+/* Calls done() once, when the answer has been sent or the connection has broken; on a loop's
+   thread, so it must not wait. Its context may be in the arena of the request. */
+void http_response_when_done(HttpResponse *response, void (*done)(void *context), void *context);
+
 /* Has next() called soon; from any thread, while close() has not been called. */
 void http_stream_wake(HttpStream *stream);
 

@@ -111,6 +111,9 @@ typedef struct HttpRequest {
     uint64_t n_discarded;
     Error failure; /* of the spool */
 
+    void (*done)(void *context); /* or NULL */
+    void *done_context;
+
     HttpResponse response;
     struct MHD_Response *built;
 } HttpRequest;

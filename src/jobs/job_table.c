@@ -140,12 +140,23 @@ static int read_rows(SqlRows *rows, Arena *arena, Job **ret, size_t *ret_n, Erro
     return 0;
 }
 
+#define IS_LIVE "state IN ('queued', 'running', 'stopping')"
+
+int job_table_count_live(SqlTx *tx, const char *created_by, int64_t *ret, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_query(tx, "SELECT count(*) FROM job WHERE created_by = $1 AND " IS_LIVE,
+                  SQL_ARGS(SQL_TEXTZ(created_by)), &rows, err) < 0 ||
+        sql_rows_next(rows, err) < 0)
+        return -1;
+    *ret = sql_rows_int(rows, 0);
+    return 0;
+}
+
 int job_table_live(SqlTx *tx, Arena *arena, Job **ret, size_t *ret_n, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(tx,
-                  "SELECT " COLUMNS " FROM job WHERE state IN ('queued', 'running', 'stopping') "
-                  "ORDER BY queued_at, pk",
+    if (sql_query(tx, "SELECT " COLUMNS " FROM job WHERE " IS_LIVE " ORDER BY queued_at, pk",
                   SQL_NO_ARGS, &rows, err) < 0)
         return -1;
     return read_rows(rows, arena, ret, ret_n, err);

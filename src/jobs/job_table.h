@@ -54,6 +54,9 @@ int job_table_remove(SqlTx *tx, const char *job_id, Error *err) HAWK_MUST_USE;
 /* All jobs that are not over, oldest first, in the arena. */
 int job_table_live(SqlTx *tx, Arena *arena, Job **ret, size_t *ret_n, Error *err) HAWK_MUST_USE;
 
+/* How many jobs of a person are not over. */
+int job_table_count_live(SqlTx *tx, const char *created_by, int64_t *ret, Error *err) HAWK_MUST_USE;
+
 /* A page of jobs. */
 int job_table_list(SqlTx *tx, SqlDialect dialect, Arena *arena, const Caller *caller,
                    const JobsQuery *query, JobsList *ret, Error *err) HAWK_MUST_USE;

@@ -53,9 +53,10 @@ typedef struct JobsOptions {
     Store *store;
     Executor *executor;
     JobsHooks hooks;
-    int max_running; /* jobs that have their turn at the same time; 0: 4 */
-    int max_live;    /* jobs that are not over; more are refused; 0: 1000 */
-    int cancel_ms;   /* from "end" to "end now" for a deleted job; 0: 30 s */
+    int max_running;  /* jobs that have their turn at the same time; 0: 4 */
+    int max_live;     /* jobs that are not over; more are refused; 0: 1000 */
+    int max_per_user; /* of those, of one person unless forced; 0: no limit */
+    int cancel_ms;    /* from "end" to "end now" for a deleted job; 0: 30 s */
 } JobsOptions;
 
 /* Brings the schema up to date and reads what there is. */
@@ -76,6 +77,7 @@ typedef struct JobsRequest {
     const ExecutorSecret *secrets;
     size_t n_secrets;
     bool log_dir_allow_dirty;
+    bool is_forced; /* though the caller has as many as he may */
 } JobsRequest;
 
 typedef struct JobsSubmitted {

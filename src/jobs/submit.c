@@ -442,6 +442,24 @@ static int write_row(Submit *submit, Error *err)
     return sql_commit(TAKE(tx), err);
 }
 
+static int check_own_jobs(const Submit *submit, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    int64_t max = submit->jobs->options.max_per_user;
+    int64_t n = 0;
+    if (max <= 0 || submit->request->is_forced)
+        return 0;
+    if (sql_begin(submit->jobs->options.sql, SQL_READ, &tx, err) < 0 ||
+        job_table_count_live(tx, submit->caller->sub, &n, err) < 0)
+        return -1;
+    if (n < max)
+        return 0;
+    (void)error_set(err, ERR_BUSY, "you have %lld jobs that are not over; the limit is %lld",
+                    (long long)n, (long long)max);
+    (void)error_fix(err, "wait until some of them are over, or submit it with --force");
+    return coded(err, "outstanding_job_limit");
+}
+
 /* Makes the row durable and the job a live one that the controller leaves alone until it is
  * launched. */
 static int reserve(Submit *submit, Error *err)
@@ -464,7 +482,7 @@ static int reserve(Submit *submit, Error *err)
         (void)error_fix(err, "try again in a moment");
         return coded(err, "job.editing");
     }
-    if (write_row(submit, err) < 0)
+    if (check_own_jobs(submit, err) < 0 || write_row(submit, err) < 0)
         return -1;
     jobs_priv_add_live(jobs, submit->job.job_id,
                        &(JobsLive){.attempt = submit->job.attempt,

@@ -16,8 +16,7 @@ enum { NAME_BYTES_MAX = 256, CONFIG_SCHEMA_MAX = 4 << 20 };
 /* Every answer of 400 and above that a row does not name. */
 static const Shape problem = {
     "Problem",
-    "title: str; status: int; detail: str; instance?: str; code?: str; fix?: str;"
-    " observed_count?: int; limit?: int",
+    "title: str; status: int; detail: str; instance?: str; code?: str; fix?: str",
 };
 
 static const char *const permission_names[] = {

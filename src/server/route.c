@@ -18,7 +18,7 @@
 
 enum {
     SEGMENT_MAX = 1024,
-    BODY_JSON_MAX = 8 << 20,
+    BODY_JSON_MAX = 64 << 20,
     REQUEST_ID_MAX = 64,
     TRACE_MAX = 128,
     CLIENT_VERSION_MAX = 64
@@ -108,7 +108,9 @@ static int identify(RouteCtx *ctx, Caller *ret, Error *err)
         .cookie = http_request_cookie(ctx->request, login_access_cookie(ctx->app)),
     };
     if (identity_check(ctx->app->identity, ctx->arena, &proof, ret, &problem) == 0)
-        return 0;
+        return limits_request(ctx->app->limits,
+                              proof.authorization.p ? proof.authorization : proof.cookie,
+                              clock_monotonic_ms(), err);
     bool may_renew = problem.kind == ERR_LOGIN && !proof.authorization.p &&
                      (ctx->route->permission == ROUTE_READ || origins_allow(ctx));
     if (!may_renew || login_renew(ctx, &tokens, &ignored) < 0)
@@ -325,6 +327,30 @@ static int handle(RouteCtx *ctx, Error *err)
     return ctx->route->handler(ctx, err);
 }
 
+/* A place among the streams of a person. */
+typedef struct StreamPlace {
+    Limits *limits;
+    size_t i;
+} StreamPlace;
+
+static void leave_streams(void *context)
+{
+    const StreamPlace *place = context;
+    limits_stream_end(place->limits, place->i);
+}
+
+static int enter_streams(RouteCtx *ctx, Error *err)
+{
+    if (!ctx->caller || !http_response_is_stream(ctx->response))
+        return 0;
+    StreamPlace *place = arena_alloc(ctx->arena, sizeof(*place));
+    place->limits = ctx->app->limits;
+    if (limits_stream_begin(place->limits, str_of(ctx->caller->sub), &place->i, err) < 0)
+        return -1;
+    http_response_when_done(ctx->response, leave_streams, place);
+    return 0;
+}
+
 void route_dispatch(void *context, HttpRequest *request, HttpResponse *response)
 {
     RouteCtx ctx = {.app = context,
@@ -335,7 +361,7 @@ void route_dispatch(void *context, HttpRequest *request, HttpResponse *response)
     int64_t begun_us = clock_now_us();
     add_request_id(&ctx);
     http_response_header(response, "X-Content-Type-Options", STR("nosniff"));
-    if (handle(&ctx, &err) < 0)
+    if (handle(&ctx, &err) < 0 || enter_streams(&ctx, &err) < 0)
         answer_error(&ctx, &err);
     note_request(&ctx, begun_us);
 }

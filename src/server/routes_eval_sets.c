@@ -146,6 +146,7 @@ static int eval_set_create(RouteCtx *ctx, Error *err)
         request.job_id = arena_strndup(ctx->arena, id.p, id.n);
     request.secrets = secrets.items;
     request.n_secrets = secrets.n;
+    request.is_forced = json_bool(body, "force", false);
     request.log_dir_allow_dirty = json_bool(body, "log_dir_allow_dirty", false);
     JobsSubmitted submitted = {0};
     if (jobs_submit(ctx->app->jobs, ctx->caller, &request, ctx->arena, &submitted, err) < 0)

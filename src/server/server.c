@@ -29,7 +29,6 @@ enum {
     N_CONNECTIONS_MAX = 2000,
     N_SQL_CONNECTIONS = 13, /* and one for each importer: more than workers, so that nothing that
                                goes on by itself waits for requests */
-    BODY_MAX = 64 << 20,
     IDLE_TIMEOUT_MS = 75 * 1000,
     HEADER_TIMEOUT_MS = 15 * 1000,
     DRAIN_MS = 10 * 1000,
@@ -323,6 +322,7 @@ static int open_jobs(App *app, Error *err)
         .executor = app->executor,
         .hooks = {.context = app, .imports = job_imports, .ended = job_ended},
         .max_running = app->options->max_running,
+        .max_per_user = (int)app->settings.max_jobs_per_user,
     };
     return jobs_open(&options, &app->jobs, err);
 }
@@ -372,7 +372,7 @@ static int listen_at(App *app, int port, Error *err)
         .n_workers = N_WORKERS,
         .n_queued_max = N_QUEUED_MAX,
         .n_connections_max = N_CONNECTIONS_MAX,
-        .body_max = BODY_MAX,
+        .body_max = (size_t)app->settings.max_body_bytes,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
         .spool_dir = app->spool_dir,
@@ -425,6 +425,12 @@ static int app_open(App *app, Error *err)
     app->link_key = secret_random(32);
     app->uploads = imports_new();
     app->metrics = metrics_new(server_route_tables, server_n_route_tables);
+    app->limits = limits_new(&(LimitsOptions){
+        .per_second = app->settings.max_requests_per_second,
+        .burst = app->settings.max_request_burst,
+        .streams_max = app->settings.max_streams_per_user,
+        .n_streams_room = N_CONNECTIONS_MAX,
+    });
     if (open_identity(app, err) < 0 || open_jobs(app, err) < 0 || open_edits(app, err) < 0 ||
         row_security_update(app->sql, err) < 0)
         return -1;
@@ -460,6 +466,7 @@ static void app_close(App *app)
     origins_free(app->origins);
     audit_close(app->audit);
     metrics_free(app->metrics);
+    limits_free(app->limits);
     sql_close(app->sql);
     store_close(app->store);
     fs_close_cleanup(&app->lock_fd);

@@ -13,6 +13,7 @@
 #include "jobs/jobs.h"
 #include "server/audit.h"
 #include "server/imports.h"
+#include "server/limits.h"
 #include "server/metrics.h"
 #include "server/origins.h"
 #include "server/route.h"
@@ -47,6 +48,7 @@ struct App {
     Origins *origins;
     Audit *audit; /* NULL: there is one user only */
     Metrics *metrics;
+    Limits *limits;
     Executor *executor;
     Jobs *jobs;
     Imports *uploads; /* that are becoming eval sets */

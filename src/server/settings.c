@@ -10,13 +10,15 @@
 
 #define PROVIDER "HAWK_API_MODEL_ACCESS_TOKEN_"
 
-enum { VALUE_MAX = 64 * 1024 };
+enum { VALUE_MAX = 64 * 1024, BODY_MAX = 64 << 20, COUNT_MAX = 1000 * 1000 };
 
 typedef enum SettingType {
     SETTING_TEXT,
     SETTING_WORDS, /* a JSON list of texts, or words separated by spaces */
     SETTING_BOOL,
     SETTING_DAYS,
+    SETTING_BYTES,
+    SETTING_COUNT, /* 0: no limit; the default is for servers with an identity provider */
 } SettingType;
 
 typedef struct SettingRow {
@@ -59,6 +61,11 @@ static const SettingRow rows[] = {
     { "HAWK_API_RELAY_URL",                         SETTING_TEXT,  AT(relay_url),              false, 0 },
     { "HAWK_API_DATADOG_EVAL_SET_DASHBOARD_URL",    SETTING_TEXT,  AT(eval_set_dashboard_url), false, 0 },
     { "HAWK_API_DATADOG_SCAN_DASHBOARD_URL",        SETTING_TEXT,  AT(scan_dashboard_url),     false, 0 },
+    { "HAWK_API_MAX_OUTSTANDING_JOBS_PER_USER",     SETTING_COUNT, AT(max_jobs_per_user),      false, 128 },
+    { "HAWK_API_MAX_REQUESTS_PER_SECOND",           SETTING_COUNT, AT(max_requests_per_second), false, 100 },
+    { "HAWK_API_MAX_REQUEST_BURST",                 SETTING_COUNT, AT(max_request_burst),      false, 1000 },
+    { "HAWK_API_MAX_STREAMS_PER_USER",              SETTING_COUNT, AT(max_streams_per_user),   false, 64 },
+    { "HAWK_API_MAX_BODY_BYTES",                    SETTING_BYTES, AT(max_body_bytes),         false, 8 << 20 },
     { "HAWK_API_REFRESH_TOKEN_LIFETIME_DAYS",       SETTING_DAYS,  AT(refresh_token_days),     false, 90 },
     { "HAWK_API_EXPECTED_LONGEST_RUN_DAYS",         SETTING_DAYS,  AT(longest_run_days),       false, 30 },
 };
@@ -108,11 +115,20 @@ static int read_bool(const SettingRow *row, Str value, bool *ret, Error *err)
     return bad_value(row, "true or false", err);
 }
 
+static int read_number(const SettingRow *row, Str value, int64_t min, int64_t max,
+                       const char *expected, char *at, Error *err)
+{
+    return str_to_i64(value, min, max, (int64_t *)(void *)at) < 0 ? bad_value(row, expected, err)
+                                                                  : 0;
+}
+
 static int read_row(const SettingRow *row, Arena *arena, ServerSettings *ret, Error *err)
 {
     char *at = (char *)ret + row->offset;
     Str value = str_trim(str_of(getenv(row->variable)));
-    if (row->type == SETTING_DAYS)
+    bool has_default = row->type == SETTING_DAYS || row->type == SETTING_BYTES ||
+                       (row->type == SETTING_COUNT && ret->issuer); /* which has an earlier row */
+    if (has_default)
         *(int64_t *)(void *)at = row->otherwise;
     if (row->type == SETTING_BOOL)
         *(bool *)(void *)at = row->otherwise != 0;
@@ -126,10 +142,12 @@ static int read_row(const SettingRow *row, Arena *arena, ServerSettings *ret, Er
         return 0;
     case SETTING_WORDS: return read_words(row, value, arena, (const char **)(void *)at, err);
     case SETTING_BOOL: return read_bool(row, value, (bool *)at, err);
-    case SETTING_DAYS:
-        return str_to_i64(value, 0, 36500, (int64_t *)(void *)at) < 0
-                   ? bad_value(row, "a number of days", err)
-                   : 0;
+    case SETTING_DAYS: return read_number(row, value, 0, 36500, "a number of days", at, err);
+    case SETTING_BYTES:
+        return read_number(row, value, 1024, BODY_MAX, "a number of bytes from 1024 to 67108864",
+                           at, err);
+    case SETTING_COUNT:
+        return read_number(row, value, 0, COUNT_MAX, "a whole number; 0 for no limit", at, err);
     }
     return 0;
 }

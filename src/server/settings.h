@@ -38,6 +38,11 @@ typedef struct ServerSettings {
     const char *relay_url;
     const char *eval_set_dashboard_url;
     const char *scan_dashboard_url;
+    int64_t max_jobs_per_user;       /* that are not over; 0: no limit */
+    int64_t max_requests_per_second; /* of one credential; 0: no limit */
+    int64_t max_request_burst;
+    int64_t max_streams_per_user; /* 0: no limit */
+    int64_t max_body_bytes;       /* of anything but uploaded logs */
     int64_t refresh_token_days;
     int64_t longest_run_days; /* 0: not said */
 } ServerSettings;

@@ -3,100 +3,50 @@
 One eval set has a log of a model in a group that few are in; its texts hold a canary. A route without a row below fails.
 """
 
-import base64
-import http.server
 import json
 import re
-import threading
 import time
 import urllib.parse
 
 import pytest
-from cryptography.hazmat.primitives import hashes, hmac, serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import one_log
 from conftest import Hawk
+from issuer import Issuer
 
 CANARY = "canary7f3a91"
 GROUP = "model-access-secret"
 
 
-# --- tokens ---
+# --- who asks ---
 
 
-def encode(data: bytes) -> str:
-    """Base64url without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+def nobodies(issuer: Issuer) -> dict[str, str]:
+    """Credentials that must count as none, each with every group and right in it."""
+    rights = ["owner", [GROUP, "model-access-public", "hawk-admin"]]
+    return {
+        "no token": "",
+        "expired": issuer.token(*rights, exp=int(time.time()) - 1),
+        "wrong issuer": issuer.token(*rights, iss="http://127.0.0.1:1"),
+        "wrong audience": issuer.token(*rights, aud="another"),
+        "alg none": issuer.token(*rights, alg="none"),
+        "HS256 with the public key": issuer.token(*rights, alg="HS256"),
+        "unknown kid": issuer.token(*rights, kid="k2"),
+    }
 
 
-class Issuer:
-    """An identity provider as far as a server sees one: a key at an address."""
-
-    def __init__(self):
-        self.key = rsa.generate_private_key(65537, 2048)
-        numbers = self.key.public_key().public_numbers()
-        number = lambda n: encode(n.to_bytes((n.bit_length() + 7) // 8, "big"))  # noqa: E731
-        keys = {"keys": [{"kty": "RSA", "kid": "k1", "alg": "RS256", "use": "sig", "n": number(numbers.n), "e": number(numbers.e)}]}
-
-        class Keys(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = json.dumps(keys).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def settings(self) -> dict[str, str]:
-        """The environment of a server that trusts it."""
-        names = {"ISSUER": self.url, "AUDIENCE": "hawk", "CLIENT_ID": "hawk-cli", "JWKS_URI": f"{self.url}/jwks", "EMAIL_FIELD": "email"}
-        return {**{f"HAWK_API_MODEL_ACCESS_TOKEN_{name}": value for name, value in names.items()},
-                "HAWK_API_ADMIN_PERMISSIONS": "hawk-admin"}
-
-    def token(self, sub: str, groups: list[str], alg: str = "RS256", kid: str = "k1", **claims) -> str:
-        """A token of a person; claims and header as asked for."""
-        body = {"iss": self.url, "aud": "hawk", "sub": sub, "exp": int(time.time()) + 3600, "permissions": groups, **claims}
-        signed = encode(json.dumps({"alg": alg, "kid": kid, "typ": "JWT"}).encode()) + "." + encode(json.dumps(body).encode())
-        if alg == "RS256":
-            return f"{signed}.{encode(self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
-        if alg == "HS256":
-            pem = self.key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-            mac = hmac.HMAC(pem, hashes.SHA256())
-            mac.update(signed.encode())
-            return f"{signed}.{encode(mac.finalize())}"
-        return f"{signed}."
-
-    def nobodies(self) -> dict[str, str]:
-        """Credentials that must count as none, each with every group and right in it."""
-        rights = ["owner", [GROUP, "model-access-public", "hawk-admin"]]
-        return {
-            "no token": "",
-            "expired": self.token(*rights, exp=int(time.time()) - 1),
-            "wrong issuer": self.token(*rights, iss="http://127.0.0.1:1"),
-            "wrong audience": self.token(*rights, aud="another"),
-            "alg none": self.token(*rights, alg="none"),
-            "HS256 with the public key": self.token(*rights, alg="HS256"),
-            "unknown kid": self.token(*rights, kid="k2"),
-        }
-
-    def people(self) -> dict[str, str]:
-        """Credentials of people, in the order of the columns below."""
-        return {
-            "read-only": self.token("owner", [f"{GROUP}:read", "model-access-public:read"]),
-            "other group": self.token("other", ["model-access-public"]),
-            "other owner": self.token("reader", ["model-access-public", GROUP]),
-            "owner": self.token("owner", ["model-access-public", GROUP]),
-            "admin": self.token("admin", ["model-access-public", GROUP, "hawk-admin"]),
-            "admin of another group": self.token("boss", ["model-access-public", "hawk-admin"]),
-        }
+def people(issuer: Issuer) -> dict[str, str]:
+    """Credentials of people, in the order of the columns below."""
+    return {
+        "read-only": issuer.token("owner", [f"{GROUP}:read", "model-access-public:read"]),
+        "other group": issuer.token("other", ["model-access-public"]),
+        "other owner": issuer.token("reader", ["model-access-public", GROUP]),
+        "owner": issuer.token("owner", ["model-access-public", GROUP]),
+        "admin": issuer.token("admin", ["model-access-public", GROUP, "hawk-admin"]),
+        "admin of another group": issuer.token("boss", ["model-access-public", "hawk-admin"]),
+    }
 
 
 # --- what there is to see ---
@@ -108,8 +58,8 @@ class Place:
     def __init__(self, hawk: Hawk, issuer: Issuer):
         self.hawk = hawk
         self.issuer = issuer
-        self.nobodies = issuer.nobodies()
-        self.people = issuer.people()
+        self.nobodies = nobodies(issuer)
+        self.people = people(issuer)
         self.names: dict[str, str] = {}
 
     def fill(self, text: str) -> str:
@@ -169,7 +119,7 @@ def place(tmp_path_factory, cache):
         yield it
     finally:
         hawk.stop()
-        issuer.server.shutdown()
+        issuer.close()
 
 
 # --- who gets what ---
