@@ -190,6 +190,40 @@ int zip_write_add(ZipWrite *zip, Str name, Str content, Error *err)
     return end_member(zip, &entry, err);
 }
 
+/* Where the next bytes go, of which n_left are still to come. */
+static Str next_piece(char *piece, uint64_t n_left)
+{
+    return (Str){piece, n_left < PIECE_SIZE ? (size_t)n_left : PIECE_SIZE};
+}
+
+int zip_write_store(ZipWrite *zip, Str name, Source *from, uint64_t at, uint64_t size, Error *err)
+{
+    if (check_name(name, err) < 0)
+        return -1;
+    auto_free char *piece = mem_alloc(PIECE_SIZE);
+    ZipEntry entry = {.name = name,
+                      .offset = zip->offset,
+                      .compressed = size,
+                      .size = size,
+                      .method = ZIP_STORED,
+                      .flags = FLAG_UTF8};
+    Str bytes = STR_NONE;
+    for (uint64_t done = 0; done < size; done += bytes.n) {
+        bytes = next_piece(piece, size - done);
+        if (source_read_at(from, at + done, piece, bytes.n, err) < 0)
+            return -1;
+        entry.crc = libdeflate_crc32(entry.crc, piece, bytes.n);
+    }
+    if (begin_member(zip, &entry, err) < 0)
+        return -1;
+    for (uint64_t done = 0; done < size; done += bytes.n) {
+        bytes = next_piece(piece, size - done);
+        if (source_read_at(from, at + done, piece, bytes.n, err) < 0 || send(zip, bytes, err) < 0)
+            return -1;
+    }
+    return end_member(zip, &entry, err);
+}
+
 int zip_write_copy(ZipWrite *zip, const Zip *from, const ZipEntry *entry, Error *err)
 {
     uint64_t at = 0;

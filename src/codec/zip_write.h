@@ -6,6 +6,7 @@
 #define HAWK_CODEC_ZIP_WRITE_H
 
 #include "base/error.h"
+#include "base/source.h"
 #include "base/str.h"
 #include "codec/zip.h"
 
@@ -21,6 +22,10 @@ void zip_write_free(ZipWrite *zip);
 /* Adds a member, deflated unless that makes it larger. The name is UTF-8 and not in the archive
    yet. */
 int zip_write_add(ZipWrite *zip, Str name, Str content, Error *err) HAWK_MUST_USE;
+
+/* Adds size bytes of a source as a member, as they are, in bounded memory: they are read twice. */
+int zip_write_store(ZipWrite *zip, Str name, Source *from, uint64_t at, uint64_t size,
+                    Error *err) HAWK_MUST_USE;
 
 /* Adds a member of another archive as it lies there, in bounded memory; its checksum is taken over
    and not checked. ERR_UNSUPPORTED when it is encrypted. */

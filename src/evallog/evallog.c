@@ -167,6 +167,12 @@ int evallog_find_sample(EvalLog *log, Str id, int64_t epoch, const EvalLogSample
 
 int evallog_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret, Error *err)
 {
+    /* Most uuids are found without a record of every summary. */
+    EvalLogSummary one = {0};
+    int found =
+        log->zip && !log->has_summaries ? evallog_zip_find_summary(log, uuid, &one, err) : 0;
+    if (found != 0)
+        return found < 0 ? -1 : evallog_find_sample(log, one.id, one.epoch, ret, err);
     const EvalLogSummaries *summaries = NULL;
     if (evallog_summaries(log, &summaries, err) < 0)
         return -1;

@@ -18,11 +18,9 @@
 
 #define EVALLOG_NONE INT64_MIN
 
-/* Ceilings. A whole sample is for readers that need its document, who choose theirs up to this one;
-   others take its parts (sample_parts.h). */
+/* Ceilings. Samples have none: they are read in parts (sample_parts.h). */
 #define EVALLOG_HEADER_MAX ((size_t)64 << 20)
 #define EVALLOG_SUMMARIES_MAX ((size_t)512 << 20)
-#define EVALLOG_SAMPLE_MAX ((size_t)2 << 30)
 
 typedef struct EvalLog EvalLog;
 

@@ -19,9 +19,15 @@ typedef struct Stations {
     Str solver;
 } Stations;
 
+/* Both, so that one pass over an object finds what it has for either. */
+typedef struct Whole {
+    EvalLogHeader header;
+    Stations stations;
+} Whole;
+
 /* clang-format off */
-#define HEADER(member) offsetof(EvalLogHeader, member)
-#define STATION(member) offsetof(Stations, member)
+#define HEADER(member) offsetof(Whole, header.member)
+#define STATION(member) offsetof(Whole, stations.member)
 
 static const EvalLogField top_fields[] = {
     { "version",     EVALLOG_INT,  HEADER(version) },
@@ -30,11 +36,9 @@ static const EvalLogField top_fields[] = {
     { "plan",        EVALLOG_RAW,  HEADER(plan) },
     { "results",     EVALLOG_RAW,  HEADER(results) },
     { "stats",       EVALLOG_RAW,  HEADER(stats) },
-};
-static const EvalLogField top_stations[] = {
-    { "status", EVALLOG_TEXT, STATION(status) },
-    { "error",  EVALLOG_RAW,  STATION(error) },
-    { "tags",   EVALLOG_RAW,  STATION(log_tags) },
+    { "status",      EVALLOG_TEXT, STATION(status) },
+    { "error",       EVALLOG_RAW,  STATION(error) },
+    { "tags",        EVALLOG_RAW,  STATION(log_tags) },
 };
 static const EvalLogField error_fields[] = {
     { "message",   EVALLOG_TEXT, HEADER(error_message) },
@@ -60,10 +64,8 @@ static const EvalLogField eval_fields[] = {
     { "metadata",              EVALLOG_RAW,  HEADER(metadata) },
     { "eval_set_id",           EVALLOG_TEXT, HEADER(own_eval_set_id) },
     { "config",                EVALLOG_RAW,  HEADER(config) },
-};
-static const EvalLogField eval_stations[] = {
-    { "dataset", EVALLOG_RAW, STATION(dataset) },
-    { "sandbox", EVALLOG_RAW, STATION(sandbox) },
+    { "dataset",               EVALLOG_RAW,  STATION(dataset) },
+    { "sandbox",               EVALLOG_RAW,  STATION(sandbox) },
 };
 static const EvalLogField dataset_fields[] = {
     { "name",     EVALLOG_TEXT, HEADER(dataset_name) },
@@ -88,15 +90,11 @@ static const EvalLogField config_fields[] = {
     { "time_limit",    EVALLOG_REAL, HEADER(time_limit) },
     { "working_limit", EVALLOG_INT,  HEADER(working_limit) },
     { "cost_limit",    EVALLOG_REAL, HEADER(cost_limit) },
-};
-static const EvalLogField config_stations[] = {
-    { "max_messages", EVALLOG_INT, STATION(max_messages) },
+    { "max_messages",  EVALLOG_INT,  STATION(max_messages) },
 };
 static const EvalLogField plan_fields[] = {
-    { "name", EVALLOG_TEXT, HEADER(plan_name) },
-};
-static const EvalLogField plan_stations[] = {
-    { "steps", EVALLOG_RAW, STATION(steps) },
+    { "name",  EVALLOG_TEXT, HEADER(plan_name) },
+    { "steps", EVALLOG_RAW,  STATION(steps) },
 };
 static const EvalLogField step_stations[] = {
     { "solver", EVALLOG_TEXT, STATION(solver) },
@@ -119,8 +117,8 @@ static const char *const status_names[] = {
     [EVALLOG_ERROR] = "error",
 };
 
-#define FILL(log, raw, table, record)                                                              \
-    evallog_fill((raw), (table), ARRAY_LEN(table), (log)->arena, (record), err)
+#define FILL(log, raw, table, whole)                                                               \
+    evallog_fill((raw), (table), ARRAY_LEN(table), (log)->arena, (whole), err)
 
 static int parse_status(const EvalLog *log, Str text, EvalLogStatus *ret, Error *err)
 {
@@ -136,10 +134,10 @@ static int parse_status(const EvalLog *log, Str text, EvalLogStatus *ret, Error 
 }
 
 /* {"type", "config"}, [type, config] or only the type, as older logs have it. */
-static int parse_sandbox(EvalLog *log, Str raw, Error *err)
+static int parse_sandbox(EvalLog *log, Str raw, Whole *whole, Error *err)
 {
-    EvalLogHeader *header = &log->header;
-    if (FILL(log, raw, sandbox_fields, header) < 0)
+    EvalLogHeader *header = &whole->header;
+    if (FILL(log, raw, sandbox_fields, whole) < 0)
         return -1;
     if (json_scan_kind_of(raw) == JSON_SCAN_STRING)
         (void)json_scan_str(raw, log->arena, &header->sandbox_type);
@@ -161,9 +159,9 @@ static int parse_sandbox(EvalLog *log, Str raw, Error *err)
 }
 
 /* The plan's name, or its solvers when it has only the name that every plan has. */
-static int parse_agent(EvalLog *log, Str steps, Error *err)
+static int parse_agent(EvalLog *log, Str steps, Whole *whole, Error *err)
 {
-    EvalLogHeader *header = &log->header;
+    EvalLogHeader *header = &whole->header;
     header->agent = header->plan_name;
     if (header->plan_name.p && !str_eqz(header->plan_name, "plan"))
         return 0;
@@ -175,33 +173,30 @@ static int parse_agent(EvalLog *log, Str steps, Error *err)
     bool has_items = json_scan_kind_of(steps) == JSON_SCAN_ARRAY && json_scan_array(&scan);
     while (has_items && json_scan_item(&scan)) {
         Str step;
-        Stations stations;
         if (!json_scan_skip(&scan, &step))
             break;
-        if (FILL(log, step, step_stations, &stations) < 0)
+        if (FILL(log, step, step_stations, whole) < 0)
             return -1;
         if (names.len > 0)
             buf_addc(&names, ',');
-        buf_add_str(&names, stations.solver);
+        buf_add_str(&names, whole->stations.solver);
     }
     header->agent = arena_str(log->arena, buf_str(&names));
     return 0;
 }
 
-static int parse_eval(EvalLog *log, Error *err)
+static int parse_eval(EvalLog *log, Whole *whole, Error *err)
 {
-    EvalLogHeader *header = &log->header;
-    Stations stations;
+    EvalLogHeader *header = &whole->header;
+    const Stations *stations = &whole->stations;
     if (json_scan_kind_of(header->eval_raw) != JSON_SCAN_OBJECT)
         return error_set(err, ERR_BAD_DATA, "%s: the header has no eval", log->source->name);
-    if (FILL(log, header->eval_raw, eval_fields, header) < 0 ||
-        FILL(log, header->eval_raw, eval_stations, &stations) < 0 ||
-        FILL(log, stations.dataset, dataset_fields, header) < 0 ||
-        parse_sandbox(log, stations.sandbox, err) < 0 ||
-        FILL(log, header->packages, packages_fields, header) < 0 ||
-        FILL(log, header->metadata, metadata_fields, header) < 0 ||
-        FILL(log, header->config, config_fields, header) < 0 ||
-        FILL(log, header->config, config_stations, &stations) < 0)
+    if (FILL(log, header->eval_raw, eval_fields, whole) < 0 ||
+        FILL(log, stations->dataset, dataset_fields, whole) < 0 ||
+        parse_sandbox(log, stations->sandbox, whole, err) < 0 ||
+        FILL(log, header->packages, packages_fields, whole) < 0 ||
+        FILL(log, header->metadata, metadata_fields, whole) < 0 ||
+        FILL(log, header->config, config_fields, whole) < 0)
         return -1;
     if (header->eval_id.n == 0 && header->run_id.n > 0 && header->created_us != EVALLOG_NONE)
         header->eval_id =
@@ -210,7 +205,7 @@ static int parse_eval(EvalLog *log, Error *err)
         return error_set(err, ERR_BAD_DATA, "%s: the eval's id is over the limit of %d bytes",
                          log->source->name, EVAL_ID_MAX);
     if (header->message_limit == EVALLOG_NONE)
-        header->message_limit = stations.max_messages;
+        header->message_limit = stations->max_messages;
     if (!header->task_version.p)
         header->task_version = STR("0");
     return 0;
@@ -218,30 +213,29 @@ static int parse_eval(EvalLog *log, Error *err)
 
 int evallog_parse_header(EvalLog *log, Error *err)
 {
-    EvalLogHeader *header = &log->header;
-    Stations top;
-    Stations stations;
+    Whole whole = {0};
+    EvalLogHeader *header = &whole.header;
     header->raw = str_trim(buf_str(&log->header_text));
     if (json_scan_kind_of(header->raw) != JSON_SCAN_OBJECT)
         return error_set(err, ERR_BAD_DATA, "%s: the header is no object", log->source->name);
-    if (FILL(log, header->raw, top_fields, header) < 0 ||
-        FILL(log, header->raw, top_stations, &top) < 0)
+    if (FILL(log, header->raw, top_fields, &whole) < 0)
         return error_wrap(err, "%s: header", log->source->name);
-    if (parse_status(log, top.status, &header->status, err) < 0 || parse_eval(log, err) < 0)
+    if (parse_status(log, whole.stations.status, &header->status, err) < 0 ||
+        parse_eval(log, &whole, err) < 0)
         return -1;
-    if (FILL(log, top.error, error_fields, header) < 0 ||
-        FILL(log, header->plan, plan_fields, header) < 0 ||
-        FILL(log, header->plan, plan_stations, &stations) < 0 ||
-        parse_agent(log, stations.steps, err) < 0 ||
-        FILL(log, header->results, results_fields, header) < 0 ||
-        FILL(log, header->stats, stats_fields, header) < 0)
+    if (FILL(log, whole.stations.error, error_fields, &whole) < 0 ||
+        FILL(log, header->plan, plan_fields, &whole) < 0 ||
+        parse_agent(log, whole.stations.steps, &whole, err) < 0 ||
+        FILL(log, header->results, results_fields, &whole) < 0 ||
+        FILL(log, header->stats, stats_fields, &whole) < 0)
         return -1;
-    if (top.log_tags.p)
-        header->tags = top.log_tags;
+    if (whole.stations.log_tags.p)
+        header->tags = whole.stations.log_tags;
     if (header->total_samples < 0)
         header->total_samples = 0;
     if (header->completed_samples < 0)
         header->completed_samples = 0;
+    log->header = *header;
     return 0;
 }
 

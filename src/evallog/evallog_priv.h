@@ -80,6 +80,7 @@ size_t evallog_numbered(const Zip *zip, Str prefix, Arena *arena, EvalLogNumbere
 /* The parts of a `.eval` archive. */
 int evallog_zip_header(EvalLog *log, Error *err) HAWK_MUST_USE;
 int evallog_zip_summaries(EvalLog *log, Error *err) HAWK_MUST_USE;
+int evallog_zip_find_summary(EvalLog *log, Str uuid, EvalLogSummary *ret, Error *err) HAWK_MUST_USE;
 void evallog_zip_samples(EvalLog *log);
 int evallog_zip_reductions(EvalLog *log, Error *err) HAWK_MUST_USE;
 
@@ -102,6 +103,11 @@ int evallog_parse_header(EvalLog *log, Error *err) HAWK_MUST_USE;
 
 /* Appends the summaries of a JSON array, which the log keeps, to log->summary_items. */
 int evallog_add_summaries(EvalLog *log, Str array, Error *err) HAWK_MUST_USE;
+
+/* The summary of a uuid in a JSON array, as long as the array stays: 1, or 0 when there is none
+   that counts, or it is written in another way. */
+int evallog_find_summary(EvalLog *log, Str array, Str uuid, EvalLogSummary *ret,
+                         Error *err) HAWK_MUST_USE;
 
 /* Leaves the last of each id and epoch, at the place of the first. */
 void evallog_dedupe_summaries(EvalLog *log);

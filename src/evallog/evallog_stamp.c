@@ -206,6 +206,19 @@ static int add_start(const Stamp *stamp, EvalLog *log, ZipWrite *zip, Error *err
     return zip_write_add(zip, START, buf_str(&text), err);
 }
 
+/* A large sample is not compressed, since that would take all of it at once. */
+static int add_sample(EvalLog *log, const EvalLogSample *sample, Str name, ZipWrite *zip,
+                      Error *err)
+{
+    EvalLogRange range = log->json_samples[sample->index];
+    if (range.size > log->whole_max)
+        return zip_write_store(zip, name, log->source, range.offset, range.size, err);
+    auto_buf Buf text = BUF_INIT(log->whole_max);
+    if (evallog_read_sample(log, sample, &text, err) < 0)
+        return -1;
+    return zip_write_add(zip, name, buf_str(&text), err);
+}
+
 static int add_samples(EvalLog *log, ZipWrite *zip, Error *err)
 {
     const EvalLogSamples *samples = NULL;
@@ -213,13 +226,11 @@ static int add_samples(EvalLog *log, ZipWrite *zip, Error *err)
         return -1;
     for (size_t i = 0; i < samples->n; i++) {
         const EvalLogSample *sample = &samples->items[i];
-        auto_buf Buf text = BUF_INIT(EVALLOG_SAMPLE_MAX);
         auto_buf Buf name = BUF_INIT(ZIP_NAME_MAX);
         buf_printf(&name, "samples/%.*s_epoch_%lld.json", STR_ARG(sample->id),
                    (long long)sample->epoch);
         if (buf_check(&name, "the id of a sample", err) < 0 ||
-            evallog_read_sample(log, sample, &text, err) < 0 ||
-            zip_write_add(zip, buf_str(&name), buf_str(&text), err) < 0)
+            add_sample(log, sample, buf_str(&name), zip, err) < 0)
             return -1;
     }
     return 0;

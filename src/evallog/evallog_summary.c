@@ -60,6 +60,32 @@ int evallog_add_summaries(EvalLog *log, Str array, Error *err)
     return json_scan_end(&scan, err);
 }
 
+int evallog_find_summary(EvalLog *log, Str array, Str uuid, EvalLogSummary *ret, Error *err)
+{
+    enum { N_NAMES = 2 }; /* id and epoch */
+    JsonScan scan;
+    Str raw = STR_NONE;
+    int found = 0;
+    json_scan_init(&scan, array, true);
+    json_scan_array(&scan);
+    while (json_scan_item(&scan) && json_scan_skip(&scan, &raw)) {
+        bool may_be = str_find_str(raw, uuid) >= 0;
+        if (!may_be && !found)
+            continue;
+        EvalLogSummary summary = {.raw = raw};
+        if (evallog_fill(raw, fields, may_be ? ARRAY_LEN(fields) : N_NAMES, log->arena, &summary,
+                         err) < 0)
+            return -1;
+        if (summary.uuid.p && str_eq(summary.uuid, uuid)) {
+            *ret = summary;
+            found = 1;
+        } else if (found && str_eq(summary.id, ret->id) && summary.epoch == ret->epoch) {
+            found = 0; /* the last counts, which has another uuid */
+        }
+    }
+    return json_scan_end(&scan, err) < 0 ? -1 : found;
+}
+
 static int compare(const void *a, const void *b, void *context)
 {
     const EvalLogSummary *items = context;

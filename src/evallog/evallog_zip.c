@@ -144,6 +144,20 @@ int evallog_zip_summaries(EvalLog *log, Error *err)
     return 0;
 }
 
+int evallog_zip_find_summary(EvalLog *log, Str uuid, EvalLogSummary *ret, Error *err)
+{
+    const ZipEntry *all = zip_find(log->zip, STR("summaries.json"));
+    buf_reset(&log->summaries_text);
+    if (!all)
+        return 0;
+    if (zip_read(log->zip, all, &log->summaries_text, err) < 0)
+        return -1;
+    int found = evallog_find_summary(log, buf_str(&log->summaries_text), uuid, ret, err);
+    if (found < 0)
+        return error_wrap(err, "%s: %.*s", log->source->name, STR_ARG(all->name));
+    return found;
+}
+
 /* Reads "samples/<id>_epoch_<n>.json" or "samples/<id>_epoch_<n>/sample.json". */
 static bool parse_name(Str name, EvalLogSample *ret)
 {

@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "bench_peak.h"
 #include "evallog/sample_parts.h"
 
 enum { RUNS = 9, FEW_RUNS = 3, THREADS_MAX = 64, LONG_US = 2000000 };
@@ -175,17 +175,6 @@ static int compare(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* The most memory that this program has had, in KB. */
-static long peak_kb(void)
-{
-    auto_buf Buf status = BUF_INIT(1 << 16);
-    auto_error Error err = ERROR_INIT;
-    if (fs_read_file("/proc/self/status", &status, &err) < 0)
-        return -1;
-    ptrdiff_t at = str_find_str(buf_str(&status), STR("VmHWM:"));
-    return at < 0 ? -1 : strtol(status.data + at + 6, NULL, 10);
-}
-
 static int measure(Job *job, int n_threads)
 {
     int64_t wall[RUNS];
@@ -206,7 +195,7 @@ static int measure(Job *job, int n_threads)
     qsort(cpu, (size_t)n, sizeof(*cpu), compare);
     printf("{\"wall\":%.6f,\"cpu\":%.6f,\"things\":%zu,\"bytes\":%zu,\"peak_kb\":%ld}\n",
            (double)wall[n / 2] / 1e6, (double)cpu[n / 2] / 1e6, (size_t)job->n_things,
-           (size_t)job->n_bytes, peak_kb());
+           (size_t)job->n_bytes, bench_peak_kb());
     return 0;
 }
 

@@ -20,9 +20,9 @@ ARCHIVES = ["tools.eval", "tools_stored.eval", "tools_deflate.eval", "tools_wide
 IDENTITY = {"created_by": "bob “the” builder", "eval_set_id": "imported-x-1", "imported": True}
 
 
-def stamped(log: pathlib.Path, out: pathlib.Path, **kwargs) -> subprocess.CompletedProcess:
-    """Stamp a log."""
-    return subprocess.run([STAMP, log, out, IDENTITY["eval_set_id"], IDENTITY["created_by"]], capture_output=True,
+def stamped(log: pathlib.Path, out: pathlib.Path, *held: str, **kwargs) -> subprocess.CompletedProcess:
+    """Stamp a log, of which no more bytes are held at once."""
+    return subprocess.run([STAMP, log, out, IDENTITY["eval_set_id"], IDENTITY["created_by"], *held], capture_output=True,
                           text=True, timeout=120, check=False, **kwargs)
 
 
@@ -57,9 +57,10 @@ def test_a_stamped_archive_differs_in_its_identity_only(logs, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["tools_json.json", "errors_json.json"])
-def test_a_json_log_becomes_an_archive_with_the_same_in_it(logs, tmp_path, kind):
+@pytest.mark.parametrize("held", [[], ["1000"]], ids=["whole", "in pieces"])
+def test_a_json_log_becomes_an_archive_with_the_same_in_it(logs, tmp_path, kind, held):
     out = tmp_path / "out.eval"
-    assert stamped(logs / kind, out).returncode == 0
+    assert stamped(logs / kind, out, *held).returncode == 0
     old = read_eval_log(str(logs / kind))
     new = read_eval_log(str(out))
     assert document(new) == with_identity(document(old))

@@ -97,6 +97,7 @@ class Imported:
 
     location: str
     seconds: float
+    cpu_seconds: float
     error: str | None
     result: dict | None
 

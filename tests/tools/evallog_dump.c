@@ -138,7 +138,7 @@ static int print_samples(EvalLog *log, JsonOut *out, bool with_text, Error *err)
     json_out_array(out);
     for (size_t i = 0; i < samples->n; i++) {
         const EvalLogSample *sample = &samples->items[i];
-        auto_buf Buf text = BUF_INIT(EVALLOG_SAMPLE_MAX);
+        auto_buf Buf text = BUF_INIT(ANSWER_MAX);
         json_out_object(out);
         write_text(out, "id", sample->id);
         write_int(out, "epoch", sample->epoch);
@@ -221,7 +221,7 @@ static int print_parts(EvalLog *log, JsonOut *out, bool with_text, Error *err)
 static int print_sample(EvalLog *log, JsonOut *out, char **args, Error *err)
 {
     const EvalLogSample *sample = NULL;
-    auto_buf Buf text = BUF_INIT(EVALLOG_SAMPLE_MAX);
+    auto_buf Buf text = BUF_INIT(ANSWER_MAX);
     int result =
         str_eqz(str_of(args[0]), "uuid")
             ? evallog_find_uuid(log, str_of(args[1]), &sample, err)

@@ -1,4 +1,5 @@
-/* Stamps a log: evallog_stamp LOG OUT EVAL_SET_ID CREATED_BY. */
+/* Stamps a log, of which no more than HOLD bytes are held at once: evallog_stamp LOG OUT
+   EVAL_SET_ID CREATED_BY [HOLD]. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +22,11 @@ static int stamp(char **words, Error *err)
         source_close(source);
         return -1;
     }
+    int64_t n_held = 0;
+    if (words[4] && str_to_i64(str_of(words[4]), 1, INT32_MAX, &n_held) < 0)
+        return error_set(err, ERR_USAGE, "HOLD is a number of bytes");
+    if (words[4])
+        evallog_hold_at_most(log, (size_t)n_held);
     auto_fd int fd = fs_open(words[1], O_WRONLY | O_CREAT | O_TRUNC, 0600, err);
     if (fd < 0)
         return -1;
@@ -31,8 +37,8 @@ static int stamp(char **words, Error *err)
 int main(int argc, char **argv)
 {
     auto_error Error err = ERROR_INIT;
-    if (argc != 5) {
-        fprintf(stderr, "usage: evallog_stamp LOG OUT EVAL_SET_ID CREATED_BY\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: evallog_stamp LOG OUT EVAL_SET_ID CREATED_BY [HOLD]\n");
         return 2;
     }
     if (stamp(argv + 1, &err) < 0) {

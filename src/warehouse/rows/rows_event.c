@@ -64,6 +64,8 @@ static int pool_items(RowsMaker *maker, RowsPool *pool, Str raw, Str *ret_refs, 
             return -1;
         rows_refs_add(&maker->refs, place);
     }
+    if (buf_check(&maker->refs.text, "what an event refers to", err) < 0)
+        return -1;
     *ret_refs = rows_refs_end(&maker->refs, maker->scratch);
     return 0;
 }
@@ -191,7 +193,7 @@ static void set_rest(Making *making)
 {
     if (making->n_rest == 0)
         return;
-    auto_buf Buf text = BUF_INIT(EVALLOG_SAMPLE_MAX);
+    auto_buf Buf text = BUF_INIT(SAMPLE_PARTS_PART_MAX);
     for (size_t i = 0; i < making->n_rest; i++) {
         buf_addz(&text, i == 0 ? "{\"" : ",\"");
         buf_add_str(&text, making->rest[i].written);

@@ -21,8 +21,8 @@ RowsMaker *rows_maker_new(void)
     maker->facts = mem_alloc(sizeof(*maker->facts));
     maker->messages.table = ROWS_MESSAGE_POOL;
     maker->calls.table = ROWS_CALL_POOL;
-    maker->refs.text = BUF_INIT(EVALLOG_SAMPLE_MAX);
-    maker->text = BUF_INIT(EVALLOG_SAMPLE_MAX);
+    maker->refs.text = BUF_INIT(SAMPLE_PARTS_PART_MAX);
+    maker->text = BUF_INIT(SAMPLE_PARTS_PART_MAX);
     return maker;
 }
 

@@ -70,6 +70,26 @@ static void what_was_added_can_be_read(void **state)
     assert_int_equal(zip_find(zip, STR("one"))->method, ZIP_STORED);
 }
 
+static void a_range_of_a_source_is_stored_as_it_is(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    auto_buf Buf archive = BUF_INIT(ARCHIVE_MAX);
+    auto_buf Buf large = BUF_INIT(MEMBER_MAX);
+    for (int i = 0; i < 100000; i++)
+        buf_printf(&large, "line %d\n", i);
+    auto_source Source *from = source_of_bytes(buf_str(&large), "lines");
+    auto_zip_write ZipWrite *write = zip_write_new(to_buf, &archive);
+    assert_int_equal(zip_write_store(write, STR("lines"), from, 7, large.len - 7, &err), 0);
+    assert_int_equal(zip_write_store(write, STR("none"), from, 0, 0, &err), 0);
+    finish(write);
+    auto_source Source *source = NULL;
+    auto_zip Zip *zip = open_bytes(buf_str(&archive), &source);
+    assert_member(zip, "lines", str_slice(buf_str(&large), 7, large.len));
+    assert_member(zip, "none", STR(""));
+    assert_int_equal(zip_find(zip, STR("lines"))->method, ZIP_STORED);
+}
+
 static void a_copied_member_keeps_its_compressed_bytes(void **state)
 {
     (void)state;
@@ -258,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_added_can_be_read),
+        cmocka_unit_test(a_range_of_a_source_is_stored_as_it_is),
         cmocka_unit_test(a_copied_member_keeps_its_compressed_bytes),
         cmocka_unit_test(more_members_than_16_bits_count_are_written),
         cmocka_unit_test(sizes_and_offsets_beyond_32_bits_are_written),
