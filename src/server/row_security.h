@@ -6,9 +6,10 @@
 #include "base/error.h"
 #include "sql/sql.h"
 
-/* Brings policies and the roles of model groups up to date, after all tables are there. Nothing to
-   do in SQLite. That no role may be made is a warning in the log: new groups then need one by hand.
- */
+/* Brings policies and the roles of model groups up to date, after all tables are there, and makes
+   sql_begin_as read as the role hawk_caller from then on. Nothing to do in SQLite. That no role of
+   a group may be made is a warning in the log: new groups then need one by hand. ERR_DENIED when
+   the server may not take on hawk_caller. */
 int row_security_update(Sql *sql, Error *err) HAWK_MUST_USE;
 
 #endif

@@ -26,6 +26,7 @@ struct Sql {
     char *url;
     int wait_ms;
     bool is_untrusted;
+    SqlReader reader; /* role NULL: none */
     size_t n_max;
 
     pthread_mutex_t lock;
@@ -131,7 +132,8 @@ static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, b
 
 /* Takes a connection and begins. Connections that turn out to have been lost while idle are
    replaced: all of them are, when the server has been restarted. */
-static int begin_on_conn(Sql *sql, SqlMode mode, SqlConn **ret, Error *err)
+static int begin_on_conn(Sql *sql, SqlMode mode, const SqlReader *reader, Str value, SqlConn **ret,
+                         Error *err)
 {
     struct timespec deadline = deadline_in(sql->wait_ms);
     for (;;) {
@@ -140,7 +142,7 @@ static int begin_on_conn(Sql *sql, SqlMode mode, SqlConn **ret, Error *err)
         if (take_conn(sql, &deadline, &conn, &is_new, err) < 0)
             return -1;
         assert(conn);
-        if (sql->driver->begin(conn, mode, sql->wait_ms, err) == 0) {
+        if (sql->driver->begin(conn, mode, sql->wait_ms, reader, value, err) == 0) {
             *ret = conn;
             return 0;
         }
@@ -216,7 +218,8 @@ SqlDialect sql_dialect(const Sql *sql)
     return sql->driver->dialect;
 }
 
-int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
+static int begin_tx(Sql *sql, SqlMode mode, const SqlReader *reader, Str value, SqlTx **ret,
+                    Error *err)
 {
     if (sql->is_untrusted && mode != SQL_READ)
         return error_set(err, ERR_DENIED, "the database was opened for reading");
@@ -226,7 +229,7 @@ int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
     if (is_lone_writer && take_writer(sql, &deadline, err) < 0)
         return -1;
     SqlConn *conn = NULL;
-    if (begin_on_conn(sql, mode, &conn, err) < 0) {
+    if (begin_on_conn(sql, mode, reader, value, &conn, err) < 0) {
         if (is_lone_writer)
             leave_writer(sql);
         return -1;
@@ -235,6 +238,32 @@ int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
     *tx =
         (SqlTx){.sql = sql, .driver = sql->driver, .conn = conn, .is_lone_writer = is_lone_writer};
     *ret = tx;
+    return 0;
+}
+
+int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
+{
+    return begin_tx(sql, mode, NULL, STR_NONE, ret, err);
+}
+
+void sql_set_reader(Sql *sql, const SqlReader *reader)
+{
+    sql->reader = *reader;
+}
+
+int sql_begin_as(Sql *sql, Str value, SqlTx **ret, Error *err)
+{
+    return begin_tx(sql, SQL_READ, sql->reader.role ? &sql->reader : NULL, value, ret, err);
+}
+
+int sql_tx_leave_reader(SqlTx *tx, Error *err)
+{
+    if (sql_tx_check(tx, err) < 0)
+        return -1;
+    if (tx->driver->leave_reader(tx->conn, err) < 0) {
+        tx->has_failed = true;
+        return -1;
+    }
     return 0;
 }
 

@@ -95,6 +95,23 @@ typedef enum SqlMode {
 } SqlMode;
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
+/* Who reads for somebody: a role that the connection's own may take on, and the setting in which
+   the database's policies find for whom. */
+typedef struct SqlReader {
+    const char *role;
+    const char *setting; /* "hawk.groups" */
+} SqlReader;
+
+/* Names the reader of sql_begin_as, before there are transactions; its texts are borrowed. SQLite
+   has no roles and takes no notice. */
+void sql_set_reader(Sql *sql, const SqlReader *reader);
+
+/* Begins SQL_READ as the reader, for whom the value says; in the same message to the server, so
+   that it costs nothing. Without a reader it is as sql_begin. sql_tx_leave_reader makes it the
+   connection's own role again, for the rest of the transaction. */
+int sql_begin_as(Sql *sql, Str value, SqlTx **ret, Error *err) HAWK_MUST_USE;
+int sql_tx_leave_reader(SqlTx *tx, Error *err) HAWK_MUST_USE;
+
 /* How long each further statement of the transaction may take, reading its rows included; then
    ERR_TIMEOUT. 0: as long as it takes. */
 int sql_tx_limit_ms(SqlTx *tx, int limit_ms, Error *err) HAWK_MUST_USE;

@@ -90,22 +90,46 @@ static void pg_rollback(SqlConn *base)
         conn->base.is_broken = true;
 }
 
-static int pg_begin(SqlConn *base, SqlMode mode, int wait_ms, Error *err)
+/* A value as a literal: quotes are doubled, and backslashes mean themselves (see the session). */
+static void add_literal(Buf *text, Str value)
+{
+    buf_addc(text, '\'');
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] == '\'')
+            buf_addc(text, '\'');
+        buf_addc(text, value.p[i]);
+    }
+    buf_addc(text, '\'');
+}
+
+static int pg_begin(SqlConn *base, SqlMode mode, int wait_ms, const SqlReader *reader, Str value,
+                    Error *err)
 {
     static const char *const begins[] = {
         [SQL_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         [SQL_WRITE] = "BEGIN",
         [SQL_WRITE_SHARED] = "BEGIN",
     };
-    auto_buf Buf text = BUF_INIT(SCRIPT_MAX);
+    auto_buf Buf text = BUF_INIT(SCRIPT_MAX + 2 * value.n);
     ((PgConn *)base)->limit_ms = 0;
     buf_printf(&text, "%s; SET LOCAL lock_timeout = %d", begins[mode], wait_ms > 0 ? wait_ms : 1);
     if (mode == SQL_WRITE)
         buf_printf(&text, "; SELECT pg_advisory_xact_lock(%d)", LOCK_KEY);
-    if (pg_conn_script(base, text.data, err) == 0)
+    if (reader) {
+        buf_printf(&text, "; SET LOCAL %s = ", reader->setting);
+        add_literal(&text, value);
+        buf_printf(&text, "; SET LOCAL ROLE %s", reader->role);
+    }
+    if (buf_check(&text, "the beginning of a transaction", err) == 0 &&
+        pg_conn_script(base, text.data, err) == 0)
         return 0;
     pg_rollback(base);
     return -1;
+}
+
+static int pg_leave_reader(SqlConn *base, Error *err)
+{
+    return pg_conn_script(base, "SET LOCAL ROLE NONE", err);
 }
 
 static int pg_limit(SqlConn *base, int limit_ms, Error *err)
@@ -144,6 +168,7 @@ const SqlDriver sql_driver_postgres = {
     .connect = pg_conn_open,
     .disconnect = pg_conn_free,
     .begin = pg_begin,
+    .leave_reader = pg_leave_reader,
     .limit = pg_limit,
     .commit = pg_commit,
     .rollback = pg_rollback,

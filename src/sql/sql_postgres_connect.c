@@ -52,7 +52,8 @@ static void fill_values(const char *values[N_PARAMETERS + 1], const char *second
 
 /* The forms in which values come as text; a role or a database may have other defaults. */
 static const char session[] = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; "
-                              "SET bytea_output = 'hex'; SET extra_float_digits = 1";
+                              "SET bytea_output = 'hex'; SET extra_float_digits = 1; "
+                              "SET standard_conforming_strings = on";
 
 /* Roles that a typed statement could reach, through set_config('role', ...) too. */
 static const char strong_roles[] =

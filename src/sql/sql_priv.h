@@ -61,7 +61,10 @@ struct SqlDriver {
 
     int (*connect)(const char *url, bool is_untrusted, int wait_ms, SqlConn **ret, Error *err);
     void (*disconnect)(SqlConn *conn);
-    int (*begin)(SqlConn *conn, SqlMode mode, int wait_ms, Error *err);
+    /* reader NULL: as oneself; else with the value in its setting. */
+    int (*begin)(SqlConn *conn, SqlMode mode, int wait_ms, const SqlReader *reader, Str value,
+                 Error *err);
+    int (*leave_reader)(SqlConn *conn, Error *err);
     int (*limit)(SqlConn *conn, int limit_ms, Error *err); /* of each statement until the end */
     int (*commit)(SqlConn *conn, Error *err);
     void (*rollback)(SqlConn *conn);

@@ -89,8 +89,18 @@ int sqlite_conn_make_room(SqliteConn *conn, Error *err)
     return 0;
 }
 
-static int sqlite_begin(SqlConn *base, SqlMode mode, int wait_ms, Error *err)
+static int sqlite_leave_reader(SqlConn *base, Error *err)
 {
+    (void)base;
+    (void)err;
+    return 0;
+}
+
+static int sqlite_begin(SqlConn *base, SqlMode mode, int wait_ms, const SqlReader *reader,
+                        Str value, Error *err)
+{
+    (void)reader;
+    (void)value;
     SqliteConn *conn = (SqliteConn *)base;
     sqlite3_busy_timeout(conn->db, wait_ms);
     sqlite_conn_limit(conn, 0);
@@ -221,6 +231,7 @@ const SqlDriver sql_driver_sqlite = {
     .connect = sqlite_connect,
     .disconnect = sqlite_disconnect,
     .begin = sqlite_begin,
+    .leave_reader = sqlite_leave_reader,
     .limit = sqlite_limit,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

@@ -24,6 +24,7 @@ PROGRAMS = [
     "test_models_access",
     "test_survive_jobs",
     "test_edits_edits",
+    "test_row_security_server",
 ]
 
 

@@ -41,6 +41,7 @@ def database(postgresql, tmp_path_factory, cache):
         CREATE ROLE all_groups LOGIN; GRANT rls_reader, model_access_all TO all_groups;
         CREATE ROLE program LOGIN; GRANT rls_bypass TO program;
     """)
+    postgresql.filled_by = home
     return postgresql
 
 
@@ -90,3 +91,34 @@ def test_readers_change_nothing(database):
                       "SELECT * FROM import_queue", "SELECT * FROM middleman.model"):
         with pytest.raises(RuntimeError, match="permission denied"):
             database.run(f'SET ROLE "ben"; {statement}')
+
+
+def test_a_check_that_lists_get_wrong_shows_nothing(database):
+    """What a list is found with says that bob may see everything; the rows themselves are read as bob, and say otherwise."""
+    import identity_provider
+    from test_login import token_for
+
+    if reason := identity_provider.why_not():
+        pytest.skip(reason)
+    provider = identity_provider.Provider()
+    home = database.filled_by
+    database.run("""
+        UPDATE eval SET model_groups = '{model-access-public}' WHERE eval_set_id = 'one';
+        UPDATE eval SET model_groups = '{model-access-secret}' WHERE eval_set_id = 'two';
+        UPDATE listing_eval SET model_groups = '{model-access-public}';
+    """)
+    home.env.update(provider.settings())
+    home.start()
+    home.env.update(HAWK_API_URL=home.url, HAWK_CREDENTIALS="file", HAWK_VERSION_CHECK="off")
+    try:
+        bob, ada = token_for(home, provider, "bob"), token_for(home, provider, "ada")
+        seen = {user: {row["eval_set_id"] for row in home.get("/meta/samples", token=token)[1]["items"]} for user, token in (("bob", bob), ("ada", ada))}
+        assert seen == {"bob": {"one"}, "ada": {"one", "two"}}
+        sets = {user: [row["eval_set_id"] for row in home.get("/meta/eval-sets", token=token)[1]["items"]] for user, token in (("bob", bob), ("ada", ada))}
+        assert sets["bob"] == ["one"] and sorted(sets["ada"]) == ["one", "two"]
+        theirs = next(row["uuid"] for row in home.get("/meta/samples", token=ada)[1]["items"] if row["eval_set_id"] == "two")
+        assert home.get(f"/meta/samples/{theirs}", token=bob)[0] == 403
+        assert home.get("/meta/samples/nothing", token=bob)[0] == 404
+    finally:
+        home.stop()
+        provider.close()

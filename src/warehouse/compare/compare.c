@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "warehouse/compare/compare_priv.h"
+#include "warehouse/queries/queries_priv.h"
 
 static int check(const CompareQuery *query, Error *err)
 {
@@ -35,7 +36,7 @@ int compare_write(Sql *sql, const QueriesAccess *access, const CompareQuery *que
     CompareSeries *series = NULL;
     CompareSeries **last = &series;
     auto_sql_tx SqlTx *tx = NULL;
-    if (check(query, err) < 0 || sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+    if (check(query, err) < 0 || query_begin_as(sql, access, &tx, err) < 0 ||
         compare_lanes(tx, sql, access, query, arena, &sides, err) < 0)
         return -1;
     for (const CompareMatch *match = sides.matches; match; match = match->next)

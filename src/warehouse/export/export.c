@@ -226,7 +226,7 @@ int export_next_sample(Export *export, SqlTx *tx, Buf *ret_pk, Buf *ret_uuid, bo
 static int read_rows(Export *export, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
-    if (sql_begin(export->sql, SQL_READ, &tx, err) < 0)
+    if (query_begin_as(export->sql, &export->access, &tx, err) < 0)
         return -1;
     bool is_over = false;
     while (!is_over && !export_is_full(export)) {
@@ -355,7 +355,7 @@ static int check_ids(Export *export, const ExportQuery *query, Error *err)
     auto_sql_tx SqlTx *tx = NULL;
     if (query->n_ids == 0)
         return 0;
-    if (sql_begin(export->sql, SQL_READ, &tx, err) < 0)
+    if (query_begin_as(export->sql, &export->access, &tx, err) < 0)
         return -1;
     for (size_t i = 0; i < query->n_ids; i++)
         if (check_id(export, tx, query->ids[i], err) < 0)

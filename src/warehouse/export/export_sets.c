@@ -22,7 +22,7 @@ static int set_make_columns(Export *export, Error *err)
     return 0;
 }
 
-/* Sets with an eval that may not be seen are left out, as lists do. */
+/* Sets with an eval that may not be seen are left out, as lists do; listing_eval has those too. */
 static void add_sets(Export *export, Query *query)
 {
     query_add(query, "SELECT e.eval_set_id, min(e.created_at), max(e.created_by), count(*), "
@@ -32,9 +32,11 @@ static void add_sets(Export *export, Query *query)
     if (export->eval.detail.len > 0)
         query_where_value(query, "e.eval_set_id > ?", SQL_TEXT(buf_str(&export->eval.detail)));
     export_add_evals(export, query);
-    query_add(query, " GROUP BY e.eval_set_id HAVING NOT EXISTS (SELECT 1 FROM eval o WHERE "
-                     "o.eval_set_id = e.eval_set_id AND o.pk NOT IN (SELECT e.pk FROM eval e WHERE "
-                     "e.eval_set_id = o.eval_set_id AND ");
+    query_add(
+        query,
+        " GROUP BY e.eval_set_id HAVING NOT EXISTS (SELECT 1 FROM listing_eval o "
+        "WHERE o.eval_set_id = e.eval_set_id AND o.eval_pk NOT IN (SELECT e.pk FROM eval e WHERE "
+        "e.eval_set_id = o.eval_set_id AND ");
     query_add_access(query, &export->access);
     query_add(query, ")) ORDER BY e.eval_set_id");
     query_add_value(query, " LIMIT ?", SQL_INT(export->limit));

@@ -123,7 +123,9 @@ static int query_task_names(Query *query, SqlTx *tx, const QueryWords *words, co
                         : "SELECT DISTINCT p.key, e.task_name FROM unnest(?::text[]) WITH "
                           "ORDINALITY AS p (value, key)",
                     SQL_LIST(arena_str(query->arena, buf_str(&list))));
-    query_add(query, " JOIN listing_eval e ON e.eval_set_id = p.value");
+    /* The eval itself is looked at too: what the reader may not see has no name here. */
+    query_add(query,
+              " JOIN listing_eval e ON e.eval_set_id = p.value JOIN eval v ON v.pk = e.eval_pk");
     add_words(query, words);
     query_add(query, " ORDER BY p.key, e.task_name");
     return query_run(query, tx, ret, err);
@@ -152,12 +154,14 @@ static int write_eval_sets(SqlTx *tx, SqlDialect dialect, const QueryWords *word
         return -1;
     int has_row = sql_rows_next(names, err);
     for (size_t i = 0; i < n && has_row >= 0; i++) {
+        int64_t key = (int64_t)i + (dialect == SQL_POSTGRES);
+        if (has_row == 0 || sql_rows_int(names, 0) != key)
+            continue;
         json_out_object(out);
         json_out_kv_str(out, "eval_set_id", sets[i].id);
         json_out_kv_time(out, "created_at", sets[i].created_us);
         json_out_kv_int(out, "eval_count", sets[i].n_evals);
         json_out_kv_time(out, "latest_eval_created_at", sets[i].latest_us);
-        int64_t key = (int64_t)i + (dialect == SQL_POSTGRES);
         if (write_task_names(names, key, &has_row, out, err) < 0)
             return -1;
         json_out_kv_str(out, "created_by", sets[i].created_by);
@@ -207,7 +211,7 @@ int queries_eval_sets(Sql *sql, const QueriesAccess *access, QueriesPage page, S
     size_t n = 0;
     size_t limit = (size_t)page.limit;
     EvalSet *sets = arena_array(arena, limit + 1, sizeof(*sets));
-    if (query_begin_read(sql, &tx, err) < 0 || count(&total, tx, &n_total, err) < 0 ||
+    if (query_begin_list(sql, access, &tx, err) < 0 || count(&total, tx, &n_total, err) < 0 ||
         read_eval_sets(&list, tx, arena, sets, limit + 1, &n, err) < 0)
         return -1;
     Cursor next = {0};
@@ -289,7 +293,7 @@ int queries_evals(Sql *sql, const QueriesAccess *access, QueriesPage page, Str e
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
     int64_t n = 0;
-    if (query_begin_read(sql, &tx, err) < 0 || count(&total, tx, &n, err) < 0 ||
+    if (query_begin_list(sql, access, &tx, err) < 0 || count(&total, tx, &n, err) < 0 ||
         query_run(&list, tx, &rows, err) < 0)
         return -1;
     begin_list(out);

@@ -548,7 +548,7 @@ int queries_sample_events(Sql *sql, const QueriesAccess *access, Str uuid,
     auto_sql_rows SqlRows *sample = NULL;
     auto_arena Arena *arena = arena_new();
     query_init(&query, sql);
-    if (check(filter, err) < 0 || sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+    if (check(filter, err) < 0 || query_begin_as(sql, access, &tx, err) < 0 ||
         query_find_sample(&query, access, "s.pk, s.uuid", uuid, tx, &sample, err) < 0)
         return -1;
     Page page = {.tx = tx,

@@ -252,7 +252,7 @@ int queries_import_list(Sql *sql, Store *store, const QueriesAccess *access,
     query_add_value(&items, " ORDER BY e.first_seen_at DESC, e.log_key DESC LIMIT ?",
                     SQL_INT(list->limit + 1));
     auto_sql_tx SqlTx *tx = NULL;
-    if (sql_begin(sql, SQL_READ, &tx, err) < 0)
+    if (query_begin_as(sql, access, &tx, err) < 0)
         return -1;
     json_out_object(out);
     if (write_items(tx, &items, store, list->limit, out, err) < 0 ||

@@ -60,8 +60,12 @@ int query_check_page(QueriesPage page, Error *err) HAWK_MUST_USE;
 void query_add_page(Query *query, QueriesPage page,
                     int64_t more); /* LIMIT limit + more OFFSET ... */
 
-/* A transaction for lists: PostgreSQL plans each statement for the values that it has. */
-int query_begin_read(Sql *sql, SqlTx **ret, Error *err) HAWK_MUST_USE;
+/* A transaction that reads for somebody: in PostgreSQL, rows of evals that they may not see do not
+   exist in it, whatever the conditions are (sql_begin_as). */
+int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err) HAWK_MUST_USE;
+
+/* The same for lists: PostgreSQL plans each statement for the values that it has. */
+int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
 /* Runs what has been put together; the query must live as long as the rows. */
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;

@@ -2,6 +2,24 @@
 
 #include "warehouse/queries/queries_priv.h"
 
+static int deny(Error *err)
+{
+    return error_set(err, ERR_DENIED, "You do not have permission to view this sample.");
+}
+
+/* A sample that the caller's transaction does not show may still be there. */
+static int explain_missing(SqlTx *tx, Str uuid, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_tx_leave_reader(tx, err) < 0 || sql_query(tx, "SELECT 1 FROM sample WHERE uuid = $1",
+                                                      SQL_ARGS(SQL_TEXT(uuid)), &rows, err) < 0)
+        return -1;
+    int has_row = sql_rows_next(rows, err);
+    if (has_row == 1)
+        return deny(err);
+    return has_row < 0 ? -1 : error_set(err, ERR_NOT_FOUND, "Sample not found");
+}
+
 int query_find_sample(Query *query, const QueriesAccess *access, const char *columns, Str uuid,
                       SqlTx *tx, SqlRows **ret, Error *err)
 {
@@ -17,10 +35,12 @@ int query_find_sample(Query *query, const QueriesAccess *access, const char *col
     int has_row = sql_rows_next(rows, err);
     if (has_row < 0)
         return -1;
-    if (has_row == 0)
-        return error_set(err, ERR_NOT_FOUND, "Sample not found");
+    if (has_row == 0) {
+        sql_rows_free(TAKE(rows));
+        return explain_missing(tx, uuid, err);
+    }
     if (sql_rows_int(rows, 0) == 0)
-        return error_set(err, ERR_DENIED, "You do not have permission to view this sample.");
+        return deny(err);
     *ret = TAKE(rows);
     return 0;
 }
@@ -31,7 +51,7 @@ int queries_sample(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out
     query_init(&query, sql);
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
-    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+    if (query_begin_as(sql, access, &tx, err) < 0 ||
         query_find_sample(&query, access, "e.location, e.eval_set_id, s.epoch, s.id, s.uuid", uuid,
                           tx, &rows, err) < 0)
         return -1;
@@ -53,7 +73,7 @@ int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena,
     query_init(&query, sql);
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
-    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+    if (query_begin_as(sql, access, &tx, err) < 0 ||
         query_find_sample(&query, access, "e.eval_set_id, e.log_key, s.id, s.epoch", uuid, tx,
                           &rows, err) < 0)
         return -1;
@@ -103,7 +123,7 @@ int queries_sample_scores(Sql *sql, const QueriesAccess *access, Str uuid, JsonO
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *sample = NULL;
     auto_sql_rows SqlRows *rows = NULL;
-    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+    if (query_begin_as(sql, access, &tx, err) < 0 ||
         query_find_sample(&query, access, "s.pk, s.uuid", uuid, tx, &sample, err) < 0 ||
         sql_query(tx,
                   "SELECT scorer, value, value_float, value_nonfinite, explanation, answer, meta, "

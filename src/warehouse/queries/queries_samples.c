@@ -232,7 +232,7 @@ int queries_samples(Sql *sql, const QueriesAccess *access, const QueriesSamples 
     auto_arena Arena *arena = arena_new();
     auto_sql_tx SqlTx *tx = NULL;
     ListingPage page = {0};
-    if (check_filter(filter, err) < 0 || query_begin_read(sql, &tx, err) < 0)
+    if (check_filter(filter, err) < 0 || query_begin_list(sql, access, &tx, err) < 0)
         return -1;
     const ListingQuestion question = {.tx = tx,
                                       .dialect = sql_dialect(sql),

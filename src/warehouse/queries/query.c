@@ -157,10 +157,18 @@ void query_add_page(Query *query, QueriesPage page, int64_t more)
     query_add_value(query, " OFFSET ?", SQL_INT((page.page - 1) * page.limit));
 }
 
-int query_begin_read(Sql *sql, SqlTx **ret, Error *err)
+int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
+{
+    auto_arena Arena *arena = arena_new();
+    if (access->sees_all)
+        return sql_begin(sql, SQL_READ, ret, err);
+    return sql_begin_as(sql, groups_json(arena, access), ret, err);
+}
+
+int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
-    if (sql_begin(sql, SQL_READ, &tx, err) < 0)
+    if (query_begin_as(sql, access, &tx, err) < 0)
         return -1;
     if (sql_dialect(sql) == SQL_POSTGRES &&
         sql_exec(tx, "SET LOCAL plan_cache_mode = force_custom_plan", SQL_NO_ARGS, NULL, err) < 0)

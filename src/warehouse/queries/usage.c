@@ -81,7 +81,7 @@ int usage_each(Sql *sql, const QueriesAccess *access, const UsageWindow *window,
     auto_query Query query;
     query_init(&query, sql);
     build(&query, access, window);
-    if (query_begin_read(sql, &tx, err) < 0 || query_run(&query, tx, &rows, err) < 0)
+    if (query_begin_list(sql, access, &tx, err) < 0 || query_run(&query, tx, &rows, err) < 0)
         return -1;
     auto_arena Arena *arena = arena_new();
     int more = 0;

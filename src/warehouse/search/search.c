@@ -334,7 +334,7 @@ int search_answer(Sql *sql, const QueriesAccess *access, const SearchQuestion *q
         return -1;
     Page *page = arena_alloc(arena, sizeof(*page));
     const SearchWords *shown = question->is_grep ? NULL : &words;
-    if (query_begin_read(sql, &tx, err) < 0 || sql_tx_limit_ms(tx, QUERY_MAX_MS, err) < 0 ||
+    if (query_begin_list(sql, access, &tx, err) < 0 || sql_tx_limit_ms(tx, QUERY_MAX_MS, err) < 0 ||
         search_scope_open(tx, sql_dialect(sql), access, question, arena, &scope, err) < 0 ||
         find(&scope, question, &words, &after, page, err) < 0)
         return -1;
