@@ -60,13 +60,13 @@ static const OptRow samples_rows[] = {
     {"eval", 0, OPT_TEXT, offsetof(Options, log), "Only those of the log with this name", .metavar = "FILE"},
     {"search", 0, OPT_TEXT, offsetof(Options, search), "Only those with these words in id, task, eval, eval set, location or model"},
     {"status", 0, OPT_LIST, offsetof(Options, statuses), "Only with this status: success, error, token_limit, ...; may be repeated", .metavar = "STATUS"},
-    {"model", 0, OPT_TEXT, offsetof(Options, model), "Only with this model", .metavar = "NAME"},
-    {"task", 0, OPT_TEXT, offsetof(Options, task), "Only of this task", .metavar = "NAME"},
+    {"model", 0, OPT_TEXT, offsetof(Options, model), "Only of models with this in their name, which is that without the provider", .metavar = "NAME"},
+    {"task", 0, OPT_TEXT, offsetof(Options, task), "Only of tasks with this in their name", .metavar = "NAME"},
     {"task-version", 0, OPT_TEXT, offsetof(Options, task_version), "Only of this version of the task", .metavar = "VERSION"},
     {"created-by", 0, OPT_TEXT, offsetof(Options, created_by), "Only of this person", .metavar = "WHO"},
     {"scorer", 0, OPT_TEXT, offsetof(Options, scorer), "The scorer that scores are asked of; default: any", .metavar = "NAME"},
-    {"score-min", 0, OPT_TEXT, offsetof(Options, score_min), "Only with a score from here on", .metavar = "NUMBER"},
-    {"score-max", 0, OPT_TEXT, offsetof(Options, score_max), "Only with a score up to here", .metavar = "NUMBER"},
+    {"score-min", 0, OPT_TEXT, offsetof(Options, score_min), "Only with a score from here on; C and I are no numbers", .metavar = "NUMBER"},
+    {"score-max", 0, OPT_TEXT, offsetof(Options, score_max), "Only with a score up to here; C and I are no numbers", .metavar = "NUMBER"},
     {"completed-after", 0, OPT_TEXT, offsetof(Options, completed_after), "Only completed from this time on", .metavar = "TIME"},
     {"completed-before", 0, OPT_TEXT, offsetof(Options, completed_before), "Only completed up to this time", .metavar = "TIME"},
     {"sort", 0, OPT_TEXT, offsetof(Options, sort), "The column to sort by: total_tokens, score_value, ...; default: completed_at", .metavar = "COLUMN"},
@@ -300,10 +300,14 @@ static void add_scores(Cli *cli, Table *table, const Json *item)
     table_add(table, buf_str(&text));
 }
 
-static void add_sample(Cli *cli, Table *table, const Json *item)
+static void add_sample(Cli *cli, bool everywhere, Table *table, const Json *item)
 {
     Str status = json_text(item, "status", STR_NONE);
     table_add(table, json_text(item, "uuid", STR_NONE));
+    if (everywhere) {
+        table_add(table, json_text(item, "eval_set_id", STR_NONE));
+        table_add(table, json_text(item, "task_name", STR_NONE));
+    }
     table_add(table, print_member(cli->arena, item, "id"));
     table_add(table, print_member(cli->arena, item, "epoch"));
     if (!json_bool(item, "is_provisional", false))
@@ -383,10 +387,13 @@ static int run_samples(Cli *cli, const void *given, Error *err)
         return -1;
     if (is_done)
         return 0;
-    static const char *const names[] = {"UUID", "ID", "Epoch", "Status", "Scores"};
-    auto_table Table *table = table_new(names, ARRAY_LEN(names));
+    static const char *const of_one[] = {"UUID", "ID", "Epoch", "Status", "Scores"};
+    static const char *const of_all[] = {"UUID",  "Eval Set", "Task",  "ID",
+                                         "Epoch", "Status",   "Scores"};
+    auto_table Table *table = options->everywhere ? table_new(of_all, ARRAY_LEN(of_all))
+                                                  : table_new(of_one, ARRAY_LEN(of_one));
     for (const Json *item = items_of(answer); item; item = item->next)
-        add_sample(cli, table, item);
+        add_sample(cli, options->everywhere, table, item);
     if (finish(cli, table, none_of(cli, options, id), err) < 0)
         return -1;
     say_more(cli, answer);
@@ -463,7 +470,7 @@ const Command commands_list_samples = {
     .summary = "List the samples of an eval set with their scores",
     .examples =
         "hawk list samples --status error --sort total_tokens\n"
-        "hawk list samples --everywhere --scorer match --score-max 0 --stream | jq -r .uuid",
+        "hawk list samples --everywhere --scorer f1 --score-max 0.5 --stream | jq -r .uuid",
     SPEC_WITH_ID(samples_rows),
     .run = run_samples,
 };

@@ -79,6 +79,12 @@ def test_filters_of_the_api_are_options(filled):
         assert done.returncode == 2 and "'colour'" in done.stderr and choice in done.stderr
 
 
+def test_samples_of_all_eval_sets_are_listed_with_theirs(filled):
+    """And with the task; those of one set go without."""
+    assert filled.run("list", "samples", "--everywhere").stdout.split("\n")[0].split() == ["UUID", "Eval", "Set", "Task", "ID", "Epoch", "Status", "Scores"]
+    assert filled.run("list", "samples", "set-1").stdout.split("\n")[0].split() == ["UUID", "ID", "Epoch", "Status", "Scores"]
+
+
 @pytest.mark.parametrize("args", [["list", "samples", "--everywhere", "--search"], ["list", "eval-sets", "--search"], ["search"]])
 def test_conditions_that_do_not_fit_are_not_left_out(filled, args):
     """A list without its last condition is another one."""
