@@ -105,8 +105,9 @@ static size_t take_items(Json *answer, Json *items, int64_t limit)
     return n;
 }
 
-static int get_page(Cli *cli, const Buf *path, const char *cursor, int64_t page, int64_t size,
-                    Json **ret, Error *err)
+/* One page, in an arena. */
+static int get_page(Cli *cli, Arena *arena, const Buf *path, const char *cursor, int64_t page,
+                    int64_t size, Json **ret, Error *err)
 {
     auto_buf Buf full = BUF_INIT(PATH_MAX_BYTES);
     if (buf_check(path, "the request", err) < 0)
@@ -116,8 +117,14 @@ static int get_page(Cli *cli, const Buf *path, const char *cursor, int64_t page,
     if (!cursor)
         api_add_query_int(&full, "page", page);
     api_add_query_int(&full, "limit", size);
+    Api *api = NULL;
     Json *answer = NULL;
-    if (api_get_path(cli, &full, &answer, err) < 0)
+    auto_buf Buf body = BUF_INIT(API_ANSWER_MAX);
+    if (buf_check(&full, "the request", err) < 0 || cli_api(cli, &api, err) < 0)
+        return -1;
+    const ApiCall call = {.path = full.data};
+    if (api_send(api, &call, &body, NULL, err) < 0 ||
+        api_parse(arena, buf_str(&body), &answer, err) < 0)
         return -1;
     const Json *items = json_get(answer, "items");
     if (!items || items->type != JSON_ARRAY)
@@ -144,7 +151,7 @@ static int fetch(Cli *cli, const Buf *path, const char *cursor, int64_t limit, J
         int64_t wanted = limit - (int64_t)items->n;
         int64_t size = cursor || page == 1 ? wanted : limit;
         size = size < PAGE_MAX ? size : PAGE_MAX;
-        if (get_page(cli, path, cursor, page, size, &answer, err) < 0)
+        if (get_page(cli, cli->arena, path, cursor, page, size, &answer, err) < 0)
             return -1;
         int64_t n = (int64_t)take_items(answer, items, limit);
         cursor = next_of(cli, answer);
@@ -157,13 +164,15 @@ static int fetch(Cli *cli, const Buf *path, const char *cursor, int64_t limit, J
     return 0;
 }
 
-/* Prints the items of all pages, each on a line. */
+/* Prints the items of all pages, each on a line; of one page only is anything kept. */
 static int stream(Cli *cli, const Buf *path, const char *cursor, Error *err)
 {
+    auto_arena Arena *arena = arena_new();
     int64_t n = PAGE_MAX;
     for (int64_t page = 1; n == PAGE_MAX || cursor; page++) {
         Json *answer = NULL;
-        if (get_page(cli, path, cursor, page, PAGE_MAX, &answer, err) < 0)
+        arena_reset(arena);
+        if (get_page(cli, arena, path, cursor, page, PAGE_MAX, &answer, err) < 0)
             return -1;
         n = 0;
         for (const Json *item = json_get(answer, "items")->first; item; item = item->next, n++)
@@ -468,9 +477,8 @@ const Command commands_list_samples = {
     .path = "list samples",
     .section = COMMAND_LOOK,
     .summary = "List the samples of an eval set with their scores",
-    .examples =
-        "hawk list samples --status error --sort total_tokens\n"
-        "hawk list samples --everywhere --scorer f1 --score-max 0.5 --stream | jq -r .uuid",
+    .examples = "hawk list samples --status error --sort total_tokens\n"
+                "hawk list samples --everywhere --scorer f1 --score-max 0.5 --stream | jq -r .uuid",
     SPEC_WITH_ID(samples_rows),
     .run = run_samples,
 };
