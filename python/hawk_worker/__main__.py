@@ -10,17 +10,20 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hawk_worker import hide
 from hawk_worker.report import logger, outcome, phase, set_up
+from hawk_worker.verdict import CANCELLED, CANNOT_WORK, FAILED
 
-FAILED = 1
-CANNOT_WORK = 78
-CANCELLED = 130
+if TYPE_CHECKING:
+    from hawk_worker.pool import Loaded
 
 Json = dict[str, Any]
 
+
+SLOTS = Path(".slots").absolute()
+"""Places under limits that all workers share, in the folder of the job, which this process starts in."""
 
 was_cancelled = False
 """Whether SIGTERM came; Inspect may return from eval_set after it as if all had ended well."""
@@ -31,6 +34,16 @@ def _cancel(signal_number: int, frame: FrameType | None) -> None:
     was_cancelled = True
     # As Ctrl-C, which Inspect knows how to end a run with.
     signal.raise_signal(signal.SIGINT)
+
+
+class CannotWork(Exception):
+    """The config cannot work, however often it is tried; the text says why."""
+
+
+def _listen() -> None:
+    """Lets SIGTERM cancel; in so many words for SIGINT, for a worker may have been started with it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _cancel)
 
 
 def _plain(error: BaseException) -> str:
@@ -53,43 +66,6 @@ def _is_final(error: BaseException, kinds: tuple[type[BaseException], ...]) -> b
     return isinstance(error, kinds)
 
 
-def _sample_errors(logs: list[Any]) -> tuple[int, list[str]]:
-    """The number of samples in the logs, and the errors they ended with."""
-    from inspect_ai.log import read_eval_log_sample_summaries
-
-    summaries = []
-    for log in logs:
-        try:
-            summaries += read_eval_log_sample_summaries(log.location)
-        except Exception as error:
-            logger.warning(f"cannot read the samples of {log.location}: {error}")
-    return len(summaries), [summary.error for summary in summaries if summary.error]
-
-
-def _judge(success: bool, logs: list[Any]) -> int:
-    """Tells how it went and returns the exit status."""
-    if was_cancelled or any(log.status == "cancelled" for log in logs):
-        outcome(logging.ERROR, "cancelled")
-        return CANCELLED
-    total, errors = _sample_errors(logs)
-    failed = [log for log in logs if log.status != "success"]
-    if failed:
-        reasons = [failed[0].error.message] if failed[0].error else _sample_errors(failed[:1])[1]
-        reason = reasons[0] if reasons else failed[0].status
-        outcome(logging.ERROR, f"{len(failed)} of {len(logs)} tasks failed; {failed[0].eval.task}: {reason}")
-        return FAILED
-    # Inspect calls a task a success although its samples ended with errors when fail_on_error allows them.
-    if errors and len(errors) == total:
-        outcome(logging.ERROR, f"all {total} samples ended with an error; the first: {errors[0]}")
-        return FAILED
-    if not success:
-        outcome(logging.ERROR, "not all tasks were completed")
-        return FAILED
-    some = f"; {len(errors)} of {total} samples ended with an error" if errors else ""
-    outcome(logging.INFO, f"{len(logs)} {'task' if len(logs) == 1 else 'tasks'} done{some}")
-    return 0
-
-
 def _refuse_unsupported(user: Json) -> None:
     from hawk_worker.build import LoadError
 
@@ -103,15 +79,18 @@ def _refuse_unsupported(user: Json) -> None:
         logger.warning("scan is not run with the eval set; it has no effect")
 
 
-def _run(user: Json, infra: Json) -> int:
-    """Builds everything and calls eval_set; returns the exit status."""
-    import inspect_ai
+def _load(user: Json, infra: Json) -> "Loaded":
+    """Makes the models, solvers and tasks of the config.
+
+    Raises:
+        CannotWork: the config is wrong, and why; trying again is useless.
+    """
     from inspect_ai._util.error import PrerequisiteError
     from pydantic import ValidationError
 
-    from hawk_worker import build, options, stop
+    from hawk_worker import build, options
+    from hawk_worker.pool import Loaded
 
-    log_dir = infra["log_dir"]
     try:
         _refuse_unsupported(user)
         roles = build.model_roles(user)
@@ -121,25 +100,122 @@ def _run(user: Json, infra: Json) -> int:
     except Exception as error:
         if _is_final(error, (build.LoadError, LookupError, ImportError, TypeError, ValidationError, PrerequisiteError)):
             logger.info("the config could not be loaded", exc_info=error)
-            outcome(logging.ERROR, _plain(error))
-            return CANNOT_WORK
+            raise CannotWork(_plain(error)) from error
         raise
-    stop_watch = stop.watch(log_dir)
-    phase("running")
+    return Loaded(tasks, roles, arguments)
+
+
+def _run_tasks(tasks: list[Any], loaded: "Loaded", **changes: Any) -> list[Json]:
+    """Calls eval_set for these tasks; returns their results.
+
+    Raises:
+        CannotWork: Inspect refuses to begin.
+        KeyboardInterrupt: it was cancelled.
+    """
+    import inspect_ai
+    from inspect_ai._util.error import PrerequisiteError
+
+    from hawk_worker import stop, verdict
+
+    stop_watch = stop.watch(loaded.arguments["log_dir"])
     try:
-        success, logs = inspect_ai.eval_set(tasks=tasks, model_roles=roles or None, **arguments)
+        success, logs = inspect_ai.eval_set(tasks=tasks, model_roles=loaded.roles or None, **loaded.arguments | changes)
     except PrerequisiteError as error:
-        outcome(logging.ERROR, _plain(error))
-        return CANNOT_WORK
+        raise CannotWork(_plain(error)) from error
     except KeyboardInterrupt:
         if was_cancelled or not stop_watch.stop_all:
             raise
-        outcome(logging.ERROR, "stopped: all samples ended with an error, as asked")
-        return FAILED
+        reason = "stopped: all samples ended with an error, as asked"
+        return [{"task": None, "status": "stopped", "reason": reason}]
+    finally:
+        stop_watch.end()
+    results = verdict.results_of(success, logs)
+    if was_cancelled:
+        results.append({"task": None, "status": "cancelled", "reason": "cancelled"})
+    return results
+
+
+def _work_task(loaded: "Loaded", packet: Json) -> int:
+    """One task, in a process of its own; its result becomes a file."""
+    from hawk_worker import ledger, verdict
+
+    ledger.only_tasks()
+    number = packet["task"]
+    changes = {"log_dir_allow_dirty": True, "retry_cleanup": False}
+    if packet.get("max_samples"):
+        changes["max_samples"] = packet["max_samples"]
+    try:
+        (result, *more) = _run_tasks([loaded.tasks[number]], loaded, **changes)
+        if more and result["status"] == "success":
+            result = more[-1]
+    except CannotWork as error:
+        result = {"status": "refused", "reason": str(error)}
+    except KeyboardInterrupt:
+        result = {"status": "cancelled", "reason": "cancelled"}
+    result["task"] = result.get("task") or loaded.tasks[number].name
+    verdict.write(number, result)
+    statuses = {"success": verdict.DONE, "cancelled": verdict.CANCELLED, "refused": verdict.CANNOT_WORK}
+    return statuses.get(result["status"], verdict.FAILED)
+
+
+def _work_books(loaded: "Loaded", packet: Json) -> int:
+    """The eval set's own files, before the first task and after the last, which also judges the run."""
+    import inspect_ai
+    from inspect_ai._util.error import PrerequisiteError
+
+    from hawk_worker import ledger, stop, verdict
+
+    begins = packet["kind"] == "open"
+    ledger.only_books(begins=begins)
+    arguments = loaded.arguments
+    if begins:
+        stop.forget(arguments["log_dir"])
+        arguments = {key: value for key, value in arguments.items() if not key.startswith("bundle_")}
+        arguments["retry_cleanup"] = False
+    try:
+        inspect_ai.eval_set(tasks=loaded.tasks, model_roles=loaded.roles or None, **arguments)
+    except PrerequisiteError as error:
+        outcome(logging.ERROR, _plain(error))
+        return CANNOT_WORK
+    return 0 if begins else verdict.judge(verdict.read(len(loaded.tasks)))
+
+
+def _work(loaded: "Loaded", packet: Json) -> int:
+    """What a process of the pool is for; returns its exit status."""
+    from hawk_worker import slots
+
+    _listen()
+    slots.share(SLOTS)
+    return _work_task(loaded, packet) if packet["kind"] == "task" else _work_books(loaded, packet)
+
+
+def _run_alone(loaded: "Loaded") -> int:
+    """All tasks in this process, by one call of eval_set."""
+    from hawk_worker import stop, verdict
+
+    stop.forget(loaded.arguments["log_dir"])
+    phase("running")
+    try:
+        results = _run_tasks(loaded.tasks, loaded)
     finally:
         phase("finishing")
-        stop_watch.end()
-    return _judge(success, logs)
+    return verdict.judge(results)
+
+
+def _run_pool(loaded: "Loaded", configs: list[str], environment: dict[str, str]) -> int:
+    """Tasks in processes of their own, as the runner says; returns the exit status."""
+    from hawk_worker import ledger
+    from hawk_worker.pool import Pool
+
+    missing = ledger.missing()
+    if missing:
+        logger.warning(f"all tasks run in one process: this Inspect has no {missing}")
+        return _run_alone(loaded)
+    command = [sys.executable, "-m", "hawk_worker", "part", *configs]
+    pool = Pool(loaded, lambda packet: _work(loaded, packet), command, environment)
+    signal.signal(signal.SIGTERM, lambda *_: pool.end())
+    pool.serve()
+    return 0
 
 
 def _edit(edits: Path, log: Path, new_log: Path) -> int:
@@ -159,21 +235,28 @@ def _edit(edits: Path, log: Path, new_log: Path) -> int:
 
 def main(argv: list[str]) -> int:
     """Runs the job of the two files, or edits a log; returns the exit status of the process."""
-    if (argv[:1], len(argv)) not in ((["eval-set"], 3), (["edit"], 4)):
-        print("usage: python -m hawk_worker eval-set USER_CONFIG INFRA_CONFIG | edit EDITS LOG NEW_LOG", file=sys.stderr)
+    counts = {"eval-set": 3, "pool": 3, "part": 4, "edit": 4}
+    if not argv or counts.get(argv[0]) != len(argv):
+        print("usage: python -m hawk_worker eval-set|pool USER_CONFIG INFRA_CONFIG | part USER_CONFIG INFRA_CONFIG PACKET"
+              " | edit EDITS LOG NEW_LOG", file=sys.stderr)
         return 2
-    # Set in so many words, for a worker may have been started with SIGINT ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _cancel)
+    _listen()
     try:
         if argv[0] == "edit":
             set_up(None)
             return _edit(*(Path(path) for path in argv[1:]))
-        user, infra = (json.loads(Path(path).read_text(encoding="utf-8")) for path in argv[1:])
+        user, infra = (json.loads(Path(path).read_text(encoding="utf-8")) for path in argv[1:3])
         set_up(infra.get("log_level"))
         os.environ.setdefault("INSPECT_DISPLAY", "log")
+        environment = dict(os.environ)
         hide.install()
-        return _run(user, infra)
+        loaded = _load(user, infra)
+        if argv[0] == "pool":
+            return _run_pool(loaded, argv[1:], environment)
+        return _run_alone(loaded) if argv[0] == "eval-set" else _work(loaded, json.loads(argv[3]))
+    except CannotWork as error:
+        outcome(logging.ERROR, str(error))
+        return CANNOT_WORK
     except KeyboardInterrupt:
         outcome(logging.ERROR, "cancelled")
         return CANCELLED

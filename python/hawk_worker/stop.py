@@ -50,10 +50,13 @@ class StopWatch:
         self.thread = threading.Thread(target=self._watch, name="hawk-stop", daemon=True)
 
     def start(self) -> None:
-        """Forgets the files of an earlier attempt and begins to look."""
+        """Begins to look."""
+        self.thread.start()
+
+    def forget(self) -> None:
+        """Takes away the files of an earlier attempt."""
         for path in self._files():
             self.fs.rm_file(path)
-        self.thread.start()
 
     def end(self) -> None:
         """Stops looking."""
@@ -112,6 +115,11 @@ class StopWatch:
                 continue
             self.done.add(sample.id)
             sample.interrupt(action)  # type: ignore[arg-type]
+
+
+def forget(log_dir: str) -> None:
+    """Takes away the stop files of an earlier attempt; to be called before the first sample of this one."""
+    StopWatch(log_dir).forget()
 
 
 def watch(log_dir: str) -> StopWatch:

@@ -81,7 +81,8 @@ static int edit(Run *run, RunEnd *ret, Error *err)
     run_phase(run, "running", NULL);
     const char *const words[] = {"edit", edits, arena_strndup(run->arena, log.p, log.n), target,
                                  NULL};
-    if (worker_run(run, cache_dir, &venv, words, &child, err) < 0)
+    const WorkerStart start = {.cache_dir = cache_dir, .venv = &venv, .words = words};
+    if (worker_run(run, &start, &child, err) < 0)
         return -1;
     *ret = run_end_of_worker(run, &child);
     return 0;

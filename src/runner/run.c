@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "codec/json_out.h"
 
-enum { READ_MAX = 64 * 1024, DRAIN_MS = 2000, TICK_MS = 500 };
+enum { READ_MAX = 64 * 1024, DRAIN_MS = 2000, TICK_MS = 500, OWN_FDS = 4, GUEST_FDS = 1024 };
 
 void run_phase(Run *run, const char *phase, const char *detail)
 {
@@ -59,19 +59,18 @@ static void child_release(Child *child)
     buf_release(&child->parts[1]);
 }
 
-/* Reads once; closes the pipe at its end. */
-static void read_pipe(Child *child, int *fd, Buf *part)
+bool run_read_pipe(Run *run, const char *service, int *fd, Buf *part)
 {
     char bytes[READ_MAX];
     ssize_t n = read(*fd, bytes, sizeof(bytes));
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    output_feed(child->run->output, child->command->service, part,
-                (Str){bytes, n > 0 ? (size_t)n : 0}, n <= 0);
+        return true;
+    output_feed(run->output, service, part, (Str){bytes, n > 0 ? (size_t)n : 0}, n <= 0);
     if (n <= 0) {
         (void)close(*fd);
         *fd = -1;
     }
+    return n > 0;
 }
 
 static void begin_end(Child *child)
@@ -105,20 +104,25 @@ static void check_deadlines(Child *child)
 static int wait_round(Child *child, Error *err)
 {
     Process *process = &child->process;
-    struct pollfd watched[] = {
+    const RunCommand *command = child->command;
+    const RunGuest *guest = command->guest;
+    struct pollfd watched[OWN_FDS + GUEST_FDS] = {
         {.fd = child->run->signal_fd, .events = POLLIN},
         {.fd = process->out, .events = POLLIN},
         {.fd = process->err, .events = POLLIN},
         {.fd = process->ended ? -1 : process->pidfd, .events = POLLIN},
     };
-    if (poll(watched, ARRAY_LEN(watched), TICK_MS) < 0 && errno != EINTR)
-        return error_errno(err, errno, "cannot wait for the %s", child->command->service);
+    size_t n_guest = guest ? guest->watch(guest->context, watched + OWN_FDS, GUEST_FDS) : 0;
+    if (poll(watched, OWN_FDS + n_guest, TICK_MS) < 0 && errno != EINTR)
+        return error_errno(err, errno, "cannot wait for the %s", command->service);
     if (watched[1].revents)
-        read_pipe(child, &process->out, &child->parts[0]);
+        (void)run_read_pipe(child->run, command->service, &process->out, &child->parts[0]);
     if (watched[2].revents)
-        read_pipe(child, &process->err, &child->parts[1]);
+        (void)run_read_pipe(child->run, command->service, &process->err, &child->parts[1]);
     if (run_told_to_end(child->run, 0))
         begin_end(child);
+    if (guest && guest->look(guest->context, watched + OWN_FDS, n_guest, err) < 0)
+        return -1;
     check_deadlines(child);
     if (!process->ended && process_wait(process, 0, err) < 0) {
         if (err->kind != ERR_TIMEOUT)
@@ -163,7 +167,7 @@ int run_command(Run *run, const RunCommand *command, RunChild *ret, Error *err)
         .argv = command->argv,
         .envp = command->envp,
         .cwd = command->cwd,
-        .in = PROCESS_NULL,
+        .in = command->input ? *command->input : PROCESS_NULL,
         .out = PROCESS_PIPE,
         .err = PROCESS_PIPE,
         .own_group = true,

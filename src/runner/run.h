@@ -3,6 +3,7 @@
 #ifndef HAWK_RUNNER_RUN_H
 #define HAWK_RUNNER_RUN_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,19 +60,35 @@ int run_open_signals(Error *err) HAWK_MUST_USE;
 /* Replaces status.json. Failing to write it is only said in the output. */
 void run_phase(Run *run, const char *phase, const char *detail);
 
+/* What else is watched while a child runs. */
+typedef struct RunGuest {
+    void *context;
+    /* Adds what to wait for behind `fds`, at most n; returns how many. */
+    size_t (*watch)(void *context, struct pollfd *fds, size_t n);
+    /* Called after each wait with what watch added; fds that are no longer of interest are closed
+       here. Fails when the child can no longer be made use of. */
+    int (*look)(void *context, const struct pollfd *fds, size_t n, Error *err);
+} RunGuest;
+
 typedef struct RunCommand {
     const char *service; /* in the output: "uv", "worker" */
     const char *const *argv;
     char *const *envp;
     const char *cwd;
-    int timeout_ms; /* 0: none */
-    int grace_ms;   /* from SIGTERM to SIGKILL when the run is told to end */
+    int timeout_ms;        /* 0: none */
+    int grace_ms;          /* from SIGTERM to SIGKILL when the run is told to end */
+    const int *input;      /* its standard input, which stays the caller's; NULL: none */
+    const RunGuest *guest; /* or NULL */
 } RunCommand;
 
 /* Runs a child to its end, its output going to the run's. A SIGTERM to the runner is passed on; the
    child and its group die with the runner. Fails only when the child cannot be started or watched.
  */
 int run_command(Run *run, const RunCommand *command, RunChild *ret, Error *err) HAWK_MUST_USE;
+
+/* Reads once from a pipe that a child writes its output to; `part` keeps what is not a whole line
+   yet. False when it has come to its end, and is closed and -1. */
+bool run_read_pipe(Run *run, const char *service, int *fd, Buf *part);
 
 /* Waits up to timeout_ms for a signal; true when the run has been told to end. */
 bool run_told_to_end(Run *run, int timeout_ms);

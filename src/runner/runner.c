@@ -23,9 +23,9 @@
 #include "jobs/executor_env.h"
 #include "jobspec/diagnostics.h"
 #include "runner/edit.h"
+#include "runner/pool.h"
 #include "runner/run.h"
 #include "runner/venv.h"
-#include "runner/worker.h"
 
 enum {
     CONFIG_MAX = 64 << 20,
@@ -249,8 +249,7 @@ static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err
     if (run_told_to_end(run, 0))
         return error_set(err, ERR_CANCELLED, "told to end before its samples began");
     run_phase(run, "loading", NULL);
-    const char *const words[] = {"eval-set", run->user_config, run->infra_config, NULL};
-    if (worker_run(run, cache_dir, &venv, words, &child, err) < 0)
+    if (pool_run(run, cache_dir, &venv, &child, err) < 0)
         return -1;
     *ret = run_end_of_worker(run, &child);
     return 0;

@@ -48,33 +48,35 @@ static int unpack(const char *folder, Error *err)
     return fs_write_file(ready, STR(""), 0600, err);
 }
 
-int worker_run(Run *run, const char *cache_dir, const Venv *venv, const char *const *words,
-               RunChild *ret, Error *err)
+int worker_run(Run *run, const WorkerStart *start, RunChild *ret, Error *err)
 {
     char name[DIGEST_HEX_MAX];
-    auto_free char *folder = mem_printf("%s/worker/%.32s", cache_dir, sources_name(name));
+    auto_free char *folder = mem_printf("%s/worker/%.32s", start->cache_dir, sources_name(name));
     if (unpack(folder, err) < 0)
         return error_wrap(err, "cannot unpack the worker");
     auto_process_env ProcessEnv env = {0};
     process_env_init(&env, true);
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
     const char *old_path = process_env_get(&env, "PATH");
-    buf_printf(&path, "%s:%s", venv->bin, old_path ? old_path : "/usr/local/bin:/usr/bin:/bin");
+    buf_printf(&path, "%s:%s", start->venv->bin,
+               old_path ? old_path : "/usr/local/bin:/usr/bin:/bin");
     process_env_set(&env, "PATH", path.data);
     process_env_set(&env, "PYTHONPATH", folder);
     process_env_set(&env, "PYTHONDONTWRITEBYTECODE", NULL);
     process_env_set(&env, "PYTHONUNBUFFERED", "1");
     process_env_set(&env, "HAWK_LOG_FORMAT", "json");
-    const char *argv[WORDS_MAX + 4] = {venv->python, "-m", "hawk_worker"};
-    for (size_t i = 0; words[i]; i++) {
+    const char *argv[WORDS_MAX + 4] = {start->venv->python, "-m", "hawk_worker"};
+    for (size_t i = 0; start->words[i]; i++) {
         assert(i < WORDS_MAX);
-        argv[3 + i] = words[i];
+        argv[3 + i] = start->words[i];
     }
     const RunCommand command = {.service = "worker",
                                 .argv = argv,
                                 .envp = env.items,
                                 .cwd = run->folder,
-                                .grace_ms = GRACE_MS};
+                                .grace_ms = GRACE_MS,
+                                .input = start->input,
+                                .guest = start->guest};
     output_forget_tail(run->output);
     return run_command(run, &command, ret, err);
 }

@@ -1,0 +1,86 @@
+"""Which part of an eval set's work a process does: its books alone, or one task without the books.
+
+Inspect's `eval_set` does both. The processes of one eval set share a folder of logs, so one of them writes
+`eval-set.json` and `logs.json`, and the others leave them alone.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rich
+from inspect_ai._eval import evalset
+from inspect_ai.hooks import _hooks
+from inspect_ai.log import read_eval_log
+
+READ_TRIES = 5
+READ_PAUSE = 0.5
+
+PARTS = [
+    (evalset, "eval"),
+    (evalset, "as_previous_tasks"),
+    (evalset, "list_all_eval_logs"),
+    (evalset, "list_eval_logs"),
+    (evalset, "write_eval_set_info"),
+    (evalset, "write_log_dir_manifest"),
+    (evalset, "Log"),
+    (evalset, "task_identifier"),
+    (_hooks, "emit_eval_set_start"),
+    (_hooks, "emit_eval_set_end"),
+]
+"""What of Inspect is replaced or used here; it is the same in all versions that the tests run with."""
+
+
+def missing() -> str | None:
+    """The first part that the installed Inspect does not have; None when all are there."""
+    return next((name for module, name in PARTS if not hasattr(module, name)), None)
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    pass
+
+
+async def _no_hook(*args: Any, **kwargs: Any) -> None:
+    pass
+
+
+def _header(info: Any) -> Any:
+    """The header of a log which another process may be writing just now."""
+    for left in reversed(range(READ_TRIES)):
+        try:
+            return read_eval_log(info, header_only=True)
+        except Exception:
+            if left == 0:
+                raise
+            time.sleep(READ_PAUSE)
+    return None
+
+
+def _all_logs(log_dir: str, *args: Any, **kwargs: Any) -> list[Any]:
+    logs = []
+    for info in evalset.list_eval_logs(log_dir):
+        header = _header(info)
+        logs.append(evalset.Log(info=info, header=header, task_identifier=evalset.task_identifier(header, None)))
+    return logs
+
+
+def only_books(*, begins: bool) -> None:
+    """From now on eval_set of this process runs no task and resumes none.
+
+    Args:
+        begins: Whether the eval set begins, for Inspect's hooks; else it ends.
+    """
+    rich.get_console().quiet = True  # Inspect says at the end that all tasks are complete
+    none: Callable[..., list[Any]] = lambda *args, **kwargs: []  # noqa: E731
+    evalset.eval = none
+    evalset.as_previous_tasks = none
+    setattr(_hooks, "emit_eval_set_end" if begins else "emit_eval_set_start", _no_hook)
+
+
+def only_tasks() -> None:
+    """From now on eval_set of this process leaves the eval set's files alone."""
+    evalset.write_eval_set_info = _nothing
+    evalset.write_log_dir_manifest = _nothing
+    evalset.list_all_eval_logs = _all_logs
+    _hooks.emit_eval_set_start = _no_hook
+    _hooks.emit_eval_set_end = _no_hook
