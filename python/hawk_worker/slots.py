@@ -18,6 +18,8 @@ from inspect_ai.util._concurrency import _AnyIOSemaphoreRegistry
 
 SHORTEST_WAIT = 0.01
 LONGEST_WAIT = 0.2
+LOOKS = 64
+"""Places that are tried before waiting; a limit may be of thousands."""
 
 
 class _Places:
@@ -36,8 +38,7 @@ class _Places:
 
     def _take(self) -> bool:
         free = [place for place in range(self.inner.concurrency) if place not in self.held]
-        random.shuffle(free)
-        for place in free:
+        for place in random.sample(free, min(len(free), LOOKS)):
             try:
                 fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
             except OSError:

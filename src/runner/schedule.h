@@ -71,6 +71,7 @@ bool schedule_ended(Schedule *schedule, size_t number, const ScheduleEnd *end);
 /* All processes have died with the pool, which was no fault of theirs: their tasks wait again. */
 void schedule_pool_died(Schedule *schedule);
 
+/* Whether every task is over, and how many processes of tasks there are. */
 bool schedule_is_over(const Schedule *schedule);
 size_t schedule_n_running(const Schedule *schedule);
 
