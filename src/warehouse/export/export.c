@@ -130,6 +130,46 @@ void export_adapt(Export *export, int64_t n, bool is_over)
     export->limit = limit < LIMIT_MIN ? LIMIT_MIN : limit > LIMIT_MAX ? LIMIT_MAX : limit;
 }
 
+int export_rows(Export *export, SqlTx *tx, Query *query, ExportWriteRow *write, bool *ret_is_over,
+                Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (query_run(query, tx, &rows, err) < 0)
+        return -1;
+    int64_t n = 0;
+    int has_row = 0;
+    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
+        if (export_is_full(export))
+            break;
+        if (write(export, rows, err) < 0)
+            return -1;
+        n++;
+    }
+    *ret_is_over = has_row == 0 && n < export->limit;
+    export_adapt(export, n, *ret_is_over);
+    return has_row < 0 ? -1 : 0;
+}
+
+int export_members(Export *export, int rank, const char *prefix, Str object, ExportConvert *convert,
+                   Error *err)
+{
+    JsonScan scan;
+    Str key = STR_NONE;
+    Str raw = STR_NONE;
+    json_scan_init(&scan, object.p ? object : STR("{}"), true);
+    if (!json_scan_object(&scan))
+        return 0;
+    while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
+        Str name = STR_NONE;
+        if (!json_scan_str((Str){key.p - 1, key.n + 2}, export->row, &name))
+            continue;
+        const char *column = arena_printf(export->row, "%s%.*s", prefix, STR_ARG(name));
+        if (export_put(export, rank, str_of(column), convert(export, raw), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* --- evals --- */
 
 /* clang-format off */

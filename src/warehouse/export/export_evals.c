@@ -423,27 +423,6 @@ static int put_headline(Export *export, const Header *header, const Scores *scor
 
 /* --- rows --- */
 
-static int put_task_args(Export *export, const Header *header, Error *err)
-{
-    int rank = rank_of_task_args();
-    JsonScan scan;
-    Str key = STR_NONE;
-    Str raw = STR_NONE;
-    Str args = member(header->parts[PART_EVAL], "task_args");
-    json_scan_init(&scan, args.p ? args : STR("{}"), true);
-    if (!json_scan_object(&scan))
-        return 0;
-    while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
-        Str name = STR_NONE;
-        if (!json_scan_str((Str){key.p - 1, key.n + 2}, export->row, &name))
-            continue;
-        const char *column = arena_printf(export->row, "task_arg_%.*s", STR_ARG(name));
-        if (export_put(export, rank, str_of(column), export_json(export, raw), err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int write_eval(Export *export, Str json, Error *err)
 {
     Header header = {.parts = {[PART_ROOT] = json},
@@ -458,7 +437,8 @@ static int write_eval(Export *export, Str json, Error *err)
             return -1;
     }
     Scores scores = read_scores(export, &header);
-    if (put_task_args(export, &header, err) < 0 ||
+    Str args = member(header.parts[PART_EVAL], "task_args");
+    if (export_members(export, rank_of_task_args(), "task_arg_", args, export_json, err) < 0 ||
         put_headline(export, &header, &scores, err) < 0 || put_scores(export, &scores, err) < 0)
         return -1;
     return export_end_row(export, err);

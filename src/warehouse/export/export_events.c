@@ -72,23 +72,9 @@ static int write_event(Export *export, const SqlRows *rows, Error *err)
 static int read_events(Export *export, SqlTx *tx, bool *ret_is_over, Error *err)
 {
     auto_query Query query = {0};
-    auto_sql_rows SqlRows *rows = NULL;
     query_init(&query, export->sql);
     add_events(export, &query);
-    if (query_run(&query, tx, &rows, err) < 0)
-        return -1;
-    int64_t n = 0;
-    int has_row = 0;
-    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        if (export_is_full(export))
-            break;
-        if (write_event(export, rows, err) < 0)
-            return -1;
-        n++;
-    }
-    *ret_is_over = has_row == 0 && n < export->limit;
-    export_adapt(export, n, *ret_is_over);
-    return has_row < 0 ? -1 : 0;
+    return export_rows(export, tx, &query, write_event, ret_is_over, err);
 }
 
 const ExportSource export_events = {

@@ -85,6 +85,17 @@ int export_column(Export *export, int rank, const char *name, FrameKind kind,
 int export_put(Export *export, int rank, Str name, FrameValue value, Error *err) HAWK_MUST_USE;
 int export_end_row(Export *export, Error *err) HAWK_MUST_USE;
 
+/* Runs a query, writes each row until the step has done enough, and adapts export->limit. */
+typedef int ExportWriteRow(Export *export, const SqlRows *rows, Error *err);
+int export_rows(Export *export, SqlTx *tx, Query *query, ExportWriteRow *write, bool *ret_is_over,
+                Error *err) HAWK_MUST_USE;
+
+/* Puts a column for each member of a JSON object, named by the prefix and the member's name; what
+   is no object has none. */
+typedef FrameValue ExportConvert(Export *export, Str raw);
+int export_members(Export *export, int rank, const char *prefix, Str object, ExportConvert *convert,
+                   Error *err) HAWK_MUST_USE;
+
 /* A value of JSON without a type of its own: numbers and flags as they are, text unescaped, lists
    and objects as json.dumps writes them. */
 FrameValue export_json(Export *export, Str raw);

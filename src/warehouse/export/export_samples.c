@@ -181,26 +181,6 @@ static void add_samples(Export *export, Query *query)
     query_add_value(query, " LIMIT ?", SQL_INT(export->limit));
 }
 
-/* A column for each member of an object. */
-static int put_metadata(Export *export, Str object, Error *err)
-{
-    JsonScan scan;
-    Str key = STR_NONE;
-    Str raw = STR_NONE;
-    json_scan_init(&scan, object.p ? object : STR("{}"), true);
-    if (!json_scan_object(&scan))
-        return 0;
-    while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
-        Str name = STR_NONE;
-        if (!json_scan_str((Str){key.p - 1, key.n + 2}, export->row, &name))
-            continue;
-        const char *column = arena_printf(export->row, "metadata_%.*s", STR_ARG(name));
-        if (export_put(export, METADATA, str_of(column), export_json(export, raw), err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* The value of [value, "nan" or null]: JSON has no NaN, so it is kept beside. */
 static FrameValue score_value(Export *export, Str pair)
 {
@@ -219,27 +199,12 @@ static FrameValue score_value(Export *export, Str pair)
                                                : -__builtin_inf());
 }
 
-static int put_scores(Export *export, Str object, Error *err)
-{
-    JsonScan scan;
-    Str key = STR_NONE;
-    Str raw = STR_NONE;
-    json_scan_init(&scan, object.p ? object : STR("{}"), true);
-    if (!json_scan_object(&scan))
-        return 0;
-    while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
-        Str name = STR_NONE;
-        if (!json_scan_str((Str){key.p - 1, key.n + 2}, export->row, &name))
-            continue;
-        const char *column = arena_printf(export->row, "score_%.*s", STR_ARG(name));
-        if (export_put(export, SCORES, str_of(column), score_value(export, raw), err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int write_sample(Export *export, const SqlRows *rows, Error *err)
 {
+    export->eval.has_sample = true;
+    export->eval.epoch = sql_rows_int(rows, EPOCH);
+    buf_reset(&export->eval.sample);
+    buf_add_str(&export->eval.sample, sql_rows_text(rows, ID));
     for (size_t i = 0; i < ARRAY_LEN(columns); i++)
         if (columns[i].convert && (export->phase != EXPORT_SURVEY || !columns[i].is_text) &&
             export_put(export, (int)i, str_of(columns[i].name),
@@ -249,8 +214,9 @@ static int write_sample(Export *export, const SqlRows *rows, Error *err)
     Str location = buf_str(&export->eval.location);
     if (export_put(export, EVAL_ID, STR("eval_id"), FRAME_STRING(eval_id), err) < 0 ||
         export_put(export, LOG, STR("log"), FRAME_STRING(location), err) < 0 ||
-        put_metadata(export, sql_rows_text(rows, METADATA), err) < 0 ||
-        put_scores(export, sql_rows_text(rows, SCORES), err) < 0)
+        export_members(export, METADATA, "metadata_", sql_rows_text(rows, METADATA), export_json,
+                       err) < 0 ||
+        export_members(export, SCORES, "score_", sql_rows_text(rows, SCORES), score_value, err) < 0)
         return -1;
     return export_end_row(export, err);
 }
@@ -258,27 +224,9 @@ static int write_sample(Export *export, const SqlRows *rows, Error *err)
 static int read_samples(Export *export, SqlTx *tx, bool *ret_is_over, Error *err)
 {
     auto_query Query query = {0};
-    auto_sql_rows SqlRows *rows = NULL;
     query_init(&query, export->sql);
     add_samples(export, &query);
-    if (query_run(&query, tx, &rows, err) < 0)
-        return -1;
-    int64_t n = 0;
-    int has_row = 0;
-    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        if (export_is_full(export))
-            break;
-        export->eval.has_sample = true;
-        export->eval.epoch = sql_rows_int(rows, EPOCH);
-        buf_reset(&export->eval.sample);
-        buf_add_str(&export->eval.sample, sql_rows_text(rows, ID));
-        if (write_sample(export, rows, err) < 0)
-            return -1;
-        n++;
-    }
-    *ret_is_over = has_row == 0 && n < export->limit;
-    export_adapt(export, n, *ret_is_over);
-    return has_row < 0 ? -1 : 0;
+    return export_rows(export, tx, &query, write_sample, ret_is_over, err);
 }
 
 const ExportSource export_samples = {.name = "samples",

@@ -94,8 +94,19 @@ static FrameValue number_of(const SqlRows *rows)
                                                : -__builtin_inf());
 }
 
+static void remember(ExportEval *eval, const SqlRows *rows)
+{
+    eval->has_sample = true;
+    eval->epoch = sql_rows_int(rows, EPOCH);
+    buf_reset(&eval->sample);
+    buf_add_str(&eval->sample, sql_rows_text(rows, ID));
+    buf_reset(&eval->detail);
+    buf_add_str(&eval->detail, sql_rows_text(rows, SCORER));
+}
+
 static int write_score(Export *export, const SqlRows *rows, Error *err)
 {
+    remember(&export->eval, rows);
     const ExportEval *eval = &export->eval;
     const FrameValue values[] = {
         [SAMPLE_ID] = export_text(export, rows, SAMPLE_ID),
@@ -121,37 +132,12 @@ static int write_score(Export *export, const SqlRows *rows, Error *err)
     return export_end_row(export, err);
 }
 
-static void remember(ExportEval *eval, const SqlRows *rows)
-{
-    eval->has_sample = true;
-    eval->epoch = sql_rows_int(rows, EPOCH);
-    buf_reset(&eval->sample);
-    buf_add_str(&eval->sample, sql_rows_text(rows, ID));
-    buf_reset(&eval->detail);
-    buf_add_str(&eval->detail, sql_rows_text(rows, SCORER));
-}
-
 static int read_scores(Export *export, SqlTx *tx, bool *ret_is_over, Error *err)
 {
     auto_query Query query = {0};
-    auto_sql_rows SqlRows *rows = NULL;
     query_init(&query, export->sql);
     add_scores(export, &query);
-    if (query_run(&query, tx, &rows, err) < 0)
-        return -1;
-    int64_t n = 0;
-    int has_row = 0;
-    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        if (export_is_full(export))
-            break;
-        remember(&export->eval, rows);
-        if (write_score(export, rows, err) < 0)
-            return -1;
-        n++;
-    }
-    *ret_is_over = has_row == 0 && n < export->limit;
-    export_adapt(export, n, *ret_is_over);
-    return has_row < 0 ? -1 : 0;
+    return export_rows(export, tx, &query, write_score, ret_is_over, err);
 }
 
 const ExportSource export_scores = {
