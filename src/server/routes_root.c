@@ -177,7 +177,7 @@ static const Route rows[] = {
     { "GET", "/health/live",  ROUTE_OPEN, health_live,  "whether this process answers", .answer = "{status: 'ok'}" },
     { "GET", "/health/ready", ROUTE_OPEN, health_ready, "whether this process should get requests", .answer = "{status: 'ok'}" },
     { "GET", "/metrics",      ROUTE_OPEN, metrics,      "counters for Prometheus", .answer = "text/plain" },
-    { "GET", "/version",      ROUTE_OPEN, version,      "version of the server", .answer = "{version: str}" },
+    { "GET", "/version",      ROUTE_OPEN, version,      "version of the server", .answer = "{version: str; hawk: str}" },
     { "GET", "/openapi.json", ROUTE_OPEN, openapi,      "this document", .answer = "object" },
 };
 /* clang-format on */
