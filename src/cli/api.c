@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "access/identity.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "cli/local.h"
@@ -14,9 +15,10 @@
 #include "codec/percent.h"
 #include "http/client.h"
 #include "http/problem.h"
+#include "server/trace.h"
 
 enum {
-    HEADERS_MAX = 6,
+    HEADERS_MAX = 8,
     VERSION_TIMEOUT_MS = 2000,
     ERROR_BODY_MAX = 1 << 20,
     DETAIL_MAX = 4096,
@@ -27,6 +29,7 @@ struct Api {
     char *url;
     Buf authorization;   /* "Bearer ..."; empty: no token */
     char *login_problem; /* why there is no token; or NULL */
+    char *trace;         /* value of X-Amzn-Trace-Id: all requests of a command are one trace */
     bool is_local;
 };
 
@@ -38,8 +41,19 @@ void api_close(Api *api)
     mem_wipe(api->authorization.data, api->authorization.cap);
     buf_release(&api->authorization);
     free(api->login_problem);
+    free(api->trace);
     free(api->url);
     free(api);
+}
+
+/* Root=1-<8 digits: when>-<24 digits>, as X-Ray has it. */
+static char *new_trace(void)
+{
+    Trace trace;
+    trace_begin(&trace);
+    return mem_printf("Root=1-%08x-%s;Sampled=1",
+                      (unsigned)((uint64_t)clock_now_us() / CLOCK_SECOND & 0xffffffffU),
+                      trace.id + 8);
 }
 
 static Api *new_api(Str url, bool is_local)
@@ -51,6 +65,7 @@ static Api *new_api(Str url, bool is_local)
     api->url = mem_strndup(url.p, url.n);
     api->authorization = BUF_INIT(64 << 10);
     api->is_local = is_local;
+    api->trace = new_trace();
     return api;
 }
 
@@ -58,6 +73,8 @@ Api *api_copy(const Api *api)
 {
     Api *copy = new_api(str_of(api->url), api->is_local);
     buf_add_str(&copy->authorization, buf_str(&api->authorization));
+    free(copy->trace);
+    copy->trace = mem_strdup(api->trace);
     return copy;
 }
 
@@ -276,6 +293,12 @@ static int send(Api *api, const ApiCall *call, HttpReply *reply, Error *err)
         headers[n_headers++] = (HttpHeader){"Authorization", buf_str(&api->authorization)};
     if (is_ours)
         headers[n_headers++] = (HttpHeader){"X-Hawk-Client-Version", STR(HAWK_VERSION)};
+    if (is_ours)
+        headers[n_headers++] = (HttpHeader){"X-Amzn-Trace-Id", str_of(api->trace)};
+    /* Of whatever runs the command, when that is traced itself. */
+    const char *traceparent = getenv("TRACEPARENT");
+    if (is_ours && traceparent && *traceparent)
+        headers[n_headers++] = (HttpHeader){"traceparent", str_of(traceparent)};
     if (call->body.p)
         headers[n_headers++] = (HttpHeader){"Content-Type", STR("application/json")};
     if (call->if_none_match)

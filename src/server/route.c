@@ -220,12 +220,31 @@ static void log_failure(const RouteCtx *ctx, const Error *err)
               KV("error", error_text(err)), KV("request_id", text_of(ctx, ctx->request_id)));
 }
 
+/* A trace that whoever began it does not want to see is not shown. */
+static void note_span(const RouteCtx *ctx, int status, int64_t begun_us, int64_t took_us)
+{
+    Span span = {.method = ctx->route ? ctx->route->method : "HTTP",
+                 .route = ctx->route ? ctx->route->pattern : NULL,
+                 .status = status,
+                 .begun_us = begun_us,
+                 .ended_us = begun_us + took_us};
+    if (!ctx->app->spans)
+        return;
+    if (!trace_read(http_request_header(ctx->request, "traceparent"),
+                    http_request_header(ctx->request, "X-Amzn-Trace-Id"), &span.trace))
+        trace_begin(&span.trace);
+    trace_span(span.id);
+    if (span.trace.is_sampled)
+        spans_add(ctx->app->spans, &span);
+}
+
 /* The pattern and not the address, which names things. */
 static void note_request(const RouteCtx *ctx, int64_t begun_us)
 {
     int status = http_response_get_status(ctx->response);
     int64_t took_us = clock_now_us() - begun_us;
     metrics_count(ctx->app->metrics, ctx->route, status, took_us);
+    note_span(ctx, status, begun_us, took_us);
     if (!ctx->app->options->log_requests)
         return;
     log_info("request", KV("method", text_of(ctx, http_request_method(ctx->request))),

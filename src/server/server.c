@@ -416,6 +416,21 @@ static int announce(App *app, Error *err)
     return fs_write_file(path, buf_str(&body), 0600, err);
 }
 
+static int start_spans(App *app, Error *err)
+{
+    const ServerSettings *settings = &app->settings;
+    if (!settings->has_tracing)
+        return 0;
+    Str base = str_of(settings->collector_url ? settings->collector_url : "http://localhost:4318");
+    while (str_ends(base, STR("/")))
+        base.n--;
+    const char *endpoint = settings->collector_traces_url
+                               ? settings->collector_traces_url
+                               : arena_printf(app->settings_arena, "%.*s/v1/traces", STR_ARG(base));
+    return spans_start(endpoint, settings->collector_headers,
+                       settings->service_name ? settings->service_name : "hawk", &app->spans, err);
+}
+
 static int app_open(App *app, Error *err)
 {
     app->settings_arena = arena_new();
@@ -431,8 +446,8 @@ static int app_open(App *app, Error *err)
         .streams_max = app->settings.max_streams_per_user,
         .n_streams_room = N_CONNECTIONS_MAX,
     });
-    if (open_identity(app, err) < 0 || open_jobs(app, err) < 0 || open_edits(app, err) < 0 ||
-        row_security_update(app->sql, err) < 0)
+    if (start_spans(app, err) < 0 || open_identity(app, err) < 0 || open_jobs(app, err) < 0 ||
+        open_edits(app, err) < 0 || row_security_update(app->sql, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
     if (open_http(app, err) < 0)
@@ -465,6 +480,7 @@ static void app_close(App *app)
     refresher_free(app->refresher);
     origins_free(app->origins);
     audit_close(app->audit);
+    spans_stop(app->spans);
     metrics_free(app->metrics);
     limits_free(app->limits);
     sql_close(app->sql);

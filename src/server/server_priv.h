@@ -19,6 +19,7 @@
 #include "server/route.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/spans.h"
 #include "server/viewer.h"
 #include "sql/sql.h"
 #include "store/store.h"
@@ -48,6 +49,7 @@ struct App {
     Origins *origins;
     Audit *audit; /* NULL: there is one user only */
     Metrics *metrics;
+    Spans *spans; /* NULL: nobody collects them */
     Limits *limits;
     Executor *executor;
     Jobs *jobs;

@@ -34,6 +34,11 @@ typedef struct ServerSettings {
     const char *cors_origins; /* expression for origins of pages that may speak to us; NULL: ours */
     bool has_secure_cookies;
     const char *viewer_url; /* NULL: this server's own address */
+    bool has_tracing;
+    const char *collector_url;        /* of OpenTelemetry; NULL: http://localhost:4318 */
+    const char *collector_traces_url; /* NULL: below collector_url */
+    const char *collector_headers;
+    const char *service_name; /* NULL: hawk */
     const char *middleman_url;
     const char *relay_url;
     const char *eval_set_dashboard_url;
