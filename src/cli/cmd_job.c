@@ -64,7 +64,7 @@ static int run_status(Cli *cli, const void *given, Error *err)
     api_add_query(&path, "since", since);
     Json *answer = NULL;
     if (api_get_path(cli, &path, &answer, err) < 0)
-        return -1;
+        return settings_no_job(id, err);
     settings_keep_id(cli, SETTINGS_JOB, id);
     const Json *data = json_get(answer, "data");
     return print_json(cli, data ? data : answer, err);
@@ -89,7 +89,7 @@ static int run_stop(Cli *cli, const void *given, Error *err)
         json_out_kvz(&out, "sample_uuid", options->sample);
     json_out_end_object(&out);
     if (api_post(cli, path.data, buf_str(&body), NULL, err) < 0)
-        return -1;
+        return settings_no_job(id, err);
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     return 0;
 }

@@ -37,7 +37,7 @@ static int run(Cli *cli, const void *given, Error *err)
                           .once = options->no_follow};
     WatchResult result = {0};
     if (watch_follow(cli, id, &watch, &result, err) < 0)
-        return -1;
+        return settings_no_job(id, err);
     settings_keep_id(cli, SETTINGS_JOB, id);
     if (result.is_over && !result.succeeded && result.why[0] && !options->json)
         cli_say(cli, "%s", result.why);

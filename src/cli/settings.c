@@ -107,3 +107,13 @@ void settings_keep_id(Cli *cli, SettingsId which, const char *id)
     if (which == SETTINGS_EVAL_SET)
         settings_keep_id(cli, SETTINGS_JOB, id);
 }
+
+int settings_no_job(const char *id, Error *err)
+{
+    if (err->kind != ERR_NOT_FOUND)
+        return -1;
+    (void)error_wrap(err, "%s", id);
+    if (!ids_is_imported(str_of(id)))
+        return -1;
+    return error_fix(err, "logs that were imported have no job; 'hawk list evals %s' lists them", id);
+}

@@ -33,4 +33,8 @@ int settings_id(Cli *cli, SettingsId which, const char *given, const char **ret,
 /* Remembers an id that proved to exist. A failure is only a warning: the command itself is done. */
 void settings_keep_id(Cli *cli, SettingsId which, const char *id);
 
+/* Puts the id into an error that says that a job is not there, since it may be a remembered one.
+   Always -1. */
+int settings_no_job(const char *id, Error *err);
+
 #endif

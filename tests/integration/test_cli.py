@@ -247,7 +247,14 @@ def test_what_is_not_there_is_5(hawk):
         done = hawk.run(*args, check=False)
         assert done.returncode == 5, (args, done.returncode, done.stderr)
         assert done.stderr.startswith("Error: ")
+        assert "nope" in done.stderr or args[0] == "transcript"
     assert not (hawk.home / ".config/hawk-cli/last-job-id").exists()
+
+
+def test_an_import_is_told_from_a_job(hawk):
+    """Its logs are named where a job was asked for."""
+    done = hawk.run("status", "imported-nope", check=False)
+    assert done.returncode == 5 and "'hawk list evals imported-nope'" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["list evals", "list samples", "transcripts"])
