@@ -46,9 +46,12 @@ static const char *data_path(Cli *cli, const char *name)
     return arena_printf(cli->arena, "%s%s%s", folder, name ? "/" : "", name ? name : "");
 }
 
+/* The server is a part of it: any server may claim the issuer and client of another, and a file
+   .env may name any server. */
 static const char *account_of(Cli *cli, const Provider *provider)
 {
-    return arena_printf(cli->arena, "%s %s", provider->issuer, provider->client_id);
+    return arena_printf(cli->arena, "%s %s %s", provider->issuer, provider->client_id,
+                        provider->api_url);
 }
 
 /* --- the file: an object with a member per account --- */

@@ -124,6 +124,7 @@ int provider_find(Cli *cli, const char *api_url, bool is_fresh, Provider *ret, E
     if (read_config(cli, api_url, is_fresh, &config, err) < 0)
         return error_wrap(err, "cannot ask the server how to log in");
     Provider provider = {
+        .api_url = arena_strdup(cli->arena, api_url),
         .issuer = text_of(cli, config, "issuer"),
         .audience = text_of(cli, config, "audience"),
         .client_id = text_of(cli, config, "client_id"),

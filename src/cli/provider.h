@@ -7,6 +7,7 @@
 
 /* Texts are "" when the server does not say. */
 typedef struct Provider {
+    const char *api_url; /* of the server that said it */
     const char *issuer;
     const char *audience;
     const char *client_id;

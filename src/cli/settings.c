@@ -115,5 +115,6 @@ int settings_no_job(const char *id, Error *err)
     (void)error_wrap(err, "%s", id);
     if (!ids_is_imported(str_of(id)))
         return -1;
-    return error_fix(err, "logs that were imported have no job; 'hawk list evals %s' lists them", id);
+    return error_fix(err, "logs that were imported have no job; 'hawk list evals %s' lists them",
+                     id);
 }

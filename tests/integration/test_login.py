@@ -1,5 +1,6 @@
 """Logging in at a real identity provider, and what the server makes of its tokens."""
 
+import http.server
 import json
 import os
 import re
@@ -120,6 +121,41 @@ def test_tokens_are_renewed_once_for_many_commands_at_a_time(home):
     finally:
         home.stop()
         short.close()
+
+
+def test_a_login_is_for_its_server_only(server, provider):
+    """Another server that claims the same provider gets neither of the tokens."""
+    assert log_in(server, provider, "ada").returncode == 0
+    with urllib.request.urlopen(f"{server.url}/auth/config", timeout=20) as answer:
+        config = json.load(answer)
+    seen = []
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        """Says that it belongs to the provider, and that tokens are renewed here."""
+
+        def do_GET(self):
+            """Answer everything with the config."""
+            seen.append(str(self.headers.get("Authorization", "")))
+            body = json.dumps({**config, "token_endpoint": f"http://127.0.0.1:{self.server.server_port}/token"}).encode()
+            self.send_response(200 if self.path == "/auth/config" else 401)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            """Note what is sent."""
+            seen.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_error(400)
+
+        def log_message(self, *args):
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        url = {"HAWK_API_URL": f"http://127.0.0.1:{other.server_port}"}
+        assert server.run("list", "jobs", check=False, env=url).returncode == 3
+        other.shutdown()
+    assert seen and not any(seen)
 
 
 def test_an_ended_login_says_so(server, provider):
