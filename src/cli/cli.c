@@ -33,6 +33,7 @@ static const OptRow global_rows[] = {
     {"help", 'h', OPT_STOP, offsetof(CliGlobals, help), "Show this help"},
     {"no-start", 0, OPT_FLAG, offsetof(CliGlobals, no_start), "Do not start a local server when none runs"},
     {"no-input", 0, OPT_FLAG, offsetof(CliGlobals, no_input), "Never ask; fail where a question would be asked"},
+    {"json", 0, OPT_FLAG, offsetof(CliGlobals, json), "Say what goes wrong in JSON, in commands that print none", .is_hidden = true},
 };
 /* clang-format on */
 
@@ -287,6 +288,45 @@ static int dispatch(Cli *cli, int argc, char **argv, Error *err)
     return show(cli, &text, 0, err);
 }
 
+/* What to do about an error that does not say so itself: programs that read errors can rely on
+   there being something. */
+typedef struct FixRow {
+    ErrorKind kind;
+    const char *fix;
+} FixRow;
+
+/* clang-format off */
+static const FixRow fixes[] = {
+    { ERR_BAD_DATA,    "correct what the message names and try again" },
+    { ERR_NOT_FOUND,   "check the name; 'hawk list' shows what there is" },
+    { ERR_CONFLICT,    "look at what is there already, or choose another name" },
+    { ERR_LOGIN,       "run 'hawk login', or set HAWK_ACCESS_TOKEN" },
+    { ERR_DENIED,      "ask whoever owns it or an administrator; 'hawk auth why ID' says which model groups are missing" },
+    { ERR_BUSY,        "try again in a moment" },
+    { ERR_TIMEOUT,     "try again in a moment" },
+    { ERR_UNREACHABLE, "check that it runs and can be reached; 'hawk config' shows which address is used and why" },
+    { ERR_NO_SPACE,    "make room on the disk and try again" },
+    { ERR_IO,          "check the file or device that the message names" },
+    { ERR_CANCELLED,   "run it again when it should go on" },
+    { ERR_UNSUPPORTED, "see 'hawk --help' for what there is" },
+    { ERR_FAILED,      "see the message and the log that it names" },
+    { ERR_INTERNAL,    "this should not happen: report it with the message and the version" },
+};
+/* clang-format on */
+
+static const char *fix_of(const Cli *cli, const Error *err)
+{
+    if (err->fix)
+        return err->fix;
+    if (err->kind == ERR_USAGE)
+        return cli->command ? arena_printf(cli->arena, "see hawk %s --help", cli->command->path)
+                            : "see hawk --help";
+    for (size_t i = 0; i < ARRAY_LEN(fixes); i++)
+        if (fixes[i].kind == err->kind)
+            return fixes[i].fix;
+    return "see hawk --help";
+}
+
 static void print_error_json(const Cli *cli, const Error *err)
 {
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
@@ -297,7 +337,7 @@ static void print_error_json(const Cli *cli, const Error *err)
     json_out_kvz(&out, "code", err->code ? err->code : error_kind_name(err->kind));
     json_out_kvz(&out, "kind", error_kind_name(err->kind));
     json_out_kvz(&out, "message", error_text(err));
-    json_out_kvz(&out, "fix", err->fix);
+    json_out_kvz(&out, "fix", fix_of(cli, err));
     if (cli->diagnostics) {
         json_out_key(&out, STR("diagnostics"));
         json_out_raw(&out, str_of(cli->diagnostics));

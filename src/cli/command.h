@@ -67,6 +67,7 @@ typedef struct CliGlobals {
     bool help;
     bool no_start;
     bool no_input;
+    bool json; /* for errors, in commands that have no such option themselves */
 } CliGlobals;
 
 struct Cli {

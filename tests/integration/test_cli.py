@@ -380,3 +380,31 @@ def test_a_local_run_needs_no_server_and_leaves_only_its_logs(home, tmp_path):
     assert re.search(r"^\S*hello .*success +3/3 ", done.stdout, re.MULTILINE)
     assert len(list((tmp_path / "logs").glob("hello-*/*.eval"))) == 1
     assert list(temp.glob("hawk-local-*")) == [] and not home.data.exists()
+
+
+def commands() -> list[str]:
+    """All commands of the tables, as docs/cli.md has them."""
+    return re.findall(r"^#+ `?hawk ([a-z- ]+)`?$", (ROOT / "docs/cli.md").read_text(), re.M)
+
+
+def error_of(done) -> dict:
+    """The error that a command has printed as JSON, on the last line of standard error."""
+    error = json.loads(done.stderr.strip().splitlines()[-1])["error"]
+    assert all(isinstance(error[name], str) and error[name] for name in ("code", "kind", "message", "fix")), done.stderr
+    return error
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_says_what_goes_wrong_in_json(home, command):
+    """With a code, a message and what to do about it: for an option that is none, and where the server is away."""
+    home.env.update(HAWK_API_URL="http://127.0.0.1:9", HAWK_ACCESS_TOKEN="x")
+    wrong = home.run(*command.split(), "--no-such-option", "--json", check=False, stdin=subprocess.DEVNULL)
+    assert wrong.returncode == 2 and error_of(wrong)["code"] == "usage"
+    if command in ("serve", "validate"):  # one starts a server, the other's answer is what is wrong with the files
+        return
+    arguments = ["--json"]
+    for _ in range(3):
+        done = home.run(*command.split(), *arguments, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode == 0 or not error_of(done)["message"].startswith("missing argument"):
+            break
+        arguments.insert(0, "x")
