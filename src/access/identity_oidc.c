@@ -316,7 +316,7 @@ static int mint(Identity *identity, const Caller *caller, char code[IDENTITY_COD
     (void)identity;
     (void)caller;
     (void)code;
-    return error_set(err, ERR_UNSUPPORTED, "browsers log in with the identity provider here");
+    return error_set(err, ERR_NOT_FOUND, "browsers log in with the identity provider here");
 }
 
 static int redeem(Identity *identity, Str code, char cookie[IDENTITY_COOKIE_MAX], Error *err)

@@ -82,7 +82,7 @@ int login_trade(RouteCtx *ctx, Str code, Str verifier, Str redirect_uri, OidcTok
 {
     const ServerSettings *settings = &ctx->app->settings;
     if (!settings->issuer || !settings->token_endpoint)
-        return error_set(err, ERR_UNSUPPORTED, "this server has no identity provider");
+        return error_set(err, ERR_NOT_FOUND, "this server has no identity provider");
     const OidcField fields[] = {
         {"grant_type", STR("authorization_code")},
         {"client_id", str_of(settings->client_id)},
@@ -145,7 +145,7 @@ int login_begin(RouteCtx *ctx, Str next, Error *err)
     auto_buf Buf address = BUF_INIT(ADDRESS_MAX);
     auto_buf Buf begun = BUF_INIT(COOKIE_MAX);
     if (!settings->issuer || !settings->authorization_endpoint || !settings->token_endpoint)
-        return error_set(err, ERR_UNSUPPORTED, "this server has no login by browser");
+        return error_set(err, ERR_NOT_FOUND, "this server has no login by browser");
     const OidcLogin login = {
         .authorization_endpoint = settings->authorization_endpoint,
         .client_id = settings->client_id,

@@ -156,8 +156,9 @@ static int check_finalize(RouteCtx *ctx, Error *err)
     Json *body = NULL;
     if (http_request_body_size(ctx->request) == 0 || route_body_json(ctx, &body, err) < 0)
         return err->kind == ERR_NONE ? 0 : -1;
-    if (!json_is_null(json_get(body, "code_sources")))
-        return error_set(err, ERR_UNSUPPORTED,
+    const Json *sources = json_get(body, "code_sources");
+    if (!json_is_null(sources) && (sources->type != JSON_ARRAY || sources->n > 0))
+        return error_set(err, ERR_BAD_DATA,
                          "code_sources: this server does not record where code came from");
     return 0;
 }
