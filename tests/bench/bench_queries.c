@@ -1,7 +1,8 @@
-/* How long lists take over a large warehouse: bench_queries URL [ROUNDS [search]], URL as in sql.h,
-   of a database that make_warehouse.py has filled. Each row is one choice of filters and reader,
-   asked in every sort order, the first page and one far behind by its cursor; the figures are
-   milliseconds, beside the budget of 50, and the last column is the order that took longest. */
+/* How long lists take over a large warehouse: bench_queries URL [ROUNDS [lists|searches [NAME]]],
+   URL as in sql.h, of a database that make_warehouse.py has filled. Each row is one choice of
+   filters and reader, asked in every sort order, the first page and one far behind by its cursor;
+   the figures are milliseconds, and the last column is the order that took longest.
+   bench_queries.py runs it. */
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,44 +16,17 @@
 #include "codec/json.h"
 #include "warehouse/queries/listing.h"
 #include "warehouse/queries/queries.h"
+#include "warehouse/queries/queries_priv.h"
 #include "warehouse/search/search.h"
 #include "warehouse/warehouse.h"
+#include "warehouse_sorts.h"
 
 enum {
     BODY_MAX = 64 << 20,
     BUDGET_MS = 50,
     SEARCH_BUDGET_MS = 300,
-    DEEP_PAGES = 6,
+    DEEP_PAGES = 2,
     TIMES_MAX = 4096
-};
-
-static const char *const sorts[] = {
-    "completed_at",
-    "started_at",
-    "id",
-    "uuid",
-    "epoch",
-    "input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "total_tokens",
-    "action_count",
-    "message_count",
-    "working_time_seconds",
-    "eval_id",
-    "total_time_seconds",
-    "generation_time_seconds",
-    "eval_set_id",
-    "task_name",
-    "task_version",
-    "model",
-    "score_value",
-    "score_scorer",
-    "status",
-    "created_by",
-    "is_invalid",
-    "error_message",
-    "location",
 };
 
 typedef struct Case {
@@ -109,10 +83,12 @@ static const Case cases[] = {
 };
 
 static const char *const public_groups[] = { "model-access-public" };
+static const char *const one_more_group[] = { "model-access-public", "model-access-rare" };
 static const char *const some_groups[] = { "model-access-public", "model-access-red", "model-access-blue" };
 static const struct { const char *name; QueriesAccess access; } readers[] = {
     { "sees all",    { .sees_all = true } },
     { "3 groups",    { .groups = some_groups, .n_groups = 3 } },
+    { "one more",    { .groups = one_more_group, .n_groups = 2 } },
     { "public only", { .groups = public_groups, .n_groups = 1 } },
 };
 /* clang-format on */
@@ -228,14 +204,14 @@ static void print_times(const char *name, const char *reader, Times *times, int 
     fflush(stdout);
 }
 
-/* Sets the cursor to a page some thousand rows behind, or leaves it when there are not so many. */
+/* Sets the cursor to a page a thousand rows behind, or leaves it when there are not so many. */
 static void go_deep(const QueriesAccess *access, QueriesSamples *filter, Arena *arena)
 {
     auto_error Error err = ERROR_INIT;
     auto_sql_tx SqlTx *tx = NULL;
     QueriesSamples pages = *filter;
     pages.page.limit = 500;
-    if (sql_begin(sql, SQL_READ, &tx, &err) < 0)
+    if (query_begin_read(sql, &tx, &err) < 0)
         fail(&err);
     const ListingQuestion question = {.tx = tx,
                                       .dialect = sql_dialect(sql),
@@ -274,10 +250,10 @@ static void measure(const Case *asked, size_t reader, int rounds)
 {
     static Times times;
     times = (Times){0};
-    for (size_t i = 0; i < ARRAY_LEN(sorts); i++)
+    for (size_t i = 0; i < ARRAY_LEN(warehouse_sorts); i++)
         for (int is_ascending = 0; is_ascending < 2; is_ascending++)
-            measure_order(&readers[reader].access, asked->filter, sorts[i], is_ascending, rounds,
-                          &times);
+            measure_order(&readers[reader].access, asked->filter, warehouse_sorts[i], is_ascending,
+                          rounds, &times);
     print_times(asked->name, readers[reader].name, &times, BUDGET_MS);
 }
 
@@ -339,6 +315,8 @@ static const struct { const char *name; SearchQuestion question; } searches[] = 
     { "in an eval set",        { .q = STR("answer"), .eval_set_id = STR("bench-set-0123") } },
     { "rare, in an eval set",  { .q = STR("zephyr"), .eval_set_id = STR("bench-set-0123") } },
     { "expression, common",    { .q = STR("the answer is [0-9]+"), .is_grep = true } },
+    { "expression, no words",  { .q = STR("[0-9]{3}\\.$"), .is_grep = true } },
+    { "expression, nowhere",   { .q = STR("[xyz]{7}"), .is_grep = true } },
     { "expression with words", { .q = STR("a blue zephyr in .+"), .is_grep = true } },
 };
 /* clang-format on */
@@ -390,32 +368,46 @@ static const struct { const char *name; const char *statement; } floors[] = {
 };
 /* clang-format on */
 
+static void measure_lists(int rounds, const char *only)
+{
+    print_head("samples", BUDGET_MS);
+    for (size_t r = 0; r < ARRAY_LEN(readers); r++)
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+            if (!only || strstr(cases[i].name, only))
+                measure(&cases[i], r, rounds);
+    for (size_t r = 0; !only && r < ARRAY_LEN(readers); r++) {
+        measure_sets(NULL, r, rounds);
+        measure_sets("bench task_0", r, rounds);
+    }
+    for (size_t i = 0; !only && i < ARRAY_LEN(floors); i++)
+        measure_floor(floors[i].name, floors[i].statement, 5);
+}
+
+static void measure_searches(int rounds, const char *only)
+{
+    print_head("search", SEARCH_BUDGET_MS);
+    for (size_t r = 0; r < ARRAY_LEN(readers); r++)
+        for (size_t i = 0; i < ARRAY_LEN(searches); i++)
+            if (!only || strstr(searches[i].name, only))
+                measure_search(i, r, rounds);
+}
+
 int main(int argc, char **argv)
 {
     auto_error Error err = ERROR_INIT;
     int64_t rounds = 3;
     if (argc < 2 || (argc > 2 && str_to_i64(str_of(argv[2]), 1, 20, &rounds) < 0) ||
         sql_open(argv[1], 1, &sql, &err) < 0 || warehouse_migrate(sql, &err) < 0) {
-        fprintf(stderr, "usage: bench_queries URL [ROUNDS]: %s\n", error_text(&err));
+        fprintf(stderr, "usage: bench_queries URL [ROUNDS [lists|searches [NAME]]]: %s\n",
+                error_text(&err));
         return 1;
     }
     find_server();
-    bool has_lists = argc < 4 || strcmp(argv[3], "search") != 0;
-    if (has_lists)
-        print_head("samples", BUDGET_MS);
-    for (size_t r = 0; has_lists && r < ARRAY_LEN(readers); r++)
-        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-            measure(&cases[i], r, (int)rounds);
-    for (size_t r = 0; r < ARRAY_LEN(readers); r++) {
-        measure_sets(NULL, r, (int)rounds);
-        measure_sets("bench task_0", r, (int)rounds);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(floors); i++)
-        measure_floor(floors[i].name, floors[i].statement, 5);
-    print_head("search", SEARCH_BUDGET_MS);
-    for (size_t r = 0; r < ARRAY_LEN(readers); r++)
-        for (size_t i = 0; i < ARRAY_LEN(searches); i++)
-            measure_search(i, r, (int)rounds);
+    const char *only = argc > 4 ? argv[4] : NULL; /* what the names of rows have in them */
+    if (argc < 4 || strcmp(argv[3], "lists") == 0)
+        measure_lists((int)rounds, only);
+    if (argc < 4 || strcmp(argv[3], "searches") == 0)
+        measure_searches((int)rounds, only);
     sql_close(sql);
     return 0;
 }

@@ -66,6 +66,10 @@ class Postgres:
         """End it; "immediate" is as if it had crashed."""
         self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
 
+    def pid(self) -> int:
+        """The process that all others of it are children of."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
     def url(self, database: str = "postgres") -> str:
         """The address of a database, over the socket."""
         return f"postgresql://hawk@/{database}?host={self.folder}&port={self.port}"

@@ -14,6 +14,7 @@ enum {
 
 const ListingLimits listing_limits = {
     .walk_max = 4000,
+    .walk_first_max = 500,
     .gather_max = 20000,
     .gather_first_max = 2000,
     .fast_offset_max = 2000,
@@ -207,21 +208,48 @@ static void add_prunes(const Listing *listing, Query *query)
 {
     const QueriesSamples *filter = listing->filter;
     if (listing->statuses.p) {
-        query_where(query, "EXISTS (SELECT 1 FROM listing_sample l WHERE l.eval_no = e.no");
+        query_where(query, "EXISTS (SELECT 1 FROM listing_sample l WHERE l.eval_no = e.value");
         buf_printf(&query->text, " AND l.status IN (%.*s))", STR_ARG(listing->statuses));
     }
     if (filter->has_completed_after || filter->has_completed_before) {
-        query_where(query, "EXISTS (SELECT 1 FROM listing_sample l WHERE l.eval_no = e.no");
+        query_where(query, "EXISTS (SELECT 1 FROM listing_sample l WHERE l.eval_no = e.value");
         add_time_range(filter, query);
         query_add(query, ")");
     }
     if (listing_has_range(listing)) {
         query_where_value(
-            query, "EXISTS (SELECT 1 FROM listing_score r WHERE r.eval_no = e.no AND r.\"key\" = ?",
+            query,
+            "EXISTS (SELECT 1 FROM listing_score r WHERE r.eval_no = e.value AND r.\"key\" = ?",
             SQL_TEXT(listing->key));
         add_range(filter, query, "r");
         query_add(query, ")");
     }
+}
+
+int listing_prune_evals(Listing *listing, Error *err)
+{
+    if (listing->is_pruned || !listing_has_tests(listing))
+        return 0;
+    listing->is_pruned = true;
+    auto_query Query query = {0};
+    auto_sql_rows SqlRows *rows = NULL;
+    query_begin(&query, listing->dialect);
+    query_add(&query, "SELECT e.key FROM ");
+    listing_from(&query, listing_evals_text(listing, listing->evals, listing->n_evals));
+    add_prunes(listing, &query);
+    query_add(&query, " ORDER BY e.key");
+    if (query_run(&query, listing->tx, &rows, err) < 0)
+        return -1;
+    int64_t base = listing->dialect == SQL_POSTGRES; /* counts from 1 */
+    size_t n = 0;
+    int has_row = 0;
+    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
+        int64_t key = sql_rows_int(rows, 0) - base;
+        if (key >= (int64_t)n && (uint64_t)key < listing->n_evals)
+            listing->evals[n++] = listing->evals[key];
+    }
+    listing->n_evals = has_row < 0 ? listing->n_evals : n;
+    return has_row;
 }
 
 /* Texts are sorted by their beginning, so that a cursor can hold it. */
@@ -256,7 +284,6 @@ static void add_evals(const Listing *listing, const QueryWords *words, Query *qu
     query_where(query, "");
     query_add_listed_access(query, listing->access);
     add_eval_filters(listing, query);
-    add_prunes(listing, query);
     add_eval_order(listing, query);
 }
 
@@ -492,13 +519,12 @@ static void make_page(Listing *listing, size_t skip, bool is_plain, Str name, Li
     *ret = page;
 }
 
-/* Times are mostly those of few evals, which are worth finding. */
 static bool is_open(const Listing *listing, const QueryWords *words)
 {
     const QueriesSamples *filter = listing->filter;
     return listing->access->sees_all && words->n == 0 && !filter->eval_set_id.p &&
            !filter->model.p && !filter->created_by.p && !filter->task_name.p &&
-           !filter->task_version.p && !filter->has_completed_after && !filter->has_completed_before;
+           !filter->task_version.p;
 }
 
 static void open_question(Listing *listing, const ListingQuestion *question, Arena *arena)

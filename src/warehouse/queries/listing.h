@@ -4,8 +4,8 @@
    planner of a database knows how a filter and a sort order hang together. So the way is chosen
    here, by trying and counting:
 
-   - walk: along the index of the sort column, past some thousand rows, taking what fits. Enough
-     whenever a fair share of the samples fits.
+   - walk: along the index of the sort column, past some hundred rows, later some thousand, taking
+     what fits. Enough whenever a fair share of the samples fits.
    - gather: when one of the conditions on samples (status, score, time, words in the id) leaves
    few, these are fetched, tested and sorted.
    - merge: the first row of each eval that may be seen, by the index within evals, tells which
@@ -37,6 +37,7 @@ typedef struct ListingPage {
 /* When which way is taken; listing_limits is for use, others are for tests. */
 typedef struct ListingLimits {
     int64_t walk_max;         /* rows of an index */
+    int64_t walk_first_max;   /* so few are tried before anything is counted */
     int64_t gather_max;       /* samples that a condition may leave */
     int64_t gather_first_max; /* so few are not worth a walk */
     int64_t

@@ -30,7 +30,7 @@ void listing_add_driver(const Listing *listing, Query *query, const ListingDrive
     }
     query_add(query, rest);
     /* The limit keeps DISTINCT out of the plan. */
-    query_add_value(query, " LIMIT ?) d", SQL_INT(listing->limits->gather_max + 1));
+    query_add_value(query, " LIMIT ?) d", SQL_INT(listing->driver_max + 1));
 }
 
 static int count(Listing *listing, const ListingDriver *driver, int64_t *ret, Error *err)
@@ -135,14 +135,14 @@ static int consider_word(Listing *listing, const ListingWord *word, Error *err)
     return consider(listing, &query, err);
 }
 
-int listing_find_driver(Listing *listing, const ListingDriver **ret, Error *err)
+int listing_find_driver(Listing *listing, int64_t max, const ListingDriver **ret, Error *err)
 {
     const QueriesSamples *filter = listing->filter;
     *ret = &listing->driver;
-    if (listing->has_driver)
+    if (listing->driver.text || listing->driver_max >= max)
         return 0;
-    listing->has_driver = true;
-    listing->driver = (ListingDriver){.n = listing->limits->gather_max + 1};
+    listing->driver_max = max;
+    listing->driver = (ListingDriver){.n = max + 1};
     if (listing_has_range(listing) && consider_scores(listing, err) < 0)
         return -1;
     if (!listing_has_range(listing) && listing->statuses.p && consider_statuses(listing, err) < 0)

@@ -55,20 +55,42 @@ static void add_where(const Listing *listing, const ListingPart *part, Query *qu
                         SQL_REAL(filter->score_max));
 }
 
-static void add_after(const Listing *listing, const ListingPart *part, const ListingRow *after,
-                      Query *query)
+/* The condition that rows come behind one; column is NULL when they go by number alone. */
+static void add_after(const Listing *listing, const char *column, const char *no,
+                      const ListingRow *after, Query *query)
 {
+    const char *sign = listing->is_ascending ? ">" : "<";
     if (!after)
         return;
-    const char *sign = listing->is_ascending ? ">" : "<";
-    if (part->column) {
-        buf_printf(&query->text, " AND (%s, a.no) %s ", part->column, sign);
+    if (column) {
+        buf_printf(&query->text, " AND (%s, %s) %s ", column, no, sign);
         query_add_value(query, "(?, ", after->value);
         query_add_value(query, "?)", SQL_INT(after->no));
     } else {
-        buf_printf(&query->text, " AND a.no %s ", sign);
+        buf_printf(&query->text, " AND %s %s ", no, sign);
         query_add_value(query, "?", SQL_INT(after->no));
     }
+}
+
+/* The same for rows of one eval, which is an expression. PostgreSQL takes such a condition for one
+   that leaves few rows of all, and would rather walk all evals: the comparison is said to be one
+   within the eval, by the columns of its index. */
+static void add_after_within(const Listing *listing, const ListingPart *part,
+                             const ListingRow *after, const char *eval, Query *query)
+{
+    if (!after || query->dialect != SQL_POSTGRES) {
+        add_after(listing, part->column, "a.no", after, query);
+        return;
+    }
+    buf_printf(&query->text, " AND (a.eval_no, %s", part->is_score ? "a.\"key\", " : "");
+    if (part->column)
+        buf_printf(&query->text, "%s, ", part->column);
+    buf_printf(&query->text, "a.no) %s (%s, ", listing->is_ascending ? ">" : "<", eval);
+    if (part->is_score)
+        query_add_value(query, "?, ", SQL_TEXT(listing->key));
+    if (part->column)
+        query_add_value(query, "?, ", after->value);
+    query_add_value(query, "?)", SQL_INT(after->no));
 }
 
 /* What remains to be tested of each row. */
@@ -154,7 +176,7 @@ typedef struct Stretch {
 
 /* ---- walk ---- */
 
-static void add_walk(const Listing *listing, const Stretch *stretch, Query *query)
+static void add_walk(const Listing *listing, const Stretch *stretch, int64_t max, Query *query)
 {
     const ListingPart *part = stretch->part;
     const char *l = sample_alias(listing, part);
@@ -170,9 +192,9 @@ static void add_walk(const Listing *listing, const Stretch *stretch, Query *quer
     add_from(listing, part, query);
     query_add(query, " WHERE 1 = 1");
     add_where(listing, part, query);
-    add_after(listing, part, stretch->after, query);
+    add_after(listing, part->column, "a.no", stretch->after, query);
     add_order(listing, part, part->column, "a.no", query);
-    query_add_value(query, " LIMIT ?) w WHERE 1 = 1", SQL_INT(listing->limits->walk_max));
+    query_add_value(query, " LIMIT ?) w WHERE 1 = 1", SQL_INT(max));
     add_tests(listing, part, "w", "w", true, query);
     /* SQLite keeps the order of the inner query, but would sort once more if told to. */
     if (query->dialect == SQL_POSTGRES)
@@ -180,11 +202,12 @@ static void add_walk(const Listing *listing, const Stretch *stretch, Query *quer
     query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
 }
 
-static int walk(Listing *listing, Stretch *stretch, Error *err)
+/* Past so many rows. */
+static int walk(Listing *listing, Stretch *stretch, int64_t max, Error *err)
 {
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
-    add_walk(listing, stretch, &query);
+    add_walk(listing, stretch, max, &query);
     return fetch(listing, &query, stretch->part, stretch->at_part, stretch->ret, stretch->max,
                  &stretch->n, err);
 }
@@ -205,9 +228,10 @@ static void add_gather(const Listing *listing, const Stretch *stretch, const Lis
     add_from(listing, part, query);
     query_add(query, " WHERE a.no = c.no");
     add_where(listing, part, query);
-    add_after(listing, part, stretch->after, query);
     add_tests(listing, part, "a", sample_alias(listing, part), true, query);
-    query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) q" : " OFFSET 0) q");
+    query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) q WHERE 1 = 1"
+                                                  : " OFFSET 0) q WHERE 1 = 1");
+    add_after(listing, part->column ? "q.k" : NULL, "q.no", stretch->after, query);
     add_order(listing, part, "q.k", "q.no", query);
     query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
 }
@@ -276,33 +300,36 @@ static int read_eval(Listing *listing, const Stretch *stretch, int64_t eval_no,
     add_from(listing, part, &query);
     query_add_value(&query, " WHERE a.eval_no = ?", SQL_INT(eval_no));
     add_where(listing, part, &query);
-    add_after(listing, part, after, &query);
+    add_after_within(listing, part, after, "$1", &query); /* the eval is the first value */
     add_tests(listing, part, "a", sample_alias(listing, part), false, &query);
     add_order(listing, part, part->column, "a.no", &query);
     query_add_value(&query, " LIMIT ?", SQL_INT((int64_t)max));
     return fetch(listing, &query, part, stretch->at_part, ret, max, ret_n, err);
 }
 
-/* The first row of each eval, the best ones of these in order. */
+/* The first row of each eval, the best ones of these in order. The evals come first in the plan,
+   and each row is found by its number: OFFSET keeps planners from other ways. */
 static void add_heads(const Listing *listing, const Stretch *stretch, Str evals, Query *query)
 {
     const ListingPart *part = stretch->part;
+    bool is_sqlite = query->dialect == SQL_SQLITE;
     buf_printf(&query->text, "SELECT a.no, %s, a.eval_no FROM (SELECT (SELECT a.no FROM ",
                column_of(part));
     add_from(listing, part, query);
     query_add(query, " WHERE a.eval_no = e.value");
     add_where(listing, part, query);
-    add_after(listing, part, stretch->after, query);
+    add_after_within(listing, part, stretch->after, "e.value", query);
     add_tests(listing, part, "a", sample_alias(listing, part), false, query);
     add_order(listing, part, part->column, "a.no", query);
     query_add(query, " LIMIT 1) AS no FROM ");
     listing_from(query, evals);
-    query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) t CROSS JOIN "
-                                                  : " OFFSET 0) t CROSS JOIN ");
+    query_add(query, is_sqlite ? " LIMIT -1 OFFSET 0) t CROSS JOIN "
+                               : " OFFSET 0) t CROSS JOIN LATERAL (SELECT a.* FROM ");
     query_add(query, part->is_score ? "listing_score a" : "listing_sample a");
     query_add(query, " WHERE a.no = t.no");
     if (part->is_score)
         query_add_value(query, " AND a.\"key\" = ?", SQL_TEXT(listing->key));
+    query_add(query, is_sqlite ? "" : " OFFSET 0) a");
     add_order(listing, part, part->column, "a.no", query);
     query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
 }
@@ -347,36 +374,65 @@ static int merge(Listing *listing, Stretch *stretch, Error *err)
 static bool is_merge_cheaper(const Listing *listing, const ListingDriver *driver)
 {
     enum { STEPS = 25 };
-    return listing->has_evals && (int64_t)listing->n_evals * STEPS < driver->n;
+    return (int64_t)listing->n_evals * STEPS < driver->n;
+}
+
+static bool are_few(const Listing *listing)
+{
+    return listing->has_evals && listing->n_evals <= listing->limits->n_evals_few;
+}
+
+static bool are_many(const Listing *listing)
+{
+    return !listing->has_evals || listing->n_evals >= listing->n_evals_all / 20;
+}
+
+/* What takes little: few evals, few samples, or a few steps along the order. */
+static int pick_quickly(Listing *listing, Stretch *stretch, bool *ret_is_done, Error *err)
+{
+    const ListingLimits *limits = listing->limits;
+    const ListingDriver *driver = NULL;
+    *ret_is_done = true;
+    if (are_few(listing))
+        return merge(listing, stretch, err);
+    if (listing_find_driver(listing, limits->gather_first_max, &driver, err) < 0)
+        return -1;
+    if (driver->text)
+        return gather(listing, stretch, driver, err);
+    if (are_many(listing) && walk(listing, stretch, limits->walk_first_max, err) < 0)
+        return -1;
+    *ret_is_done = stretch->n == stretch->max;
+    return 0;
 }
 
 static int pick_stretch(Listing *listing, Stretch *stretch, Error *err)
 {
     static const QueryWords none;
-    bool has_tests = listing_has_tests(listing) || stretch->part->lacks_score;
-    bool are_few = !listing->is_open && listing->n_evals <= listing->limits->n_evals_few;
-    bool are_many = listing->is_open || listing->n_evals >= listing->n_evals_all / 20;
-    if (!listing->is_open && listing->n_evals == 0)
-        return 0;
+    const ListingLimits *limits = listing->limits;
     const ListingDriver *driver = NULL;
-    if (!are_few && listing_find_driver(listing, &driver, err) < 0)
+    bool is_done = false;
+    if (listing->has_evals && listing->n_evals == 0)
+        return 0;
+    if (pick_quickly(listing, stretch, &is_done, err) < 0)
         return -1;
-    if (driver && driver->text && driver->n <= listing->limits->gather_first_max)
-        return gather(listing, stretch, driver, err);
-    if (!are_few && are_many) {
-        if (walk(listing, stretch, err) < 0)
+    if (is_done)
+        return 0;
+    bool has_tests = listing_has_tests(listing) || stretch->part->lacks_score;
+    /* Without conditions a walk that was not cut off has ended where the rows do. */
+    if (listing->is_open && !has_tests && (int64_t)stretch->n < limits->walk_first_max)
+        return 0;
+    if (listing_find_driver(listing, limits->gather_max, &driver, err) < 0 ||
+        listing_load_evals(listing, &none, err) < 0 || listing_prune_evals(listing, err) < 0)
+        return -1;
+    if (!are_few(listing) && are_many(listing)) {
+        if (walk(listing, stretch, limits->walk_max, err) < 0)
             return -1;
-        /* Without conditions a walk that was not cut off has ended where the rows do. */
-        bool is_whole =
-            listing->is_open && !has_tests && (int64_t)stretch->n < listing->limits->walk_max;
-        if (stretch->n == stretch->max || is_whole)
+        if (stretch->n == stretch->max)
             return 0;
     }
-    if (driver && driver->text && !is_merge_cheaper(listing, driver))
-        return gather(listing, stretch, driver, err);
-    if (listing_load_evals(listing, &none, err) < 0)
-        return -1;
-    return merge(listing, stretch, err);
+    return driver->text && !is_merge_cheaper(listing, driver)
+               ? gather(listing, stretch, driver, err)
+               : merge(listing, stretch, err);
 }
 
 /* Parts that a range of the same scores leaves empty. */
@@ -554,7 +610,7 @@ static int pick_by_eval(Listing *listing, const ListingRow *after, Error *err)
     if (at == listing->n_evals)
         return 0;
     const ListingDriver *driver = NULL;
-    if (listing_find_driver(listing, &driver, err) < 0)
+    if (listing_find_driver(listing, listing->limits->gather_max, &driver, err) < 0)
         return -1;
     if (driver->text)
         return gather_ranked(listing, at, NULL, driver, err);

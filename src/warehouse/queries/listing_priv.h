@@ -69,6 +69,7 @@ typedef struct Listing {
 
     bool is_open; /* every eval will do: they are not in the conditions */
     bool has_evals;
+    bool is_pruned;
     ListingEval
         *evals; /* those that samples may be of, in the order of the sort when it is theirs */
     size_t n_evals;
@@ -76,7 +77,7 @@ typedef struct Listing {
     ListingWord words[QUERY_WORDS_MAX];
     size_t n_words;
 
-    bool has_driver;
+    int64_t driver_max; /* up to which conditions have been counted */
     ListingDriver driver;
 
     ListingRow *rows;
@@ -86,6 +87,9 @@ typedef struct Listing {
 
 /* Fills in the evals, unless that has been done. */
 int listing_load_evals(Listing *listing, const QueryWords *words, Error *err) HAWK_MUST_USE;
+
+/* Leaves out of the evals those of which no sample can fit; once for a listing. */
+int listing_prune_evals(Listing *listing, Error *err) HAWK_MUST_USE;
 
 /* A list of evals from one on, as a text that listing_in and listing_from take. */
 Str listing_evals_text(const Listing *listing, const ListingEval *evals, size_t n);
@@ -103,8 +107,9 @@ bool listing_has_tests(const Listing *listing);
 bool listing_needs_sample(const Listing *listing); /* whether they look at l */
 bool listing_has_range(const Listing *listing);    /* of scores */
 
-/* Finds the driver, once for a listing; *ret points into it. */
-int listing_find_driver(Listing *listing, const ListingDriver **ret, Error *err) HAWK_MUST_USE;
+/* Finds the driver that leaves at most so many samples; *ret points into the listing. */
+int listing_find_driver(Listing *listing, int64_t max, const ListingDriver **ret,
+                        Error *err) HAWK_MUST_USE;
 void listing_add_driver(const Listing *listing, Query *query, const ListingDriver *driver);
 
 /* The rows behind the cursor (NULL: from the start), up to n_wanted of them. */

@@ -167,12 +167,19 @@ int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *er
 
 int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
 {
+    /* A list takes less time than it takes to compile its plan or to start workers for it. */
+    static const char settings[] =
+        "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
+        "set_config('jit', 'off', true), "
+        "set_config('max_parallel_workers_per_gather', '0', true)";
     auto_sql_tx SqlTx *tx = NULL;
     if (query_begin_as(sql, access, &tx, err) < 0)
         return -1;
+    auto_sql_rows SqlRows *rows = NULL;
     if (sql_dialect(sql) == SQL_POSTGRES &&
-        sql_exec(tx, "SET LOCAL plan_cache_mode = force_custom_plan", SQL_NO_ARGS, NULL, err) < 0)
+        (sql_query(tx, settings, SQL_NO_ARGS, &rows, err) < 0 || sql_rows_next(rows, err) < 0))
         return -1;
+    sql_rows_free(TAKE(rows));
     *ret = TAKE(tx);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "database.h"
+#include "warehouse_sorts.h"
 
 #include "base/fs.h"
 #include "base/mem.h"
@@ -16,37 +17,6 @@ enum { N_EVALS = 30, N_SAMPLES = 240, ROWS_MAX = 512 };
 
 static char folder[64];
 static Sql *sql;
-
-static const char *const sorts[] = {
-    "completed_at",
-    "started_at",
-    "id",
-    "uuid",
-    "epoch",
-    "input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "total_tokens",
-    "action_count",
-    "message_count",
-    "working_time_seconds",
-    "eval_id",
-    "total_time_seconds",
-    "generation_time_seconds",
-    "eval_set_id",
-    "task_name",
-    "task_version",
-    "model",
-    "score_value",
-    "score_scorer",
-    "status",
-    "author",
-    "created_by",
-    "invalid",
-    "is_invalid",
-    "error_message",
-    "location",
-};
 
 static const Str errors[] = {{"error", 5}};
 static const Str limits_or_success[] = {{"token_limit", 11}, {"success", 7}};
@@ -81,11 +51,11 @@ static const QueriesAccess readers[] = {
 
 /* Each makes another way the usual one. */
 static const ListingLimits ways[] = {
-    { .walk_max = 1000, .gather_max = 1000, .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 0,  .n_evals_tried = 1000 },
+    { .walk_max = 1000, .walk_first_max = 40, .gather_max = 1000, .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 0,  .n_evals_tried = 1000 },
     { .walk_max = 3,    .gather_max = 1000, .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 0,  .n_evals_tried = 1 },
     { .walk_max = 1000, .gather_max = 1000, .gather_first_max = 1000, .fast_offset_max = 2000, .n_evals_few = 3,  .n_evals_tried = 2 },
     { .walk_max = 0,    .gather_max = 0,    .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 0,  .n_evals_tried = 0 },
-    { .walk_max = 5,    .gather_max = 0,    .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 40, .n_evals_tried = 3 },
+    { .walk_max = 5,    .walk_first_max = 5, .gather_max = 0,    .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 40, .n_evals_tried = 3 },
 };
 static const ListingLimits plain = { .fast_offset_max = -1 };
 /* clang-format on */
@@ -250,9 +220,9 @@ static void all_ways_find_the_same_pages(void **state)
     auto_sql_tx SqlTx *tx = NULL;
     assert_int_equal(sql_begin(sql, SQL_READ, &tx, &err), 0);
     for (size_t f = 0; f < ARRAY_LEN(filters); f++)
-        for (size_t s = 0; s < ARRAY_LEN(sorts); s++) {
+        for (size_t s = 0; s < ARRAY_LEN(warehouse_sorts); s++) {
             QueriesSamples filter = filters[f];
-            filter.sort_by = str_of(sorts[s]);
+            filter.sort_by = str_of(warehouse_sorts[s]);
             filter.sort_order = (f + s) % 2 ? STR("asc") : STR("desc");
             compare(tx, &readers[(f + s) % ARRAY_LEN(readers)], filter,
                     (f * 3 + s) % ARRAY_LEN(ways));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "database.h"
+#include "warehouse_sorts.h"
 
 #include "base/fs.h"
 #include "base/mem.h"
@@ -467,38 +468,9 @@ static void every_sortable_column_sorts(void **state)
 {
     (void)state;
     three_samples();
-    static const char *const names[] = {
-        "id",
-        "uuid",
-        "epoch",
-        "started_at",
-        "completed_at",
-        "input_tokens",
-        "output_tokens",
-        "reasoning_tokens",
-        "total_tokens",
-        "action_count",
-        "message_count",
-        "working_time_seconds",
-        "total_time_seconds",
-        "generation_time_seconds",
-        "eval_id",
-        "eval_set_id",
-        "task_name",
-        "task_version",
-        "model",
-        "score_value",
-        "score_scorer",
-        "status",
-        "author",
-        "created_by",
-        "invalid",
-        "is_invalid",
-        "error_message",
-        "location",
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        assert_int_equal(strlen(uuids(&all, &(QueriesSamples){.sort_by = str_of(names[i])})), 8);
+    for (size_t i = 0; i < ARRAY_LEN(warehouse_sorts); i++)
+        assert_int_equal(
+            strlen(uuids(&all, &(QueriesSamples){.sort_by = str_of(warehouse_sorts[i])})), 8);
 }
 
 static void filters_narrow_the_list(void **state)

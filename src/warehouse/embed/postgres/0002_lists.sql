@@ -148,6 +148,7 @@ CREATE INDEX listing_score_by_rest ON listing_score ("key", rest, no) INCLUDE (e
 CREATE INDEX listing_score_by_scorer ON listing_score ("key", scorer, no) INCLUDE (eval_no, status);
 CREATE INDEX listing_score_of_eval_by_value ON listing_score (eval_no, "key", value, no) INCLUDE (status);
 CREATE INDEX listing_score_of_eval_by_rest ON listing_score (eval_no, "key", rest, no) INCLUDE (status);
+CREATE INDEX listing_score_of_eval_by_scorer ON listing_score (eval_no, "key", scorer, no) INCLUDE (status);
 CREATE INDEX listing_score_of_status ON listing_score (status, "key", value, no);
 
 -- A statement changes many rows: what it changed is taken as a whole.

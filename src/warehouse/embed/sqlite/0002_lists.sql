@@ -147,6 +147,7 @@ CREATE INDEX listing_score_by_rest ON listing_score ("key", rest, no, eval_no, s
 CREATE INDEX listing_score_by_scorer ON listing_score ("key", scorer, no, eval_no, status);
 CREATE INDEX listing_score_of_eval_by_value ON listing_score (eval_no, "key", value, no, status);
 CREATE INDEX listing_score_of_eval_by_rest ON listing_score (eval_no, "key", rest, no, status);
+CREATE INDEX listing_score_of_eval_by_scorer ON listing_score (eval_no, "key", scorer, no, status);
 CREATE INDEX listing_score_of_status ON listing_score (status, "key", value, no);
 
 CREATE TRIGGER listing_eval_insert AFTER INSERT ON eval BEGIN

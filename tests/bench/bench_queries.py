@@ -1,0 +1,166 @@
+"""Lists, searches and exports of a warehouse of a million samples, on SQLite and on PostgreSQL.
+
+Lists and searches are asked of the program itself (bench_queries.c): milliseconds by the clock and of processor time, of
+hawk and of the database's process together, for each choice of filters and of readers, in every order, first pages and
+pages far behind. Exports are those of a server: seconds, size, and the most memory of its own that the server and the
+database's process held.
+
+The warehouses are made once (some minutes) and kept in HAWK_BENCH_FOLDER (/var/tmp/hawk-bench). HAWK_BENCH_SAMPLES is how
+many samples, HAWK_BENCH_ROUNDS how often each page is asked for. Arguments choose: sqlite, postgres; lists, searches,
+exports.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+from common import ROOT, new_hawk
+
+import postgres  # isort: skip - common has put its folder on the path
+
+SAMPLES = int(os.environ.get("HAWK_BENCH_SAMPLES", "1000000"))
+ROUNDS = os.environ.get("HAWK_BENCH_ROUNDS", "1")
+FOLDER = pathlib.Path(os.environ.get("HAWK_BENCH_FOLDER", "/var/tmp/hawk-bench")) / f"warehouse-{SAMPLES}"
+PROGRAM = ROOT / "build/release/tests/bench/bench_queries"
+SETTINGS = ("max_wal_size=8GB", "maintenance_work_mem=512MB", "checkpoint_timeout=1h")
+EXPORTS = [("samples", "csv"), ("samples", "ndjson"), ("samples", "parquet"), ("scores", "csv")]
+PARTS = {"lists", "searches", "exports"}
+DATABASES = {"sqlite", "postgres"}
+
+
+def chosen(names: set[str]) -> set[str]:
+    """Those of the names that are among the arguments; without any, all."""
+    return names & set(sys.argv[1:]) or names
+
+
+def fill(url: str, marker: pathlib.Path) -> None:
+    """Make a warehouse, unless that was done before."""
+    if not marker.exists():
+        command = [sys.executable, ROOT / "tests/bench/make_warehouse.py", url, "--samples", str(SAMPLES)]
+        subprocess.run(command, check=True)
+        marker.touch()
+
+
+def load() -> str:
+    """How busy the machine is."""
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+
+
+def ask(name: str, url: str) -> None:
+    """Print the figures of lists and searches."""
+    for part in ("lists", "searches"):
+        if part in chosen(PARTS):
+            print(f"\n== {part}, {SAMPLES:,} samples, {name}, {load()}", flush=True)
+            subprocess.run([PROGRAM, url, ROUNDS, part], check=True)
+
+
+def own_megabytes(pid: int) -> float:
+    """The memory of a process that it shares with no other."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class Peak:
+    """The most memory of its own that a server held, and the largest process of its database, while it is entered."""
+
+    def __init__(self, server: int, database: int | None):
+        self.server, self.database = server, database
+        self.of_server = self.of_database = 0.0
+        self.is_over = threading.Event()
+
+    def look(self) -> None:
+        """Look now and then."""
+        while not self.is_over.wait(0.02):
+            try:
+                self.of_server = max(self.of_server, own_megabytes(self.server))
+                if self.database:
+                    self.of_database = max(self.of_database, *map(own_megabytes, children(self.database)))
+            except OSError:
+                continue  # a process that has just ended
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.look)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+
+def export(name: str, hawk, database: int | None) -> None:
+    """Export each table and say what it cost."""
+    hawk.start()
+    print(f"\n== exports of {SAMPLES:,} samples, {name}, {load()}; the server holds {own_megabytes(hawk.server.pid):.1f} MB before", flush=True)
+    try:
+        for table, form in EXPORTS:
+            target = hawk.home / f"{table}.{form}"
+            begun = time.monotonic()
+            with Peak(hawk.server.pid, database) as peak:
+                subprocess.run([hawk.program, "export", table, "-o", target, "--format", form], env=hawk.env, check=True, stderr=subprocess.DEVNULL)
+            of_database = f", its database {peak.of_database:6.1f} MB" if database else ""
+            print(f"{table:8} {form:8} {time.monotonic() - begun:7.1f} s  {target.stat().st_size / 1e6:8.1f} MB written  "
+                  f"server {peak.of_server:6.1f} MB{of_database} at most", flush=True)
+            target.unlink()
+    finally:
+        hawk.stop()
+        shutil.rmtree(hawk.home)
+
+
+def on_sqlite() -> None:
+    """All of it on SQLite."""
+    path = FOLDER / "warehouse.db"
+    fill(f"sqlite:{path}", FOLDER / "sqlite.ready")
+    ask("SQLite", f"sqlite:{path}")
+    if "exports" in chosen(PARTS):
+        hawk = new_hawk()
+        hawk.data.mkdir(mode=0o700)
+        shutil.copyfile(path, hawk.data / "hawk.db")
+        export("SQLite", hawk, None)
+
+
+def on_postgres() -> None:
+    """All of it on a PostgreSQL with its usual settings."""
+    if reason := postgres.why_not():
+        print(reason)
+        return
+    server = postgres.Postgres(settings=SETTINGS, kept=FOLDER / "postgres")
+    try:
+        if not (FOLDER / "postgres.ready").exists():
+            server.make("warehouse")
+        fill(server.url("warehouse"), FOLDER / "postgres.ready")
+        ask("PostgreSQL", server.url("warehouse"))
+        if "exports" in chosen(PARTS):
+            hawk = new_hawk()
+            hawk.env["HAWK_API_DATABASE_URL"] = server.url("warehouse")
+            export("PostgreSQL", hawk, server.pid())
+    finally:
+        server.close()
+
+
+def main() -> None:
+    """Build the program, measure what is chosen."""
+    if wrong := set(sys.argv[1:]) - PARTS - DATABASES:
+        raise SystemExit(f"{', '.join(sorted(wrong))}: choose among {', '.join(sorted(PARTS | DATABASES))}")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", "--preset", "release", "--target", "hawk", "bench_queries"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    os.environ.setdefault("HAWK_BIN", str(ROOT / "build/release/hawk"))
+    if "sqlite" in chosen(DATABASES):
+        on_sqlite()
+    if "postgres" in chosen(DATABASES):
+        on_postgres()
+
+
+main()
