@@ -32,7 +32,8 @@ typedef struct ImporterOptions {
 
 /* Imports the log at key ("evals/<id>/<name>.eval"). A log that cannot be read is ERR_BAD_DATA.
    Two imports of the same log at the same time are fine; one that was broken off is taken up again.
-   Memory: 64 MB, and for each thread but one what SampleParts says of a large sample. */
+   Memory: 64 MB, and for each thread that reads its sample, of up to SAMPLE_PARTS_WHOLE_MAX, or of
+   a larger one its largest part and the row made of it. */
 int importer_import(Sql *sql, Store *store, const char *key, const ImporterOptions *options,
                     ImporterReport *ret, Error *err) HAWK_MUST_USE;
 

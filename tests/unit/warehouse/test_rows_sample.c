@@ -3,6 +3,7 @@
 #include "cmocka_all.h"
 
 #include "rows_made.h"
+#include "warehouse/rows/rows_parts.h"
 
 static Arena *arena;
 
@@ -307,6 +308,24 @@ static void members_of_unexpected_types_are_passed_over(void **state)
     expect_score(&odd, "s", "value_float", "4");
 }
 
+static void a_sample_of_more_parts_than_are_kept_gives_the_same_rows(void **state)
+{
+    (void)state;
+    auto_buf Buf text = BUF_INIT(1 << 20);
+    buf_addc(&text, '{');
+    for (int i = 0; i <= ROWS_PARTS_MAX; i++)
+        buf_printf(&text, "\"x%d\":0,", i);
+    buf_addz(&text, WITH_EVENTS + 1);
+    RowsMade many = rows_made(arena, text.data);
+    RowsMade few = rows_made(arena, WITH_EVENTS);
+    assert_true(few.n[ROWS_EVENT] > 0);
+    for (RowsTable table = 0; table < N_ROWS_TABLES; table++) {
+        assert_int_equal(many.n[table], few.n[table]);
+        for (size_t i = 0; i < few.n[table]; i++)
+            assert_string_equal(many.rows[table][i], few.rows[table][i]);
+    }
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, make_arena, drop_arena)
 
 int main(void)
@@ -328,6 +347,7 @@ int main(void)
         T(numbers_that_are_not_finite_are_named_and_never_become_json),
         T(what_is_no_sample_is_refused),
         T(members_of_unexpected_types_are_passed_over),
+        T(a_sample_of_more_parts_than_are_kept_gives_the_same_rows),
     };
     return cmocka_run_group_tests_name("rows_sample", tests, NULL, NULL);
 }
