@@ -220,13 +220,11 @@ def _run_pool(loaded: "Loaded", configs: list[str], environment: dict[str, str])
 
 def _edit(edits: Path, log: Path, new_log: Path) -> int:
     """Edits samples of a log; returns the exit status."""
-    from pydantic import ValidationError
-
     from hawk_worker import edit
 
     try:
         note = edit.apply(edits, log, new_log)
-    except (edit.EditError, ValidationError) as error:
+    except edit.EditError as error:
         outcome(logging.ERROR, _plain(error))
         return CANNOT_WORK
     outcome(logging.INFO, note or "the edits are in the log")

@@ -246,9 +246,15 @@ def apply(edits: Path, log: Path, target: Path) -> str:
     Raises:
         EditError: one of them cannot be applied.
     """
-    lines = [json.loads(line) for line in edits.read_text(encoding="utf-8").splitlines()]
-    editor = LogEditor(log, lines)
-    changes = [KINDS[line["details"]["type"]](editor, line, index) for index, line in enumerate(lines)]
-    if any(changes):
-        editor.write(target)
+    try:
+        lines = [json.loads(line) for line in edits.read_text(encoding="utf-8").splitlines()]
+        editor = LogEditor(log, lines)
+        changes = [KINDS[line["details"]["type"]](editor, line, index) for index, line in enumerate(lines)]
+        if any(changes):
+            editor.write(target)
+    except (EditError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        # The files are copies that nobody else has, so the next time would be like this one.
+        raise EditError(f"{type(error).__name__}: {error}") from error
     return editor.note

@@ -244,6 +244,16 @@ def test_a_log_that_was_never_finished_is_not_edited(room, logs):
     assert log["state"] == "failed" and "never finished" in log["reason"]
 
 
+def test_an_edit_that_inspect_cannot_take_fails_at_once(room):
+    """Trying it again would keep other edits of the log waiting for nothing."""
+    uuid = room.add("toolarge")["plain", 1]
+    _, answer = room.post([edit(uuid, "score_edit", scorer="exact", reason="r", value=10**400)])
+    (log,) = room.wait(answer["request_uuid"])["logs"]
+    assert log["state"] == "failed" and "OverflowError" in log["reason"]
+    statement = f"SELECT attempts FROM sample_edit WHERE request_uuid = '{answer['request_uuid']}'"
+    assert json.loads(room.hawk.request("POST", "/meta/sql", {"sql": statement})[2])["rows"] == [[1]]
+
+
 @pytest.mark.parametrize(
     ("edits", "status", "says"),
     [
