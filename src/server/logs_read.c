@@ -29,13 +29,24 @@ static int open_log(RouteCtx *ctx, Str given, EvalLog **ret, Error *err)
     return 0;
 }
 
+/* What Inspect reads of a log without its samples: the header, and the scores reduced over epochs. */
 static int read_header(RouteCtx *ctx, Str given, Buf *body, Error *err)
 {
     auto_evallog EvalLog *log = NULL;
     const EvalLogHeader *header = NULL;
-    if (open_log(ctx, given, &log, err) < 0 || evallog_header(log, &header, err) < 0)
+    Str reductions = STR_NONE;
+    if (open_log(ctx, given, &log, err) < 0 || evallog_header(log, &header, err) < 0 ||
+        evallog_reductions(log, &reductions, err) < 0)
         return -1;
-    buf_add_str(body, header->raw);
+    Str raw = str_trim(header->raw);
+    if (!reductions.n) {
+        buf_add_str(body, raw);
+        return 0;
+    }
+    buf_add_str(body, str_slice(raw, 0, raw.n - 1));
+    buf_addz(body, ",\"reductions\":");
+    buf_add_str(body, reductions);
+    buf_addc(body, '}');
     return 0;
 }
 
