@@ -278,7 +278,7 @@ int job_table_remove(SqlTx *tx, const char *job_id, Error *err)
 /* The conditions of a list with their values; status comes last so that counts can leave it out. */
 typedef struct Filter {
     Buf where;
-    SqlValue args[WORDS_MAX + 10];
+    SqlValue args[WORDS_MAX + 11];
     size_t n;
     SqlDialect dialect;
 } Filter;
@@ -321,6 +321,8 @@ static void filter_visible(Filter *filter, Arena *arena, const Caller *caller)
 static void filter_make(Filter *filter, Arena *arena, const Caller *caller, const JobsQuery *query)
 {
     filter_visible(filter, arena, caller);
+    if (query->is_waiting)
+        filter_add(filter, "0 = ", SQL_INT(1), ""); /* nobody is asked by jobs of this executor */
     if (query->created_by.p)
         filter_add(filter, "created_by = ", SQL_TEXT(query->created_by), "");
     Str rest = query->search;
@@ -355,9 +357,10 @@ static int count_statuses(SqlTx *tx, Arena *arena, const Filter *filter, JobsLis
 /* What makes this list another one than others. */
 static Str list_name(Arena *arena, const JobsQuery *query)
 {
-    return str_of(arena_printf(
-        arena, "jobs %zu %.*s %zu %.*s %zu %.*s", query->search.n, STR_ARG(query->search),
-        query->created_by.n, STR_ARG(query->created_by), query->status.n, STR_ARG(query->status)));
+    return str_of(arena_printf(arena, "jobs %d %zu %.*s %zu %.*s %zu %.*s", query->is_waiting,
+                               query->search.n, STR_ARG(query->search), query->created_by.n,
+                               STR_ARG(query->created_by), query->status.n,
+                               STR_ARG(query->status)));
 }
 
 /* A job that has gone meanwhile leaves its time. */

@@ -118,9 +118,10 @@ int jobs_config(Jobs *jobs, Arena *arena, const char *job_id, Str *ret, Error *e
 typedef struct JobsQuery {
     Str search; /* words that must all occur in id or creator */
     Str created_by;
-    Str status;   /* a JobStatus name of status.h */
-    Str cursor;   /* where an earlier list ended; the page does not count then */
-    int64_t page; /* from 1 */
+    Str status;      /* a JobStatus name of status.h */
+    bool is_waiting; /* only those in which somebody is asked for something */
+    Str cursor;      /* where an earlier list ended; the page does not count then */
+    int64_t page;    /* from 1 */
     int64_t limit;
 } JobsQuery;
 

@@ -148,6 +148,10 @@ static size_t queue_position(Jobs *jobs, const char *job_id, size_t *ret_n)
 void status_priv_admission(Jobs *jobs, const Job *job, JsonOut *out)
 {
     size_t n_waiting = 0;
+    if (job_state_is_over(job->state)) {
+        json_out_null(out);
+        return;
+    }
     bool is_queued = job->state == JOB_QUEUED;
     size_t position = is_queued ? queue_position(jobs, job->job_id, &n_waiting) : 0;
     auto_free char *class = mem_printf("hawk-%s", job_priority_name(job->priority));
@@ -269,10 +273,7 @@ static void write_item(Jobs *jobs, const JobsItem *item, JsonOut *out)
     json_out_kvz(out, "status", item->status);
     json_out_kv_int(out, "pending_interactions", 0);
     json_out_key(out, STR("admission"));
-    if (job_state_is_over(item->job.state))
-        json_out_null(out);
-    else
-        status_priv_admission(jobs, &item->job, out);
+    status_priv_admission(jobs, &item->job, out);
     json_out_end_object(out);
 }
 

@@ -253,10 +253,11 @@ static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
     set->progress.total += progress.total;
     for (int i = 0; i < PHASES; i++)
         set->progress.n[i] += progress.n[i];
+    size_t package = (size_t)(str_rfind(header->task, '/') + 1);
     json_out_object(out);
-    json_out_kv_str(out, "task_name", header->task);
+    json_out_kv_str(out, "task_name", str_slice(header->task, package, header->task.n));
     json_out_kv_str(out, "task_id", header->task_id);
-    json_out_kvz(out, "log_file", log->key + strlen("evals/"));
+    json_out_kvz(out, "log_file", strrchr(log->key, '/') + 1);
     json_out_kvz(out, "eval_status", evallog_status_name(header->status));
     json_out_kv_bool(out, "live", is_live);
     if (header->status == EVALLOG_STARTED && !is_live)

@@ -29,7 +29,8 @@ static int open_log(RouteCtx *ctx, Str given, EvalLog **ret, Error *err)
     return 0;
 }
 
-/* What Inspect reads of a log without its samples: the header, and the scores reduced over epochs. */
+/* What Inspect reads of a log without its samples: the header, and the scores reduced over epochs.
+ */
 static int read_header(RouteCtx *ctx, Str given, Buf *body, Error *err)
 {
     auto_evallog EvalLog *log = NULL;

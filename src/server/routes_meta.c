@@ -229,9 +229,11 @@ static int meta_jobs(RouteCtx *ctx, Error *err)
     auto_answer Answer answer;
     answer_init(&answer);
     QueriesPage page = {0};
-    if (param_page(ctx, 50, &page, err) < 0)
+    bool is_waiting = false;
+    if (param_page(ctx, 50, &page, err) < 0 || param_flag(ctx, "waiting", &is_waiting, err) < 0)
         return -1;
     const JobsQuery query = {
+        .is_waiting = is_waiting,
         .search = param(ctx, "search"),
         .created_by = param(ctx, "created_by"),
         .status = param(ctx, "status"),

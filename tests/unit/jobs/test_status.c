@@ -163,7 +163,8 @@ static void the_status_of_a_set_counts_its_samples(void **state)
     assert_string_equal(text_of(task, "task_name"), "stand_in");
     assert_string_equal(text_of(task, "eval_status"), "success");
     assert_int_equal(json_get(task, "samples")->n, 2);
-    assert_true(str_starts(json_text(task, "log_file", STR_NONE), STR("counted/")));
+    assert_true(json_text(task, "log_file", STR_NONE).n > 0);
+    assert_true(str_find(json_text(task, "log_file", STR_NONE), '/') < 0);
 }
 
 static void a_retried_task_is_shown_once(void **state)
