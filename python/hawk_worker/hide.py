@@ -4,6 +4,7 @@ Nearly all of it goes through one function of Inspect's that makes JSON of a val
 does not, nor is a value found that was encoded or cut before it came there.
 """
 
+import importlib
 import json
 import logging
 import os
@@ -62,13 +63,16 @@ class Hider:
         return data.decode("utf-8", "surrogatepass")
 
 
-def _wrap(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+def _wrap(module: str, path: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
     """Put another function in the place of one of Inspect's."""
-    plain = getattr(owner, name, None)
-    if plain is None:
-        logger.warning(f"this version of Inspect has no {name}: secrets may be in what it writes")
-    else:
-        setattr(owner, name, make(plain))
+    *owners, name = path.split(".")
+    try:
+        owner: Any = importlib.import_module(module)
+        for part in owners:
+            owner = getattr(owner, part)
+        setattr(owner, name, make(getattr(owner, name)))
+    except (ImportError, AttributeError):
+        logger.warning(f"this version of Inspect has no {module}.{path}: secrets may be in what it writes")
 
 
 def install() -> None:
@@ -77,9 +81,6 @@ def install() -> None:
     values = [os.environ[name] for name in names if name in os.environ]
     if not values:
         return
-    from inspect_ai._util import json as inspect_json, trace
-    from inspect_ai.log._recorders.buffer import database
-
     hider = Hider(values)
 
     def insert(plain: Callable[..., None]) -> Callable[..., None]:
@@ -88,6 +89,6 @@ def install() -> None:
 
         return inserted
 
-    _wrap(inspect_json, "to_json", lambda plain: lambda *args, **kwargs: hider.json(plain(*args, **kwargs)))
-    _wrap(trace.TraceFormatter, "format", lambda plain: lambda *args: hider.text(plain(*args)))
-    _wrap(database.SampleBufferDatabase, "_insert_attachments", insert)
+    _wrap("inspect_ai._util.json", "to_json", lambda plain: lambda *args, **kwargs: hider.json(plain(*args, **kwargs)))
+    _wrap("inspect_ai._util.trace", "TraceFormatter.format", lambda plain: lambda *args: hider.text(plain(*args)))
+    _wrap("inspect_ai.log._recorders.buffer.database", "SampleBufferDatabase._insert_attachments", insert)
