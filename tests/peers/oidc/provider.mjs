@@ -55,4 +55,9 @@ const provider = new Provider(issuer, {
   }),
   findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.org` }) }),
 });
+// RFC 8628 lets the interval be left out; the Python hawk's client wants it.
+provider.use(async (ctx, next) => {
+  await next();
+  if (ctx.oidc?.route === 'device_authorization' && ctx.status === 200) ctx.body.interval = 1;
+});
 provider.listen(port, '127.0.0.1', () => console.log('ready'));
