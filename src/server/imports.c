@@ -14,9 +14,23 @@
 #include "jobspec/ids.h"
 #include "server/imports_priv.h"
 
-enum { OWNER_MAX = 64 << 10, PIECE_SIZE = 256 << 10 };
+enum { OWNER_MAX = 64 << 10, PIECE_SIZE = 256 << 10, SCAN_ID_MAX = 64 };
 
-#define PREFIX "/eval_sets/import/"
+/* What differs between the kinds. */
+typedef struct KindRow {
+    const char *prefix;   /* of addresses */
+    const char *job_type; /* in the note about the owner */
+    const char *name;     /* of an import that has none */
+    uint64_t size_max;
+} KindRow;
+
+/* clang-format off */
+static const KindRow kinds[] = {
+    [IMPORTS_LOGS]  = { "/eval_sets/import/", "eval_set", "evals", IMPORTS_SIZE_MAX },
+    [IMPORTS_SCANS] = { "/scan_imports/",     "scan",     "scan",  STORE_FILE_MAX },
+};
+/* clang-format on */
+
 #define STAGED_TOO_LONG_US (24 * 3600 * CLOCK_SECOND)
 
 /* clang-format off */
@@ -37,6 +51,11 @@ static const JobsProblem problems[] = {
     { "import.eval_twice",     400, "Duplicate eval ids in import" },
     { "import.eval_exists",    409, "Eval already imported" },
     { "import.finalizing",     409, "Import is being finalized" },
+    { "import.bad_scan_id",    400, "Invalid scan_id" },
+    { "import.bad_run_id",     400, "Invalid scan_run_id" },
+    { "import.file_twice",     400, "Duplicate file" },
+    { "import.bad_scan",       400, "Invalid scan" },
+    { "import.unknown_source", 400, "Unknown transcripts" },
 };
 /* clang-format on */
 
@@ -56,14 +75,14 @@ int imports_fail(Error *err, ErrorKind kind, const char *code, const char *text)
 
 /* --- ids and owners --- */
 
-static int put_owner(RouteCtx *ctx, const char *id, Error *err)
+static int put_owner(RouteCtx *ctx, ImportsKind kind, const char *id, Error *err)
 {
     auto_buf Buf text = BUF_INIT(OWNER_MAX);
     JsonOut out;
     json_out_init(&out, &text, 0);
     json_out_object(&out);
     json_out_kvz(&out, "created_by", ctx->caller->sub);
-    json_out_kvz(&out, "job_type", "eval_set");
+    json_out_kvz(&out, "job_type", kinds[kind].job_type);
     json_out_end_object(&out);
     if (buf_check(&text, "the owner", err) < 0)
         return -1;
@@ -71,20 +90,20 @@ static int put_owner(RouteCtx *ctx, const char *id, Error *err)
                      buf_str(&text), true, err);
 }
 
-int imports_begin(RouteCtx *ctx, Str name, const char **ret_id, Error *err)
+int imports_begin(RouteCtx *ctx, ImportsKind kind, Str name, const char **ret_id, Error *err)
 {
     char id[IDS_JOB_ID_MAX + 1];
-    Str given = name.n > 0 ? str_slice(name, 0, IMPORTS_NAME_MAX) : STR("evals");
+    Str given = name.n > 0 ? str_slice(name, 0, IMPORTS_NAME_MAX) : str_of(kinds[kind].name);
     auto_free char *prefix = mem_printf("imported-%.*s", STR_ARG(given));
     ids_generate(str_of(prefix), id);
-    if (put_owner(ctx, id, err) < 0)
+    if (put_owner(ctx, kind, id, err) < 0)
         return -1;
     *ret_id = arena_strdup(ctx->arena, id);
     return 0;
 }
 
 /* Who began the import; NULL when nobody did. */
-static int read_owner(RouteCtx *ctx, const char *id, const char **ret, Error *err)
+static int read_owner(RouteCtx *ctx, ImportsKind kind, const char *id, const char **ret, Error *err)
 {
     auto_buf Buf text = BUF_INIT(OWNER_MAX);
     auto_error Error problem = ERROR_INIT;
@@ -97,19 +116,20 @@ static int read_owner(RouteCtx *ctx, const char *id, const char **ret, Error *er
     if (json_parse(ctx->arena, kept, &json_limits_config, &owner, err) < 0)
         return error_wrap(err, "%s", key);
     Str sub = json_text(owner, "created_by", STR_NONE);
-    if (sub.n > 0 && str_eqz(json_text(owner, "job_type", STR_NONE), "eval_set"))
+    if (sub.n > 0 && str_eqz(json_text(owner, "job_type", STR_NONE), kinds[kind].job_type))
         *ret = arena_strndup(ctx->arena, sub.p, sub.n);
     return 0;
 }
 
-int imports_check_id(RouteCtx *ctx, Str id, const char **ret, Error *err)
+int imports_check_id(RouteCtx *ctx, ImportsKind kind, Str id, const char **ret, Error *err)
 {
     const char *text = arena_strndup(ctx->arena, id.p, id.n);
     const char *owner = NULL;
     if (!ids_is_job_id(id) || !ids_is_imported(id))
-        return imports_fail(err, ERR_USAGE, "import.bad_id",
+        return imports_fail(err, ERR_USAGE,
+                            kind == IMPORTS_SCANS ? "import.bad_run_id" : "import.bad_id",
                             "only ids of imports, which begin with 'imported-', are meant here");
-    if (read_owner(ctx, text, &owner, err) < 0)
+    if (read_owner(ctx, kind, text, &owner, err) < 0)
         return -1;
     if (!owner)
         return error_set(err, ERR_NOT_FOUND, "Import not found.");
@@ -140,8 +160,54 @@ static bool is_sha256(Str text)
     return text.n == 2 * (size_t)DIGEST_SIZE && digest_read_hex(text, &bytes) == 0;
 }
 
+/* [A-Za-z0-9_-]{1,64} */
+static bool is_scan_id(Str id)
+{
+    for (size_t i = 0; i < id.n; i++) {
+        char c = id.p[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_word && c != '_' && c != '-')
+            return false;
+    }
+    return id.n > 0 && id.n <= SCAN_ID_MAX;
+}
+
+static bool is_scan_name(Str name)
+{
+    Str stem = str_ends(name, STR(".json"))      ? str_slice(name, 0, name.n - 5)
+               : str_ends(name, STR(".parquet")) ? str_slice(name, 0, name.n - 8)
+                                                 : STR_NONE;
+    for (size_t i = 0; i < stem.n; i++) {
+        char c = stem.p[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_word && (c == '\0' || !strchr("._-", c)))
+            return false;
+    }
+    return stem.n > 0 && stem.p[0] != '.' && name.n <= IMPORTS_NAME_MAX;
+}
+
+static int check_scan_file(const ImportsFile *file, Error *err)
+{
+    if (!is_scan_id(file->scan_id))
+        return imports_fail(err, ERR_USAGE, "import.bad_scan_id",
+                            "a scan id has up to 64 of [A-Za-z0-9_-]");
+    if (!is_scan_name(file->name))
+        return imports_fail(err, ERR_USAGE, "import.bad_filename",
+                            "the files of scans are called [A-Za-z0-9._-]+, ending in .parquet or "
+                            ".json, without a dot in front");
+    if (file->sha256.n > 0 && !is_sha256(file->sha256))
+        return imports_fail(err, ERR_USAGE, "import.bad_sha256",
+                            "sha256: expected 64 hexadecimal digits");
+    if (file->size < 1 || file->size > kinds[IMPORTS_SCANS].size_max)
+        return imports_fail(err, ERR_BAD_DATA, "import.bad_size",
+                            "size_bytes: expected 1 to 5368709120");
+    return 0;
+}
+
 int imports_check_file(const ImportsFile *file, Error *err)
 {
+    if (file->scan_id.p)
+        return check_scan_file(file, err);
     if (!is_name(file->name)) {
         (void)error_set(err, ERR_USAGE,
                         "'%.*s' is not a name for a log here: up to %d of [A-Za-z0-9._+-], ending "
@@ -164,9 +230,9 @@ int imports_check_file(const ImportsFile *file, Error *err)
 static const char *sign(const App *app, Arena *arena, Str id, const ImportsFile *file,
                         int64_t expires)
 {
-    const char *text =
-        arena_printf(arena, "PUT\n%.*s\n%.*s\n%.*s\n%" PRIu64 "\n%" PRId64, STR_ARG(id),
-                     STR_ARG(file->name), STR_ARG(file->sha256), file->size, expires);
+    const char *text = arena_printf(arena, "PUT\n%.*s\n%.*s\n%.*s\n%.*s\n%" PRIu64 "\n%" PRId64,
+                                    STR_ARG(id), STR_ARG(file->scan_id), STR_ARG(file->name),
+                                    STR_ARG(file->sha256), file->size, expires);
     unsigned char mac[DIGEST_SIZE];
     auto_buf Buf hex = BUF_INIT(DIGEST_HEX_MAX);
     digest_hmac_sha256(secret_reveal(app->link_key), str_of(text), mac);
@@ -177,11 +243,13 @@ static const char *sign(const App *app, Arena *arena, Str id, const ImportsFile 
 const char *imports_link(const App *app, Arena *arena, const char *id, const ImportsFile *file,
                          int64_t expires)
 {
+    bool is_scan = file->scan_id.p != NULL;
     return arena_printf(
         arena,
-        "%s" PREFIX "%s/files/%s?expires=%" PRId64 "&size=%" PRIu64 "&sha256=%.*s&signature=%s",
-        server_public_url(app), id, route_encode(arena, file->name, ""), expires, file->size,
-        STR_ARG(file->sha256), sign(app, arena, str_of(id), file, expires));
+        "%s%s%s/files/%.*s%s%s?expires=%" PRId64 "&size=%" PRIu64 "&sha256=%.*s&signature=%s",
+        server_public_url(app), kinds[is_scan ? IMPORTS_SCANS : IMPORTS_LOGS].prefix, id,
+        STR_ARG(file->scan_id), is_scan ? "/" : "", route_encode(arena, file->name, ""), expires,
+        file->size, STR_ARG(file->sha256), sign(app, arena, str_of(id), file, expires));
 }
 
 /* An address as it came. */
@@ -192,18 +260,17 @@ typedef struct Upload {
 } Upload;
 
 /* Reads and checks the address of a request for a file; the instant is for the caller to check. */
-static int read_upload(const App *app, HttpRequest *request, Str id, Str name, Upload *ret,
-                       Error *err)
+static int read_upload(const App *app, HttpRequest *request, Str id, const ImportsFile *file,
+                       Upload *ret, Error *err)
 {
     int64_t size = 0;
-    Upload upload = {.id = id,
-                     .file = {.name = name, .sha256 = http_request_param(request, "sha256", 0)}};
+    Upload upload = {.id = id, .file = *file};
+    upload.file.sha256 = http_request_param(request, "sha256", 0);
     Str signature = http_request_param(request, "signature", 0);
     bool is_whole =
         signature.p && upload.file.sha256.p &&
         str_to_i64(http_request_param(request, "expires", 0), 0, INT64_MAX, &upload.expires) == 0 &&
-        str_to_i64(http_request_param(request, "size", 0), 1, (int64_t)IMPORTS_SIZE_MAX, &size) ==
-            0;
+        str_to_i64(http_request_param(request, "size", 0), 1, (int64_t)STORE_FILE_MAX, &size) == 0;
     upload.file.size = (uint64_t)size;
     if (!is_whole || !digest_equal(str_of(sign(app, http_request_arena(request), id, &upload.file,
                                                upload.expires)),
@@ -213,31 +280,36 @@ static int read_upload(const App *app, HttpRequest *request, Str id, Str name, U
     return 0;
 }
 
-/* Cuts "/eval_sets/import/<id>/files/<name>", whose parts need no encoding. */
-static bool split_path(Str path, Str *ret_id, Str *ret_name)
+/* Cuts "<prefix><id>/files/<name>", of scans ".../files/<scan>/<name>", whose parts need no
+ * encoding.
+ */
+static bool split_path(Str path, Str *ret_id, ImportsFile *ret)
 {
-    if (!str_starts(path, STR(PREFIX)))
-        return false;
-    Str rest = str_slice(path, sizeof(PREFIX) - 1, path.n);
+    bool is_scan = str_starts(path, str_of(kinds[IMPORTS_SCANS].prefix));
+    Str prefix = str_of(kinds[is_scan ? IMPORTS_SCANS : IMPORTS_LOGS].prefix);
+    Str rest = str_slice(path, prefix.n, path.n);
     Str part = STR_NONE;
-    return str_split(&rest, '/', ret_id) && str_split(&rest, '/', &part) &&
-           str_eqz(part, "files") && str_split(&rest, '/', ret_name) && !rest.p;
+    return str_starts(path, prefix) && str_split(&rest, '/', ret_id) &&
+           str_split(&rest, '/', &part) && str_eqz(part, "files") &&
+           (!is_scan || str_split(&rest, '/', &ret->scan_id)) &&
+           str_split(&rest, '/', &ret->name) && !rest.p;
 }
 
 int imports_admit(void *context, HttpRequest *request, size_t *body_max, Error *err)
 {
     const App *app = context;
     Str id = STR_NONE;
-    Str raw = STR_NONE;
+    ImportsFile file = {.name = STR_NONE};
     Upload upload;
     if (!str_eqz(http_request_method(request), "PUT") ||
-        !split_path(http_request_path(request), &id, &raw))
+        !split_path(http_request_path(request), &id, &file))
         return 0;
     /* A '+' may have been encoded on the way. */
     auto_buf Buf name = BUF_INIT(3 * IMPORTS_NAME_MAX);
-    if (percent_decode(raw, false, &name, err) < 0)
+    if (percent_decode(file.name, false, &name, err) < 0)
         return -1;
-    if (read_upload(app, request, id, buf_str(&name), &upload, err) < 0)
+    file.name = buf_str(&name);
+    if (read_upload(app, request, id, &file, &upload, err) < 0)
         return -1;
     if (upload.expires < clock_now_us() / CLOCK_SECOND)
         return error_set(err, ERR_DENIED, "this link has expired; ask for a new one");
@@ -247,6 +319,8 @@ int imports_admit(void *context, HttpRequest *request, size_t *body_max, Error *
 
 static int check_bytes(int fd, const ImportsFile *file, Error *err)
 {
+    if (file->sha256.n == 0)
+        return 0;
     auto_free char *piece = mem_alloc(PIECE_SIZE);
     auto_digest Digest *digest = digest_new();
     for (uint64_t at = 0; at < file->size;) {
@@ -270,7 +344,11 @@ static int check_bytes(int fd, const ImportsFile *file, Error *err)
 int imports_receive(RouteCtx *ctx, Error *err)
 {
     Upload upload;
-    if (read_upload(ctx->app, ctx->request, ctx->params[0], ctx->params[1], &upload, err) < 0 ||
+    const bool is_scan =
+        str_starts(http_request_path(ctx->request), str_of(kinds[IMPORTS_SCANS].prefix));
+    const ImportsFile file = {.scan_id = is_scan ? ctx->params[1] : STR_NONE,
+                              .name = ctx->params[is_scan ? 2 : 1]};
+    if (read_upload(ctx->app, ctx->request, ctx->params[0], &file, &upload, err) < 0 ||
         imports_check_file(&upload.file, err) < 0)
         return -1;
     uint64_t size = http_request_body_size(ctx->request);
@@ -282,8 +360,11 @@ int imports_receive(RouteCtx *ctx, Error *err)
     int fd = http_request_body_fd(ctx->request, err);
     if (fd < 0 || check_bytes(fd, &upload.file, err) < 0)
         return -1;
-    const char *key = arena_printf(ctx->arena, IMPORTS_STAGING "/%.*s/%.*s", STR_ARG(upload.id),
-                                   STR_ARG(upload.file.name));
+    const char *key = is_scan ? arena_printf(ctx->arena, IMPORTS_STAGING "/%.*s/scan_id=%.*s/%.*s",
+                                             STR_ARG(upload.id), STR_ARG(upload.file.scan_id),
+                                             STR_ARG(upload.file.name))
+                              : arena_printf(ctx->arena, IMPORTS_STAGING "/%.*s/%.*s",
+                                             STR_ARG(upload.id), STR_ARG(upload.file.name));
     return store_put_file(ctx->app->store, key, fd, err);
 }
 

@@ -9,21 +9,27 @@
 enum { IMPORTS_NAME_MAX = 200, IMPORTS_FILES_MAX = 200 };
 #define IMPORTS_SIZE_MAX ((uint64_t)2 << 30)
 
+/* What is brought along. */
+typedef enum ImportsKind { IMPORTS_LOGS, IMPORTS_SCANS } ImportsKind;
+
 /* What the files of imports share; one for a server. */
 typedef struct Imports Imports;
 Imports *imports_new(void) HAWK_MUST_USE;
 void imports_free(Imports *imports); /* NULL is fine */
 
 /* Begins an import of the caller's with a name of his (or STR_NONE): reserves an id. */
-int imports_begin(RouteCtx *ctx, Str name, const char **ret_id, Error *err) HAWK_MUST_USE;
+int imports_begin(RouteCtx *ctx, ImportsKind kind, Str name, const char **ret_id,
+                  Error *err) HAWK_MUST_USE;
 
 /* The id of an import that the caller may go on with, in the arena. */
-int imports_check_id(RouteCtx *ctx, Str id, const char **ret, Error *err) HAWK_MUST_USE;
+int imports_check_id(RouteCtx *ctx, ImportsKind kind, Str id, const char **ret,
+                     Error *err) HAWK_MUST_USE;
 
 /* A file that is going to come. */
 typedef struct ImportsFile {
+    Str scan_id; /* of a scan's file; STR_NONE of a log */
     Str name;
-    Str sha256;
+    Str sha256; /* may be empty for a scan's file */
     uint64_t size;
 } ImportsFile;
 
@@ -59,6 +65,11 @@ typedef struct ImportsResult {
 int imports_finalize(RouteCtx *ctx, const char *id, bool is_partial, ImportsResult *ret,
                      Error *err) HAWK_MUST_USE;
 void imports_release_result(ImportsResult *result);
+
+/* The same for scans: what is staged of each is checked and moved to "scans/<id>/scan_id=<scan>/".
+   The ids of its scans are in the arena. */
+int imports_finalize_scans(RouteCtx *ctx, const char *id, const Str **ret_scans, size_t *ret_n,
+                           Error *err) HAWK_MUST_USE;
 
 /* Drops what was staged long ago and never finalized. */
 int imports_sweep(App *app, Error *err) HAWK_MUST_USE;

@@ -4,107 +4,24 @@
    no address leads, then looked at, and what was looked at is what gets published. Everything may
    break off anywhere: the next call goes on with what still lies there. */
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "access/access.h"
-#include "access/models.h"
-#include "base/mem.h"
 #include "codec/json_scan.h"
 #include "evallog/evallog.h"
-#include "jobspec/jobspec.h"
 #include "server/imports_priv.h"
 
 enum {
     ITEMS_MAX = 100 * 1000,
     MODELS_JSON_MAX = 4 << 20,
-    NAMES_MAX = 10 * 1000,
-    BUSY_MAX = 64, /* imports that are finalized at a time */
 };
-
-struct Imports {
-    pthread_mutex_t lock; /* of what follows */
-    char *busy[BUSY_MAX]; /* ids that are being finalized; NULL: free */
-};
-
-Imports *imports_new(void)
-{
-    Imports *imports = mem_alloc(sizeof(*imports));
-    pthread_mutex_init(&imports->lock, NULL);
-    return imports;
-}
-
-void imports_free(Imports *imports)
-{
-    if (!imports)
-        return;
-    pthread_mutex_destroy(&imports->lock);
-    free(imports);
-}
-
-/* Makes the id busy; false when it is, or when too many are. */
-static bool enter(Imports *imports, const char *id)
-{
-    size_t place = BUSY_MAX;
-    bool is_busy = false;
-    pthread_mutex_lock(&imports->lock);
-    for (size_t i = 0; i < BUSY_MAX; i++) {
-        if (!imports->busy[i])
-            place = i;
-        else if (strcmp(imports->busy[i], id) == 0)
-            is_busy = true;
-    }
-    bool may_enter = !is_busy && place < BUSY_MAX;
-    if (may_enter)
-        imports->busy[place] = mem_strdup(id);
-    pthread_mutex_unlock(&imports->lock);
-    return may_enter;
-}
-
-static void leave(Imports *imports, const char *id)
-{
-    pthread_mutex_lock(&imports->lock);
-    for (size_t i = 0; i < BUSY_MAX; i++) {
-        if (!imports->busy[i] || strcmp(imports->busy[i], id) != 0)
-            continue;
-        free(imports->busy[i]);
-        imports->busy[i] = NULL;
-    }
-    pthread_mutex_unlock(&imports->lock);
-}
-
-/* A set of texts in an arena. */
-typedef struct Names {
-    Arena *arena;
-    Str *items;
-    size_t n;
-    size_t room;
-} Names;
-
-static void names_add(Names *names, Str name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (str_eq(names->items[i], name))
-            return;
-    if (names->n == NAMES_MAX)
-        return;
-    if (names->n == names->room) {
-        size_t room = names->room ? names->room * 2 : 16;
-        Str *larger = arena_array(names->arena, room, sizeof(*larger));
-        if (names->n > 0)
-            memcpy(larger, names->items, names->n * sizeof(*larger));
-        names->items = larger;
-        names->room = room;
-    }
-    names->items[names->n++] = arena_str(names->arena, name);
-}
 
 /* One staged file. */
 typedef struct Item {
     const char *name;
     const char *key; /* where it lies, out of reach */
     const char *eval_id;
-    Names models;
+    ImportsNames models;
     bool has_failed;
 } Item;
 
@@ -117,8 +34,8 @@ typedef struct Publish {
     Item *items;
     size_t n;
     ImportsResult *result;
-    Names models; /* of the whole set, with what was published before */
-    Names groups;
+    ImportsNames models; /* of the whole set, with what was published before */
+    ImportsNames groups;
 } Publish;
 
 /* --- what is staged --- */
@@ -224,16 +141,16 @@ static int check_stamp(const Publish *publish, const Item *item, const EvalLogHe
     return 0;
 }
 
-static void add_model(Names *models, Str raw, Arena *arena)
+static void add_model(ImportsNames *models, Str raw, Arena *arena)
 {
     Str model_raw = STR_NONE;
     Str model = STR_NONE;
     if (json_scan_get(raw, "model", &model_raw) && json_scan_str(model_raw, arena, &model))
-        names_add(models, model);
+        imports_names_add(models, model);
 }
 
 /* The models of the roles: a config for each, or a list of them. */
-static void add_roles(Names *models, Str roles, Arena *arena)
+static void add_roles(ImportsNames *models, Str roles, Arena *arena)
 {
     JsonScan scan;
     Str key = STR_NONE;
@@ -252,7 +169,7 @@ static void add_roles(Names *models, Str roles, Arena *arena)
 }
 
 /* The models that were called on the way, which are the names of the usage's members. */
-static void add_used(Names *models, Str usage, Arena *arena)
+static void add_used(ImportsNames *models, Str usage, Arena *arena)
 {
     JsonScan scan;
     Str key = STR_NONE;
@@ -263,7 +180,7 @@ static void add_used(Names *models, Str usage, Arena *arena)
     while (json_scan_member(&scan, &key)) {
         const char *quoted = arena_printf(arena, "\"%.*s\"", STR_ARG(key));
         if (json_scan_str(str_of(quoted), arena, &name) && str_trim(name).n > 0)
-            names_add(models, name);
+            imports_names_add(models, name);
     }
 }
 
@@ -286,7 +203,7 @@ static int check_item(Publish *publish, Item *item, Error *err)
     if (evallog_header(log, &header, err) < 0 || check_stamp(publish, item, header, err) < 0)
         return -1;
     item->eval_id = arena_strndup(arena, header->eval_id.p, header->eval_id.n);
-    names_add(&item->models, header->model);
+    imports_names_add(&item->models, header->model);
     add_used(&item->models, header->model_usage, arena);
     add_roles(&item->models, header->model_roles, arena);
     return 0;
@@ -403,59 +320,12 @@ static int read_models(Publish *publish, bool *ret_is_there, Error *err)
     const Json *names = json_get(root, "model_names");
     const Json *groups = json_get(root, "model_groups");
     for (const Json *node = names ? names->first : NULL; node; node = node->next)
-        names_add(&publish->models, node->text);
+        imports_names_add(&publish->models, node->text);
     for (const Json *node = groups ? groups->first : NULL; node; node = node->next)
-        names_add(&publish->groups,
-                  node->type == JSON_STRING ? node->text : STR(ACCESS_GROUP_UNRESOLVED));
+        imports_names_add(&publish->groups,
+                          node->type == JSON_STRING ? node->text : STR(ACCESS_GROUP_UNRESOLVED));
     *ret_is_there = true;
     return 0;
-}
-
-static int add_groups(Publish *publish, const Models *registry, const char *name, Error *err)
-{
-    size_t n = 0;
-    if (jobspec_is_no_model(name))
-        return 0;
-    for (const Model *model = models_match(registry, str_of(name), n); model;
-         model = models_match(registry, str_of(name), n)) {
-        names_add(&publish->groups, model->group);
-        n++;
-    }
-    if (n > 0)
-        return 0;
-    (void)error_set(err, ERR_BAD_DATA, "%s is no model that this server knows", name);
-    (void)error_code(err, "job.model_unknown");
-    return error_fix(err, "an administrator can add it to the registry of models");
-}
-
-/* Where groups decide who may see what, they come from the models. */
-static int find_groups(Publish *publish, Error *err)
-{
-    Models registry = {0};
-    if (publish->ctx->caller->sees_all) {
-        names_add(&publish->groups, STR(ACCESS_GROUP_LOCAL));
-        return 0;
-    }
-    if (models_load(publish->ctx->app->sql, publish->ctx->arena, &registry, err) < 0)
-        return -1;
-    for (size_t i = 0; i < publish->models.n; i++) {
-        Str name = publish->models.items[i];
-        if (add_groups(publish, &registry, arena_strndup(publish->ctx->arena, name.p, name.n),
-                       err) < 0)
-            return -1;
-    }
-    if (publish->groups.n > 0)
-        return 0;
-    (void)error_set(err, ERR_BAD_DATA, "the logs name no model that says who may see them");
-    return error_code(err, "job.no_model");
-}
-
-static void write_names(JsonOut *out, const char *key, const Names *names)
-{
-    json_out_kv_array(out, key);
-    for (size_t i = 0; i < names->n; i++)
-        json_out_str(out, names->items[i]);
-    json_out_end_array(out);
 }
 
 /* The set is never easier to see than what was imported into it before. */
@@ -466,27 +336,11 @@ static int put_models(Publish *publish, Error *err)
         return -1;
     for (size_t i = 0; i < publish->n; i++)
         for (size_t k = 0; !publish->items[i].has_failed && k < publish->items[i].models.n; k++)
-            names_add(&publish->models, publish->items[i].models.items[k]);
-    if (find_groups(publish, err) < 0)
+            imports_names_add(&publish->models, publish->items[i].models.items[k]);
+    if (imports_find_groups(publish->ctx, &publish->models, &publish->groups, err) < 0)
         return -1;
-    const AccessResource about = {.name = publish->id,
-                                  .groups = publish->groups.items,
-                                  .n_groups = publish->groups.n,
-                                  .groups_known = true};
-    if (access_allows(publish->ctx->caller, ACCESS_LOG_READ, &about, err) < 0)
-        return -1;
-    auto_buf Buf text = BUF_INIT(MODELS_JSON_MAX);
-    JsonOut out;
-    json_out_init(&out, &text, 0);
-    json_out_object(&out);
-    write_names(&out, "model_names", &publish->models);
-    write_names(&out, "model_groups", &publish->groups);
-    json_out_end_object(&out);
-    if (buf_check(&text, "the list of models", err) < 0)
-        return -1;
-    return store_put(publish->store,
-                     arena_printf(publish->ctx->arena, "evals/%s/.models.json", publish->id),
-                     buf_str(&text), false, err);
+    return imports_put_models(publish->ctx, "evals", publish->id, &publish->models,
+                              &publish->groups, err);
 }
 
 /* --- the end --- */
@@ -540,11 +394,10 @@ int imports_finalize(RouteCtx *ctx, const char *id, bool is_partial, ImportsResu
                        .result = ret,
                        .models = {.arena = ctx->arena},
                        .groups = {.arena = ctx->arena}};
-    if (!enter(ctx->app->uploads, id))
-        return imports_fail(err, ERR_CONFLICT, "import.finalizing",
-                            "another request is finalizing this import; ask again in a moment");
+    if (imports_enter(ctx->app->uploads, id, err) < 0)
+        return -1;
     int result = finalize(&publish, err);
-    leave(ctx->app->uploads, id);
+    imports_leave(ctx->app->uploads, id);
     return result;
 }
 

@@ -64,7 +64,7 @@ static int import_begin(RouteCtx *ctx, Error *err)
     const Json *name = json_get(body, "name");
     if (!json_is_null(name) && name->type != JSON_STRING)
         return error_set(err, ERR_BAD_DATA, "name: expected a text");
-    if (imports_begin(ctx, json_is_null(name) ? STR_NONE : name->text, &id, err) < 0)
+    if (imports_begin(ctx, IMPORTS_LOGS, json_is_null(name) ? STR_NONE : name->text, &id, err) < 0)
         return -1;
     auto_buf Buf answer = BUF_INIT(ANSWER_MAX);
     JsonOut out;
@@ -119,7 +119,7 @@ static int import_uploads(RouteCtx *ctx, Error *err)
     ImportsFile *files = NULL;
     size_t n = 0;
     if (route_body_json(ctx, &body, err) < 0 ||
-        imports_check_id(ctx, ctx->params[0], &id, err) < 0 ||
+        imports_check_id(ctx, IMPORTS_LOGS, ctx->params[0], &id, err) < 0 ||
         decode_files(ctx, body, &files, &n, err) < 0)
         return -1;
     int64_t expires = clock_now_us() / CLOCK_SECOND + LINK_SECONDS;
@@ -186,7 +186,8 @@ static int import_finalize(RouteCtx *ctx, Error *err)
     const char *id = NULL;
     bool is_partial = str_eqz(param(ctx, "partial"), "true");
     HAWK_CLEANUP(imports_release_result) ImportsResult result = {0};
-    if (check_finalize(ctx, err) < 0 || imports_check_id(ctx, ctx->params[0], &id, err) < 0 ||
+    if (check_finalize(ctx, err) < 0 ||
+        imports_check_id(ctx, IMPORTS_LOGS, ctx->params[0], &id, err) < 0 ||
         imports_finalize(ctx, id, is_partial, &result, err) < 0)
         return -1;
     auto_buf Buf answer = BUF_INIT(LIST_MAX_BYTES);

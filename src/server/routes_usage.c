@@ -54,7 +54,6 @@ typedef struct Writer {
     int64_t bin;
     bool has_bin;
     UsageRow sum; /* of the bin */
-
 } Writer;
 
 static void kv_unknown(JsonOut *out, const char *const *names, size_t n)

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "codec/json.h"
 #include "codec/json_out.h"
 #include "sql/sql.h"
 #include "store/store.h"
@@ -115,6 +116,11 @@ typedef struct QueriesImports {
 enum { QUERIES_IMPORTS_MAX = 10000 };
 int queries_imports(Sql *sql, Store *store, Str eval_set_id, Arena *arena, QueriesImports *ret,
                     Error *err) HAWK_MUST_USE;
+
+/* How many samples of a JSON list of uuids the caller may see, and in the arena the model groups of
+   their evals: a list of lists. */
+int queries_sources(Sql *sql, const QueriesAccess *access, Str uuids, Arena *arena, int64_t *ret_n,
+                    Json **ret_groups, Error *err) HAWK_MUST_USE;
 
 /* Whether there is an eval that the caller may not see. */
 int queries_hides(Sql *sql, const QueriesAccess *access, bool *ret, Error *err) HAWK_MUST_USE;

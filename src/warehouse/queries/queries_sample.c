@@ -84,6 +84,42 @@ int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena,
     return 0;
 }
 
+int queries_sources(Sql *sql, const QueriesAccess *access, Str uuids, Arena *arena, int64_t *ret_n,
+                    Json **ret_groups, Error *err)
+{
+    auto_query Query query = {0};
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    Json *groups = json_new(arena, JSON_ARRAY);
+    int64_t n = 0;
+    query_init(&query, sql);
+    query_add_value(&query,
+                    query.dialect == SQL_SQLITE
+                        ? "SELECT count(*), e.model_groups FROM json_each(?) p"
+                        : "SELECT count(*), e.model_groups FROM unnest(?::text[]) AS p (value)",
+                    SQL_LIST(uuids));
+    query_add(&query, " JOIN sample s ON s.uuid = p.value JOIN eval e ON e.pk = s.eval_pk");
+    query_where(&query, "");
+    query_add_access(&query, access);
+    query_add(&query, " GROUP BY e.model_groups");
+    if (query_begin_as(sql, access, &tx, err) < 0 || query_run(&query, tx, &rows, err) < 0)
+        return -1;
+    int more = 0;
+    while ((more = sql_rows_next(rows, err)) == 1) {
+        Json *list = NULL;
+        n += sql_rows_int(rows, 0);
+        if (json_parse(arena, arena_str(arena, sql_rows_text(rows, 1)), &json_limits_config, &list,
+                       err) < 0)
+            return error_wrap(err, "model groups of an eval");
+        json_append(groups, list);
+    }
+    if (more < 0)
+        return -1;
+    *ret_n = n;
+    *ret_groups = groups;
+    return 0;
+}
+
 int queries_hides(Sql *sql, const QueriesAccess *access, bool *ret, Error *err)
 {
     auto_query Query query = {0};
