@@ -18,6 +18,7 @@
 
 enum {
     SEGMENT_MAX = 1024,
+    METHODS_MAX = 1024,
     BODY_JSON_MAX = 64 << 20,
     REQUEST_ID_MAX = 64,
     TRACE_MAX = 128,
@@ -316,6 +317,22 @@ bool route_has_plain_errors(Str path)
     return str_starts(path, STR("/auth/")) || str_starts(path, STR("/view/"));
 }
 
+/* The methods that an address has (RFC 9110, section 15.5.6). */
+static void add_allow(RouteCtx *ctx)
+{
+    auto_buf Buf methods = BUF_INIT(METHODS_MAX);
+    Str params[ROUTE_PARAMS_MAX] = {0};
+    for (size_t t = 0; t < server_n_route_tables; t++) {
+        const RouteTable *table = server_route_tables[t];
+        for (size_t i = 0; i < table->n; i++)
+            if (path_matches(table->rows[i].pattern, http_request_path(ctx->request), ctx->arena,
+                             params))
+                buf_printf(&methods, "%s%s%s", methods.len ? ", " : "", table->rows[i].method,
+                           strcmp(table->rows[i].method, "GET") == 0 ? ", HEAD" : "");
+    }
+    http_response_header(ctx->response, "Allow", buf_str(&methods));
+}
+
 static void answer_error(RouteCtx *ctx, const Error *err)
 {
     log_failure(ctx, err);
@@ -323,6 +340,8 @@ static void answer_error(RouteCtx *ctx, const Error *err)
         return;
     const JobsProblem *known = find_problem(err->code);
     int status = known ? known->status : error_kind_http(err->kind);
+    if (status == 405)
+        add_allow(ctx);
     problem_respond_as(ctx->request, ctx->response, status, known ? known->title : NULL, err);
     if (route_has_plain_errors(http_request_path(ctx->request)))
         http_response_retype(ctx->response, "application/json");

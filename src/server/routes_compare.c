@@ -71,7 +71,7 @@ static const Shape shapes[] = {
 
 static const Route rows[] = {
     { "GET", "/meta/compare", ROUTE_READ, meta_compare, "two runs of the same tasks, sample by sample",
-      .query = "a: str; b?: str; by?: 'model'; model_a?: str; model_b?: str; task?: str; scorer?: str;"
+      .query = "a: str(1..); b?: str; by?: 'model'; model_a?: str; model_b?: str; task?: str; scorer?: str;"
                " seed: int(0..) = 0; flips: int(0..) = 10",
       .answer = "ComparisonResponse" },
 };

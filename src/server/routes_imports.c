@@ -236,7 +236,7 @@ static const Route rows[] = {
       .query = "partial: bool = false", .body = "FinalizeRequest?", .answer = "FinalizeResponse" },
     { "GET",  "/meta/imports",                                ROUTE_READ,   meta_imports,
       "logs and how their import goes, those seen last first",
-      .query = "eval_set_id?: str; state?: str[]; limit: int(1..500) = 50; cursor?: str", .answer = "ImportsResponse" },
+      .query = "eval_set_id?: str; state?: str[]; limit: int(1..500) = 50; cursor?: str(1..)", .answer = "ImportsResponse" },
 };
 /* clang-format on */
 

@@ -247,7 +247,7 @@ static int meta_jobs(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
-#define PAGE(limit) "page: int(1..1000000000) = 1; limit: int(1..500) = " #limit "; cursor?: str"
+#define PAGE(limit) "page: int(1..1000000000) = 1; limit: int(1..500) = " #limit "; cursor?: str(1..)"
 
 static const Shape shapes[] = {
     { "EvalSetInfo", "eval_set_id: str; created_at: time; eval_count: int; latest_eval_created_at: time; task_names: str[];"

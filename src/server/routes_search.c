@@ -235,8 +235,8 @@ static const Shape shapes[] = {
 
 static const Route rows[] = {
     { "GET",  "/meta/search", ROUTE_READ, meta_search, "words or an expression in transcripts, scores and metadata",
-      .query = "q: str; eval_set_id?: str; eval_pk?: str; sample_pk?: str; scan_pk?: str; scanner_result_pk?: str;"
-               " limit: int(1..200) = 50; sort: 'rank' | 'recency' = 'rank'; mode: 'fts' | 'grep' = 'fts'; cursor?: str;"
+      .query = "q: str(1..); eval_set_id?: str; eval_pk?: str; sample_pk?: str; scan_pk?: str; scanner_result_pk?: str;"
+               " limit: int(1..200) = 50; sort: 'rank' | 'recency' = 'rank'; mode: 'fts' | 'grep' = 'fts'; cursor?: str(1..);"
                " match_case: bool = false; batch_size: int(1..) = 128",
       .answer = "SearchResponse" },
     { "POST", "/meta/sql",    ROUTE_READ, meta_sql, "a statement that reads, for those who see everything",

@@ -15,7 +15,8 @@ import one_log
 from conftest import Hawk
 from issuer import Issuer
 
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+CHECKS = ("not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,"
+          "ignored_auth")
 NAME = "2026-01-01T00-00-00+00-00_seen-task_abc.eval"
 
 
@@ -52,8 +53,9 @@ def test_no_request_makes_the_server_fail(server, tmp_path):
          "--report-json-path", str(tmp_path / "report.json")],
         cwd=tmp_path, env=hawk.env, capture_output=True, text=True, timeout=seconds + 600, check=False,
     )
-    # What it says of itself, that it could not make up a request for one of our larger schemas, is no failure of the server.
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["failures"] == [], done.stdout[-30000:]
-    assert report["operations"]["tested"] == report["operations"]["total"] > 0, done.stdout[-3000:] + done.stderr[-3000:]
+    # It sometimes cannot make up a request for one of our larger schemas, and says so.
+    assert {error["title"] for error in report["errors"]} <= {"Runtime Error"}, done.stdout[-30000:]
+    assert report["operations"]["tested"] > 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert hawk.get("/health", token="")[0] == 200
