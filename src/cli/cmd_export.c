@@ -41,7 +41,7 @@ static int run(Cli *cli, const void *given, Error *err)
     auto_rows Rows *output = NULL;
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
     const char *format = options->json ? "json" : options->format;
-    if (cli_api(cli, &api, err) < 0 || rows_open(cli, format, options->file, &output, err) < 0)
+    if (rows_open(cli, format, options->file, &output, err) < 0 || cli_api(cli, &api, err) < 0)
         return -1;
     buf_addz(&path, "/meta/export/");
     api_add_segment(&path, str_of(options->table));
