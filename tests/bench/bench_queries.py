@@ -10,9 +10,11 @@ many samples, HAWK_BENCH_ROUNDS how often each page is asked for. Arguments choo
 exports.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -99,8 +101,12 @@ class Peak:
         self.thread.join()
 
 
-def export(name: str, hawk, database: int | None) -> None:
+def export(name: str, hawk, log_keys: list[str], database: int | None) -> None:
     """Export each table and say what it cost."""
+    for key in log_keys:  # a server takes evals out whose logs are not there
+        log = hawk.data / "store" / key
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
     hawk.start()
     print(f"\n== exports of {SAMPLES:,} samples, {name}, {load()}; the server holds {own_megabytes(hawk.server.pid):.1f} MB before", flush=True)
     try:
@@ -127,7 +133,9 @@ def on_sqlite() -> None:
         hawk = new_hawk()
         hawk.data.mkdir(mode=0o700)
         shutil.copyfile(path, hawk.data / "hawk.db")
-        export("SQLite", hawk, None)
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            log_keys = [key for key, in db.execute("SELECT log_key FROM eval")]
+        export("SQLite", hawk, log_keys, None)
 
 
 def on_postgres() -> None:
@@ -143,8 +151,10 @@ def on_postgres() -> None:
         ask("PostgreSQL", server.url("warehouse"))
         if "exports" in chosen(PARTS):
             hawk = new_hawk()
-            hawk.env["HAWK_API_DATABASE_URL"] = server.url("warehouse")
-            export("PostgreSQL", hawk, server.pid())
+            server.run("DROP DATABASE IF EXISTS exported; CREATE DATABASE exported TEMPLATE warehouse")
+            hawk.env["HAWK_API_DATABASE_URL"] = server.url("exported")
+            export("PostgreSQL", hawk, server.run("SELECT log_key FROM eval", "warehouse").split(), server.pid())
+            server.run("DROP DATABASE exported")
     finally:
         server.close()
 

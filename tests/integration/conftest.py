@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -212,6 +213,23 @@ class Hawk:
                 return result
             time.sleep(every)
         pytest.fail(f"waited {timeout} s for {getattr(what, '__name__', what)}\nserver: {self.server_output()[-4000:]}")
+
+    def add_log(self, log: pathlib.Path, eval_set_id: str) -> pathlib.Path:
+        """Put a log into an eval set of the store, at once as a program does that writes it; return where it is."""
+        folder = self.data / "store/evals" / eval_set_id
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".models.json").write_text('{"model_names": ["mockllm/model"], "model_groups": ["local"]}')
+        shutil.copyfile(log, folder / "part")
+        return (folder / "part").rename(folder / log.name)
+
+    def wait_imported(self) -> None:
+        """Wait until all logs of the store are in the warehouse and can be searched."""
+        wanted = len(list((self.data / "store/evals").glob("*/*.eval")))
+
+        def is_there():
+            return self.get("/meta/imports")[1]["counts"].get("success") == wanted and self.get("/meta/search?q=x")[1]["not_indexed"] == 0
+
+        self.wait_for(is_there)
 
     def wait_job(self, job_id: str, timeout: float = 240) -> dict:
         """Wait until a job is over; return its job-status answer."""

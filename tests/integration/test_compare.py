@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 
 import numpy as np
 import pytest
@@ -51,20 +50,10 @@ def runs(logs, tmp_path_factory):
 def served(runs, shared):
     """A server that has all of the runs."""
     folder, values = runs
-    shutil.copytree(folder, shared.data / "store/evals", dirs_exist_ok=True)
-    names = {f"{name}-{side}" for name in values for side in "ab"}
-
-    def is_there():
-        return names <= {item["eval_set_id"] for item in shared.get("/meta/eval-sets?limit=500")[1]["items"]} and all(
-            not item["is_provisional"] for item in shared.get("/meta/samples?limit=500")[1]["items"])
-
-    shared.wait_for(is_there, 60)
-    shared.wait_for(lambda: all(counted(shared, name) == SAMPLES for name in names), 60)
+    for log in folder.glob("*/*.eval"):
+        shared.add_log(log, log.parent.name)
+    shared.wait_imported()
     return shared, values
-
-
-def counted(hawk, eval_set_id: str) -> int:
-    return len(hawk.get(f"/meta/samples?eval_set_id={eval_set_id}&limit=500")[1]["items"])
 
 
 def compared(hawk, name: str, **more) -> dict:

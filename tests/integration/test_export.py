@@ -3,7 +3,6 @@
 import io
 import json
 import pathlib
-import shutil
 import subprocess
 import urllib.request
 
@@ -17,20 +16,9 @@ KINDS = ["tools", "errors", "failed", "limits_messages", "limits_tokens", "inter
 @pytest.fixture(scope="module")
 def filled(logs, shared):
     """A server that has logs of many kinds, and their paths in its store."""
-    paths = []
-    for kind in KINDS:
-        path = shared.data / f"store/evals/set-{'1' if kind == 'tools' else kind}/{kind}.eval"
-        path.parent.mkdir(parents=True)
-        shutil.copyfile(logs / f"{kind}.eval", path)
-        paths.append(str(path))
-    wanted = len(samples_df(paths, quiet=True))
-
-    def is_there():
-        items = shared.get("/meta/samples?limit=500")[1]["items"]
-        return len(items) == wanted and not any(item["is_provisional"] for item in items)
-
-    shared.wait_for(is_there, 60)
-    return shared, paths
+    paths = [shared.add_log(logs / f"{kind}.eval", "set-1" if kind == "tools" else f"set-{kind}") for kind in KINDS]
+    shared.wait_imported()
+    return shared, [str(path) for path in paths]
 
 
 def parquet(hawk, table: str, *ids: str) -> pd.DataFrame:

@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import shutil
-import time
 
 import pytest
 from inspect_ai.event import Event
@@ -18,21 +16,9 @@ SETS = {"tools": "set-1", "errors": "set-errors", "many": "set-many", "intermedi
 @pytest.fixture(scope="module")
 def filled(shared, logs):
     """A server that has imported and indexed some logs."""
-    for name, eval_set in SETS.items():
-        folder = shared.data / f"store/evals/{eval_set}"
-        folder.mkdir(parents=True)
-        (folder / ".models.json").write_text('{"model_names": ["mockllm/model"], "model_groups": ["local"]}')
-        shutil.copyfile(logs / f"{name}.eval", folder / "part")
-        (folder / "part").rename(folder / f"{name}.eval")
-
-    def is_ready():
-        rows = json.loads(shared.request("POST", "/meta/sql", {"sql": "SELECT import_status FROM eval"})[2])["rows"]
-        return rows == [["success"]] * len(SETS) and shared.get("/meta/search?q=nothing")[1]["not_indexed"] == 0
-
-    deadline = time.monotonic() + 120
-    while not is_ready():
-        assert time.monotonic() < deadline, shared.server_output()
-        time.sleep(0.2)
+    for name, eval_set_id in SETS.items():
+        shared.add_log(logs / f"{name}.eval", eval_set_id)
+    shared.wait_imported()
     return shared
 
 
