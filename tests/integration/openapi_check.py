@@ -34,8 +34,8 @@ class Document:
         self.paths = [(expression, item) for segment in ("[^/]+", ".+") for expression, item in self.expressions(segment)]
 
     def expressions(self, last: str):
-        """What matches the addresses of each path; a parameter at the end matches `last`."""
-        for path, item in self.document["paths"].items():
+        """What matches the addresses of each path, the longest first; a parameter at the end matches `last`."""
+        for path, item in sorted(self.document["paths"].items(), key=lambda each: -len(re.sub(r"\{.*?\}", "", each[0]))):
             *parts, end = re.split(r"\{[^}]*\}", path)
             ends_so = [last] if not end and parts else []
             between = ["[^/]+"] * (len(parts) - len(ends_so)) + ends_so
