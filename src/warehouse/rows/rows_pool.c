@@ -5,9 +5,8 @@
 #include "codec/json_sorted.h"
 #include "warehouse/rows/rows_priv.h"
 
-void rows_content_hash(Str raw, bool is_message, Buf *scratch, char ret[MURMUR3_HEX_MAX])
+void rows_content_hash(Str raw, Buf *scratch, char ret[MURMUR3_HEX_MAX])
 {
-    (void)is_message;
     buf_reset(scratch);
     /* Beyond the ceilings of sorting the text has to do as it is. */
     bool is_sorted = json_sorted_add(raw, scratch);
@@ -20,7 +19,7 @@ static int put_entry(RowsMaker *maker, RowsTable table, size_t place, Str raw, i
     char hash[MURMUR3_HEX_MAX];
     SqlValue values[N_MESSAGE_POOL_COLUMNS] = {0};
     const RowsSpec *spec = rows_spec(table);
-    rows_content_hash(raw, table == ROWS_MESSAGE_POOL, &maker->text, hash);
+    rows_content_hash(raw, &maker->text, hash);
     values[POOL_ORDER] = SQL_INT((int64_t)place);
     values[POOL_CONTENT_HASH] = SQL_TEXTZ(hash);
     (void)rows_value(raw, &spec->columns[POOL_DATA], &maker->rules, maker->scratch,

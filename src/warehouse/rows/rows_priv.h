@@ -67,6 +67,6 @@ Str rows_refs_end(RowsRefs *refs, Arena *arena);
 int rows_condense(RowsMaker *maker, Str message, Str *ret, Error *err) HAWK_MUST_USE;
 
 /* The name of an entry's content: the hash of its sorted JSON. */
-void rows_content_hash(Str raw, bool is_message, Buf *scratch, char ret[MURMUR3_HEX_MAX]);
+void rows_content_hash(Str raw, Buf *scratch, char ret[MURMUR3_HEX_MAX]);
 
 #endif
