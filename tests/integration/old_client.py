@@ -1,0 +1,134 @@
+"""Our server and that of the Python hawk 3.7.2 over the same logs, and the unchanged 3.7.2 client in front of both.
+
+Both read the same bucket and trust the same identity provider; each has a database of its own, filled by its own
+importer. What ours alone can answer is an eval set that ran on it; its row and its logs are given to the peer as well.
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import pathlib
+import re
+import subprocess
+
+import hawk_peer
+import identity_provider
+from bucket import Bucket
+from conftest import ROOT, Hawk
+from hawk_server import Client, Server
+from test_jobs_survive import config_of
+
+GROUPS = {"model": "model-access-public", "steady": "model-access-public", "hidden": "model-access-secret"}
+SETS = {"set-1": ["tools", "errors", "limits_messages"], "two": ["intermediate", "unscored"]}
+NAMES = {
+    name: f"2026-01-02T03-04-0{i}-00-00_{name.split('_')[0]}_{'abcdefgh'[i] * 22}.eval"
+    for i, name in enumerate(name for names in SETS.values() for name in names)
+}
+OWN = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", "COLUMNS": "200", "TZ": "UTC"}
+
+
+def log_in(server: Hawk, provider: identity_provider.Provider, user: str) -> str:
+    """A person's access token, by the device flow of our command line."""
+    env = {**server.env, "HAWK_API_URL": server.url, "HAWK_CREDENTIALS": "file", "XDG_DATA_HOME": str(server.home / f"share-{user}")}
+    child = subprocess.Popen([str(server.program), "login", "--device"], env=env, stderr=subprocess.PIPE, text=True, cwd=server.home)
+    for line in child.stderr:
+        if match := re.search(r"or open (\S+)", line):
+            identity_provider.Browser(provider, user).enter_code(match[1])
+    assert child.wait(60) == 0
+    return server.run("auth", "access-token", env=env).stdout.strip()
+
+
+class World:
+    """Everything that the tests need."""
+
+    def __init__(self, folder: pathlib.Path, cache: pathlib.Path, peer: pathlib.Path, postgresql, bucket: Bucket, logs: pathlib.Path):
+        """Start everything; close() ends it."""
+        self.folder, self.peer, self.postgresql, self.bucket = folder, peer, postgresql, bucket
+        with contextlib.ExitStack() as started:
+            self._start(started, cache, logs)
+            self._ends = started.pop_all()
+
+    def _start(self, started: contextlib.ExitStack, cache: pathlib.Path, logs: pathlib.Path) -> None:
+        self.provider = identity_provider.Provider()
+        started.callback(self.provider.close)
+        self._put_logs(logs)
+        settings = {**self.provider.settings(), "HAWK_API_S3_BUCKET_NAME": self.bucket.name, "HAWK_API_VIEWER_URL": "http://viewer.example"}
+        theirs = self.postgresql.tcp_url(self.postgresql.make("theirs"))
+        self.theirs = Server(
+            self.peer, self.folder, {**self.bucket.env, "HAWK_API_DATABASE_URL": hawk_peer.driver_url(theirs), **settings}, GROUPS
+        )
+        started.callback(self.theirs.close)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            filled = pool.submit(self._fill_peer, theirs)
+            self._start_ours(started, cache, settings)
+            filled.result()
+        self.theirs.wait()
+        self.urls = {"ours": self.ours.url, "theirs": self.theirs.url}
+        self.clients = {}
+        for who, url in self.urls.items():
+            env = {**OWN, "HAWK_ACCESS_TOKEN": self.tokens["ada"], "HAWK_API_URL": url}
+            self.clients[who] = Client(self.peer, self.folder / f"home-{who}", env)
+            started.callback(self.clients[who].close)
+        self._run_job()
+        self.ours.wait_for(self._is_imported, 60)
+        samples = self.ours.get("/meta/samples?eval_set_id=set-1&sort_by=id&limit=100", token=self.tokens["ada"])[1]["items"]
+        self.names = {
+            "UUID": next(sample["uuid"] for sample in samples if sample["status"] == "success"),
+            "ERROR": next(sample["uuid"] for sample in samples if sample["status"] == "error"),
+            **{f"LOG-{name}": file for name, file in NAMES.items()},
+        }
+
+    def _start_ours(self, started: contextlib.ExitStack, cache: pathlib.Path, settings: dict[str, str]) -> None:
+        self.ours = Hawk(self.folder, cache)
+        started.callback(self.ours.stop)
+        models = self.folder / "models.yaml"
+        models.write_text("".join(f"- {{name: {name}, group: {group}}}\n" for name, group in GROUPS.items()))
+        database = self.postgresql.url(self.postgresql.make("ours"))
+        self.ours.env.update(self.bucket.env, **settings, HAWK_API_DATABASE_URL=database, HAWK_API_MODELS_FILE=str(models))
+        self.ours.start()
+        self.tokens = {user: log_in(self.ours, self.provider, user) for user in ("ada", "bob")}
+
+    def _put_logs(self, logs: pathlib.Path) -> None:
+        """The logs of the eval sets, named as Inspect names them, as a runner leaves them."""
+        for eval_set, names in SETS.items():
+            models = {"model_names": ["mockllm/model"], "model_groups": ["model-access-public"]}
+            self.bucket.put(f"evals/{eval_set}/.models.json", json.dumps(models).encode())
+            for name in names:
+                self.bucket.put(f"evals/{eval_set}/{NAMES[name]}", (logs / f"{name}.eval").read_bytes())
+
+    def _fill_peer(self, url: str) -> None:
+        """The peer's tables, and its rows of the logs."""
+        hawk_peer.make_schema(self.peer, url)
+        self._import(url, [f"evals/{eval_set}/{NAMES[name]}" for eval_set, names in SETS.items() for name in names])
+
+    def _import(self, url: str, keys: list[str]) -> None:
+        answers, _ = hawk_peer.import_logs(self.peer, [(url, f"s3://{self.bucket.name}/{key}") for key in keys], self.bucket.env)
+        assert [answer.error for answer in answers] == [None] * len(keys)
+
+    def _run_job(self) -> None:
+        """An eval set of ours that ends, told to the peer too."""
+        (self.folder / "ran.yaml").write_text(json.dumps(config_of(ROOT, eval_set_id="ran")))
+        secrets = [word for name in self.bucket.env for word in ("--secret", name)]
+        self.submitted = self.clients["ours"].run("eval-set", "run", str(self.folder / "ran.yaml"), *secrets, env=self.bucket.env)
+        assert self.submitted.returncode == 0, self.submitted.stderr
+
+        def over():
+            return self.ours.get("/monitoring/jobs/ran/job-status", token=self.tokens["ada"])[1]["status"] in ("complete", "failed")
+
+        self.ours.wait_for(over, 600)
+        ada = self.tokens["ada"]
+        self.ran = [file["name"] for file in self.ours.get("/view/logs/logs?log_dir=ran", token=ada)[1]["files"]]
+        created_at = next(job["created_at"] for job in self.ours.get("/meta/jobs", token=ada)[1]["items"] if job["job_id"] == "ran")
+        self.postgresql.run(f"""
+            INSERT INTO job (job_id, job_type, created_by, created_at, model_groups)
+            VALUES ('ran', 'eval-set', 'ada', '{created_at}', '{{model-access-public}}')
+        """, "theirs")
+        self._import(self.postgresql.tcp_url("theirs"), [f"evals/{name}" for name in self.ran])
+
+    def _is_imported(self) -> bool:
+        items = self.ours.get("/meta/imports?limit=100", token=self.tokens["ada"])[1]["items"]
+        return len(items) >= sum(map(len, SETS.values())) + 1 and all(item["state"] == "success" for item in items)
+
+    def close(self) -> None:
+        """End it."""
+        self._ends.close()

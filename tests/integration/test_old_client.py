@@ -1,0 +1,378 @@
+"""The unchanged `hawk[cli,client]` 3.7.2 against our server: every command, held against what it gets from its own server.
+
+Both servers have the same logs (old_client.World). A command is run in front of each; status, what it prints, what it says
+on standard error and the files that it leaves have to be the same, but for addresses. DIFFERENT has what differs on purpose.
+What needs a cluster there is run in front of ours alone.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import urllib.request
+
+import hawk_server
+import identity_provider
+import pytest
+from conftest import ROOT, Hawk
+from old_client import World
+from test_jobs_survive import config_of
+
+pytestmark = [
+    pytest.mark.skipif(identity_provider.why_not() is not None, reason=str(identity_provider.why_not())),
+    pytest.mark.timeout(1500),
+]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, cache, peer, postgresql, bucket, logs):
+    """Both servers with their logs, and a client in front of each."""
+    it = World(tmp_path_factory.mktemp("old"), cache, peer, postgresql, bucket, logs)
+    yield it
+    it.close()
+
+
+# Words in capitals stand for what only the world knows: UUID is a sample of `set-1`, ERROR one that failed, LOG-x a file.
+COMMANDS = [
+    "version",
+    "list eval-sets",
+    "list eval-sets --limit 1",
+    "list eval-sets --search two",
+    "list eval-sets --search nothing",
+    "list evals set-1",
+    "list evals none",
+    "list samples set-1",
+    "list samples set-1 --limit 2",
+    "list samples set-1 --eval LOG-errors",
+    "list samples set-1 --json",
+    "list samples two --json",
+    "list samples none",
+    "list jobs",
+    "list jobs --all",
+    "list jobs --limit 0",
+    "status ran",
+    "status none",
+    "logs none",
+    "watch ran --no-follow",
+    "watch ran --no-follow --json",
+    "watch ran",
+    "watch none --no-follow",
+    "watch set-1 --no-follow --json",
+    "transcript UUID",
+    "transcript ERROR",
+    "transcript UUID --raw",
+    "transcript ERROR --output-dir out",
+    "transcript 1234567890123456789012",
+    "transcript x",
+    "transcripts two --output-dir out",
+    "transcripts set-1 --output-dir out --raw",
+    "transcripts set-1 --output-dir out --limit 1",
+    "transcripts none --output-dir out",
+    "download set-1 -o out",
+    "download set-1 -o out --eval LOG-errors",
+    "download set-1 --list",
+    "download none -o out",
+    "edit-samples unknown.json",
+    "edit-samples twice.json",
+    "edit-samples wrong.json",
+    "scan-export 1234567890123456789012",
+    "delete none -y",
+    "stop none",
+    "stop set-1",
+    "eval-set resume none",
+    "eval-set resume set-1",
+    "web set-1",
+    "view-sample UUID",
+    "usage --json",
+    "auth access-token",
+    "eval-set run wrong.yaml",
+    "eval-set run unknown-model.yaml",
+    "eval-set run needs-secret.yaml",
+]
+
+TASK = {"package": "p", "name": "p", "items": [{"name": "t"}]}
+FILES = {
+    "unknown.json": [{"sample_uuid": "A" * 22, "details": {"type": "invalidate_sample", "reason": "r"}}],
+    "twice.json": [{"sample_uuid": "A" * 22, "details": {"type": "invalidate_sample", "reason": "r"}}] * 2,
+    "wrong.json": [{"sample_uuid": "A" * 22, "details": {"type": "unheard_of"}}],
+    "wrong.yaml": {"tasks": [TASK], "model": "x"},
+    "unknown-model.yaml": {"tasks": [TASK], "models": [{"package": "openai", "name": "openai", "items": [{"name": "unheard-of"}]}]},
+    "needs-secret.yaml": {"tasks": [TASK], "runner": {"secrets": [{"name": "NOT_GIVEN"}]}},
+}
+"""Files in the folder that a command runs in."""
+
+CALLS = [
+    ["create_eval_set", [None], {"eval_set_id": "none"}],
+    ["get_jobs", [], {}],
+    ["get_jobs", [], {"mine": False, "limit": 1}],
+    ["get_jobs", [], {"status": "complete"}],
+    ["get_jobs", [], {"waiting": True}],
+    ["get_eval_sets", [], {}],
+    ["get_eval_sets", [], {"limit": 1, "search": "set"}],
+    ["get_evals", ["set-1"], {}],
+    ["get_evals", ["set-1"], {"page": 2, "limit": 1}],
+    ["get_samples", ["set-1"], {}],
+    ["get_samples", ["set-1"], {"search": "errors", "page": 1, "limit": 2}],
+    ["get_all_samples_for_eval_set", ["set-1"], {}],
+    ["get_all_samples_for_eval_set", ["set-1"], {"limit": 3}],
+    ["get_me", [], {}],
+    ["get_log_files", ["set-1"], {}],
+    ["get_log_files", ["none"], {}],
+    ["get_log_headers", [["set-1/LOG-tools", "two/LOG-unscored"]], {}],
+    ["get_download_url", ["set-1/LOG-tools"], {}],
+    ["get_download_urls", [["set-1/LOG-tools", "set-1/LOG-errors"]], {}],
+    ["download_to_file", ["/view/logs/log-download/set-1/LOG-errors", "log"], {}],
+    ["download_scan_export", ["1" * 22, "scan"], {}],
+    ["get_sample_metadata", ["UUID"], {}],
+    ["get_sample_metadata", ["1" * 22], {}],
+    ["fetch_logs", ["none"], {}],
+    ["get_job_monitoring_data", ["none"], {}],
+    ["get_eval_set_status", ["ran"], {}],
+    ["get_eval_set_status", ["none"], {}],
+    ["stream_eval_set_status", ["ran"], {}],
+    ["get_job_status", ["ran"], {}],
+    ["get_job_status", ["none"], {}],
+    ["stop_eval_set", ["none"], {}],
+    ["stop_eval_set", ["none"], {"sample_uuid": "UUID", "error": True}],
+    ["delete_job", ["none"], {}],
+]
+"""Methods of HawkClient with their arguments."""
+
+
+DIFFERENT = {
+    "status ran": ("\"provider\": \"process\"", "another executor, whose output is kept when the job is over"),
+    "watch none --no-follow": ("not found", "that there is no such job is said, there that one may not see it"),
+    "watch set-1 --no-follow --json": ("Job not found", "only jobs have a status, not logs that are just there"),
+    "edit-samples unknown.json": ("Sample(s) not found: there is no sample", "other words"),
+    "edit-samples twice.json": ("Duplicate sample edits: edits[0] and edits[1]", "other words"),
+    "list jobs --limit 0": ("limit must be a whole number from 1 to 500", "other words"),
+    "usage --json": ("\"model\": \"steady\"", "counted from logs, there by the gateway to models"),
+    "download none -o out": ("you may not read none", "why is said"),
+    "stop none": ("Not Found: Job not found.", "other words"),
+    "stop set-1": ("Not Found: Job not found.", "other words"),
+    "eval-set resume none": ("Saved configuration not found", "that there is nothing is said, there that one may not"),
+    "eval-set resume set-1": ("Saved configuration not found", "anybody who may see logs without a job is told what is missing"),
+    "eval-set run unknown-model.yaml": ("Declared model unavailable: unheard-of", "other words"),
+}
+"""Commands whose outcome is another: a part of ours, and why."""
+
+DIFFERENT_CALLS = {
+    "create_eval_set(None, eval_set_id=none)": "that there is nothing is said, there that one may not",
+    "get_log_files(none)": "why is said",
+    "download_scan_export(1111111111111111111111, scan)": "there are no scans yet",
+    "get_eval_set_status(none)": "that there is no such job is said, there that one may not see it",
+    "stop_eval_set(none)": "other words",
+    "stop_eval_set(none, sample_uuid=UUID, error=True)": "other words",
+}
+"""Calls that return something else, and why. All of them raise HawkAPIError in both."""
+
+
+def filled(world: World, text: str) -> str:
+    """The words in capitals as what they stand for."""
+    return re.sub("|".join(world.names), lambda word: world.names[word[0]], text)
+
+
+def without_addresses(world: World, who: str, text: str) -> str:
+    """What is printed, as if both servers were at one address, and told errors in one form."""
+    text = text.replace(world.urls[who], "URL").replace(world.bucket.endpoint, "BUCKET")
+    for pattern, instead in (
+        (r"(?<=\.eval)\?[^\s\"]*", "?signed"),
+        (r"(?<=\"pk\": )\"[^\"]*\"", '"of a row"'),
+        # The cluster of the peer has nothing that measures.
+        (r"\n  \(status degraded: metrics\)", ""),
+        (r"(?<=\"errors\": )\{\s*\"metrics\": \"(?:[^\"\\]|\\.)*\"\s*\}", "{}"),
+    ):
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+def in_words(text: str) -> str:
+    """What an error says, whichever of two forms it came in."""
+    return re.sub(r"\b\d{3} ([A-Z][A-Za-z ]+)\n\{\"detail\":\"(.*?)\"\}", r"\1: \2", text)
+
+
+def folder_of(world: World, who: str, name: str) -> pathlib.Path:
+    """An empty folder with FILES."""
+    folder = world.folder / f"run-{who}" / re.sub(r"\W", "_", name)
+    folder.mkdir(parents=True)
+    for file, value in FILES.items():
+        (folder / file).write_text(filled(world, json.dumps(value)))
+    return folder
+
+
+def files_in(folder: pathlib.Path) -> dict[str, bytes]:
+    """Every file below a folder that was not there before."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name not in FILES)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def outcome(world: World, who: str, command: str) -> dict:
+    """What comes of a command in front of a server."""
+    folder = folder_of(world, who, command)
+    done = world.clients[who].run(*filled(world, command).split(), cwd=folder, env={"BROWSER": "true"})
+    stdout = without_addresses(world, who, done.stdout)
+    if command.startswith("transcripts"):  # written side by side
+        stdout = "\n".join(sorted(stdout.splitlines()))
+    return {"status": done.returncode, "stdout": stdout, "stderr": in_words(without_addresses(world, who, done.stderr)), "files": files_in(folder)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_does_what_it_does_in_front_of_its_own_server(world, command):
+    ours, theirs = (outcome(world, who, command) for who in ("ours", "theirs"))
+    if command not in DIFFERENT:
+        assert ours == theirs
+    else:
+        part, _ = DIFFERENT[command]
+        assert part in ours["stdout"] + ours["stderr"] and part not in theirs["stdout"] + theirs["stderr"]
+
+
+@pytest.fixture(scope="module")
+def answers(world, tmp_path_factory) -> dict[str, list]:
+    """What every method returns from both servers."""
+    said = {}
+    for who, url in world.urls.items():
+        calls = json.loads(filled(world, json.dumps(CALLS)))
+        done = subprocess.run(
+            [str(world.peer), str(hawk_server.HERE / "hawk_methods.py")], text=True, capture_output=True, timeout=300,
+            input=json.dumps({"url": url, "token": world.tokens["ada"], "calls": calls}), cwd=tmp_path_factory.mktemp(who), check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said[who] = json.loads(without_addresses(world, who, done.stdout))
+    return said
+
+
+def name_of(call: list) -> str:
+    """A call as one would write it."""
+    return f"{call[0]}({', '.join([*map(str, call[1]), *(f'{name}={value}' for name, value in call[2].items())])})"
+
+
+def comparable(value: object) -> object:
+    """What was returned, without what names a row of one database, and what says nothing."""
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: in_words(item) if key == "text" else comparable(item) for key, item in value.items() if key != "pk"}
+    return {key: item for key, item in kept.items() if item not in (None, {}, [])}
+
+
+@pytest.mark.parametrize("i", range(len(CALLS)), ids=lambda i: name_of(CALLS[i]))
+def test_a_method_of_the_client_returns_what_it_returns_from_its_own_server(answers, i):
+    ours, theirs = comparable(answers["ours"][i]), comparable(answers["theirs"][i])
+    if name_of(CALLS[i]) in DIFFERENT_CALLS:
+        assert ours["raised"] == theirs["raised"] == "HawkAPIError" and ours["text"] != theirs["text"]
+    else:
+        assert ours == theirs
+
+
+# --- what needs a cluster there ---
+
+
+def test_a_submitted_eval_set_is_told_with_its_address(world):
+    """Id and address, on standard output."""
+    assert world.submitted.stdout.splitlines() == ["Eval set ID: ran", "See your eval set log: http://viewer.example/eval-set/ran"]
+
+
+def old(world: World, *args: str, **env: str) -> subprocess.Popen:
+    """The client in a process that can be sent signals, in front of our server."""
+    variables = {
+        "PATH": os.environ["PATH"], "HOME": str(world.clients["ours"].home), "HAWK_API_URL": world.urls["ours"], "TZ": "UTC",
+        "PYTHONUNBUFFERED": "1", "HAWK_ACCESS_TOKEN": world.tokens["ada"], **env,
+    }
+    return subprocess.Popen([str(world.peer.parent / "hawk"), *args], env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, cwd=world.folder)
+
+
+def test_logs_are_followed_until_one_has_enough(world):
+    """What was said first, then whatever comes, until a signal."""
+    child = old(world, "logs", "ran", "-f", "--poll-interval", "0.2")
+    lines = []
+    for line in child.stdout:
+        lines.append(line)
+        if "1 task done" in line:
+            child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 0, child.stderr.read()
+    assert all(re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\] \[\w+ *\] ", line) for line in lines), lines
+
+
+def test_a_job_is_resumed_stopped_and_deleted(world):
+    """Each is silent or one line; and the id of before need not be said again."""
+    client = world.clients["ours"]
+    secrets = [word for name in world.bucket.env for word in ("--secret", name)]
+    config = config_of(ROOT, eval_set_id="stopped")
+    config["tasks"][0]["items"] = [{"name": "slow", "args": {"seconds": 120}}]
+    (world.folder / "stopped.yaml").write_text(json.dumps(config))
+    done = client.run("eval-set", "run", str(world.folder / "stopped.yaml"), *secrets, env=world.bucket.env)
+    assert done.returncode == 0, done.stderr
+    ada = world.tokens["ada"]
+
+    def state() -> dict:
+        return world.ours.get("/monitoring/jobs/stopped/eval-set-status", token=ada)[1]["data"]
+
+    world.ours.wait_for(lambda: state()["progress"]["running"] > 0, 300)
+    done = client.run("stop")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    watched = old(world, "watch", "stopped")
+    out, err = watched.communicate(timeout=300)
+    assert watched.returncode == 0 and state()["status"] == "complete", out + err
+    done = client.run("eval-set", "resume", "stopped", *secrets, env=world.bucket.env)
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == "Resuming eval set: stopped", done.stderr
+    done = client.run("delete", "stopped", "-y")
+    assert (done.returncode, done.stdout.strip()) == (0, "Eval set stopped deleted."), done.stderr
+    assert world.ours.get("/monitoring/jobs/stopped/job-status", token=ada)[1]["status"] == "deleted"
+
+
+# --- logging in ---
+
+KEYRING = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
+
+
+def log_in_with_a_code(world: World, home: pathlib.Path, url: str, provider: identity_provider.Provider) -> None:
+    """`hawk login --device` of the old client."""
+    child = old(world, "login", "--device", HOME=str(home), HAWK_API_URL=url, HAWK_ACCESS_TOKEN="", BROWSER="true", **KEYRING)
+    said = []
+    for line in child.stderr:
+        said.append(line)
+        if line.startswith("http"):
+            identity_provider.Browser(provider, "bob").enter_code(line.strip())
+    assert child.wait(120) == 0, "".join(said)
+
+
+def test_the_old_client_logs_in_with_a_browser(world, tmp_path):
+    """With PKCE; and then commands are let in."""
+    env = {"HOME": str(tmp_path), "HAWK_ACCESS_TOKEN": "", "BROWSER": "echo", **KEYRING}
+    child = old(world, "login", **env)
+    address = next(word for line in child.stdout for word in line.split() if word.startswith("http"))
+    assert "code_challenge_method=S256" in address
+    with urllib.request.urlopen(identity_provider.Browser(world.provider, "bob").authorize(address), timeout=60) as page:
+        assert page.status == 200
+    assert child.wait(120) == 0, child.stderr.read()
+    listed = old(world, "list", "jobs", **env)
+    out, err = listed.communicate(timeout=120)
+    assert listed.returncode == 0, err
+    assert "ran" not in out  # it is ada's
+
+
+def test_the_old_client_renews_its_tokens(world, tmp_path, cache):
+    """It logs in with a code; tokens that are about to expire are renewed at each command, and refresh tokens change."""
+    short = identity_provider.Provider(access_token_seconds=200)
+    hawk = Hawk(tmp_path, cache)
+    hawk.env.update(short.settings())
+    try:
+        hawk.start()
+        home = tmp_path / "bob"
+        home.mkdir()
+        log_in_with_a_code(world, home, hawk.url, short)
+        kept = home / ".local/share/python_keyring/keyring_pass.cfg"
+        seen = {kept.read_text()}
+        for _ in range(2):
+            done = old(world, "list", "jobs", HOME=str(home), HAWK_API_URL=hawk.url, HAWK_ACCESS_TOKEN="", **KEYRING)
+            _, err = done.communicate(timeout=120)
+            assert done.returncode == 0, err
+            seen.add(kept.read_text())
+        assert len(seen) == 3
+    finally:
+        hawk.stop()
+        short.close()
