@@ -596,7 +596,13 @@ static int find_having(Listing *listing, size_t from, size_t *ret, size_t *ret_n
 
 static int pick_by_eval(Listing *listing, const ListingRow *after, Error *err)
 {
+    const QueriesSamples *filter = listing->filter;
+    bool has_span =
+        filter->has_completed_after || filter->has_completed_before || listing_has_range(listing);
     size_t at = 0;
+    /* An eval without a sample of the time or range would be read to its end. */
+    if (has_span && listing_prune_evals(listing, err) < 0)
+        return -1;
     while (after && at < listing->n_evals &&
            eval_comes_first(listing, &listing->evals[at], &after->value, after->eval_no))
         at++;
