@@ -18,7 +18,8 @@ typedef struct LimitRow {
 
 /* clang-format off */
 static const LimitRow limits[] = {
-    { SQLITE_LIMIT_LENGTH,              64 * 1024 * 1024 }, /* of a value, and of a row on its way */
+    { SQLITE_LIMIT_LENGTH,              4 * 1024 * 1024 }, /* of a value; a row of the most columns is held at once */
+    { SQLITE_LIMIT_COLUMN,              200 },
     { SQLITE_LIMIT_SQL_LENGTH,          1024 * 1024 },
     { SQLITE_LIMIT_EXPR_DEPTH,          200 },
     { SQLITE_LIMIT_COMPOUND_SELECT,     100 },

@@ -321,6 +321,20 @@ static void what_a_function_left_is_rolled_back(void **state)
     assert_int_equal(number("SELECT count(*) FROM pg_largeobject_metadata"), 0);
 }
 
+static void a_value_cannot_fill_the_memory(void **state)
+{
+    (void)state;
+    if (is_postgres)
+        skip(); /* its server's memory is its own */
+    auto_error Error err = ERROR_INIT;
+    assert_int_equal(count_rows("SELECT length(randomblob(4000000))", LONG_MS, &err), 1);
+    assert_int_equal(count_rows("SELECT randomblob(60000000)", LONG_MS, &err), -1);
+    assert_int_equal(err.kind, ERR_BAD_DATA);
+    error_reset(&err);
+    assert_int_equal(
+        count_rows("SELECT replace(hex(zeroblob(2000000)), '0', 'abcdefgh')", LONG_MS, &err), -1);
+}
+
 static void a_guarded_database_begins_no_write(void **state)
 {
     (void)state;
@@ -504,6 +518,7 @@ int main(void)
         T(a_change_that_takes_too_long_leaves_nothing),
         T(a_mistake_is_told_as_one_of_who_typed_it),
         T(every_transaction_has_a_fresh_connection),
+        T(a_value_cannot_fill_the_memory),
         T(what_a_function_left_is_rolled_back),
         T(a_guarded_database_begins_no_write),
         T(types_of_columns_are_told),
