@@ -115,6 +115,7 @@ def place(tmp_path_factory, cache):
         it.names["key"] = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
         assert hawk.request("POST", "/humans/", {"name": "ann", "ssh_public_key": it.names["key"]}, token=owner)[0] == 201
         it.names["import"] = json.loads(hawk.request("POST", "/eval_sets/import/", {}, token=owner)[2])["eval_set_id"]
+        it.names["scans"] = json.loads(hawk.request("POST", "/scan_imports/", {"scan_count": 1}, token=owner)[2])["scan_run_id"]
         hawk.wait_for(lambda: hawk.get(f"/meta/search?q={CANARY}", token=owner)[1]["not_indexed"] == 0)
         yield it
     finally:
@@ -175,6 +176,8 @@ ROWS = {
     "GET /download/{path}": ("/download/{log}?expires=9999999999&signature=00", None, "403"),
     "PUT /eval_sets/import/{eval_set_id}/files/{name}": ("/eval_sets/import/{import}/files/a.eval?expires=9999999999&signature=00",
                                                          b"12345", "403"),
+    "PUT /scan_imports/{scan_run_id}/files/{scan_id}/{name}": ("/scan_imports/{scans}/files/a/_scan.json?expires=9999999999&signature=00",
+                                                         b"12345", "403"),
     "GET /auth/me": ("/auth/me", None, ALL),
     "GET /auth/why/{job_id}": ("/auth/why/{id}", None, ALL),
     "POST /auth/login-code": ("/auth/login-code", None, "403 404 404 404 404 404"),
@@ -216,6 +219,11 @@ ROWS = {
     "POST /eval_sets/import": ("/eval_sets/import", {}, CHANGERS),
     "POST /eval_sets/import/{eval_set_id}/uploads": ("/eval_sets/import/{import}/uploads", FILES, "403 403 403 200 200 200"),
     "POST /eval_sets/import/{eval_set_id}/finalize": ("/eval_sets/import/{import}/finalize", None, "403 403 403 404 404 404"),
+    "POST /scan_imports/": ("/scan_imports/", {"scan_count": 1}, CHANGERS),
+    "POST /scan_imports": ("/scan_imports", {"scan_count": 1}, CHANGERS),
+    "POST /scan_imports/{scan_run_id}/uploads": ("/scan_imports/{scans}/uploads",
+                                                 {"files": [{"scan_id": "a", "filename": "_scan.json", "size_bytes": 1}]}, "403 403 403 200 200 200"),
+    "POST /scan_imports/{scan_run_id}/finalize": ("/scan_imports/{scans}/finalize", None, "403 403 403 404 404 404"),
     "GET /humans/": ("/humans/", None, ALL),
     "GET /humans": ("/humans", None, ALL),
     "POST /humans/": ("/humans/", {"name": "ann", "ssh_public_key": "{key}"}, "403 409 409 409 409 409"),
