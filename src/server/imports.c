@@ -386,3 +386,15 @@ int imports_sweep(App *app, Error *err)
     Sweep sweep = {.store = app->store, .before_us = clock_now_us() - STAGED_TOO_LONG_US};
     return store_list(app->store, IMPORTS_STAGING, true, sweep_one, &sweep, err);
 }
+
+int imports_check_finalize(RouteCtx *ctx, Error *err)
+{
+    Json *body = NULL;
+    if (http_request_body_size(ctx->request) == 0 || route_body_json(ctx, &body, err) < 0)
+        return err->kind == ERR_NONE ? 0 : -1;
+    const Json *sources = json_get(body, "code_sources");
+    if (!json_is_null(sources) && (sources->type != JSON_ARRAY || sources->n > 0))
+        return error_set(err, ERR_BAD_DATA,
+                         "code_sources: this server does not record where code came from");
+    return 0;
+}

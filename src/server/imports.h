@@ -47,6 +47,10 @@ int imports_admit(void *context, HttpRequest *request, size_t *body_max, Error *
 /* Stages the file that was sent to such an address, once size and checksum were found right. */
 int imports_receive(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 
+/* The body of a request to finalize: it may be missing, and may not name sources of code, of which
+   this server keeps no record. */
+int imports_check_finalize(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
+
 /* A file that was not published, and why. */
 typedef struct ImportsFailure {
     const char *name;

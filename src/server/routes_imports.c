@@ -150,19 +150,6 @@ static int import_receive(RouteCtx *ctx, Error *err)
     return 0;
 }
 
-/* The body may be missing; what it may say is about code that this server keeps no record of. */
-static int check_finalize(RouteCtx *ctx, Error *err)
-{
-    Json *body = NULL;
-    if (http_request_body_size(ctx->request) == 0 || route_body_json(ctx, &body, err) < 0)
-        return err->kind == ERR_NONE ? 0 : -1;
-    const Json *sources = json_get(body, "code_sources");
-    if (!json_is_null(sources) && (sources->type != JSON_ARRAY || sources->n > 0))
-        return error_set(err, ERR_BAD_DATA,
-                         "code_sources: this server does not record where code came from");
-    return 0;
-}
-
 static void write_failures(const ImportsResult *result, JsonOut *out)
 {
     json_out_kv_array(out, "failed");
@@ -186,7 +173,7 @@ static int import_finalize(RouteCtx *ctx, Error *err)
     const char *id = NULL;
     bool is_partial = str_eqz(param(ctx, "partial"), "true");
     HAWK_CLEANUP(imports_release_result) ImportsResult result = {0};
-    if (check_finalize(ctx, err) < 0 ||
+    if (imports_check_finalize(ctx, err) < 0 ||
         imports_check_id(ctx, IMPORTS_LOGS, ctx->params[0], &id, err) < 0 ||
         imports_finalize(ctx, id, is_partial, &result, err) < 0)
         return -1;

@@ -147,26 +147,12 @@ static int scan_import_receive(RouteCtx *ctx, Error *err)
     return 0;
 }
 
-/* The body may be missing; what it may say is about code that this server keeps no record of. */
-static int check_body(RouteCtx *ctx, Error *err)
-{
-    Json *body = NULL;
-    if (http_request_body_size(ctx->request) == 0)
-        return 0;
-    if (route_body_json(ctx, &body, err) < 0)
-        return -1;
-    if (json_is_null(json_get(body, "code_sources")))
-        return 0;
-    return error_set(err, ERR_UNSUPPORTED,
-                     "code_sources: this server does not record where code came from");
-}
-
 static int scan_import_finalize(RouteCtx *ctx, Error *err)
 {
     const char *id = NULL;
     const Str *scans = NULL;
     size_t n = 0;
-    if (check_body(ctx, err) < 0 ||
+    if (imports_check_finalize(ctx, err) < 0 ||
         imports_check_id(ctx, IMPORTS_SCANS, ctx->params[0], &id, err) < 0 ||
         imports_finalize_scans(ctx, id, &scans, &n, err) < 0)
         return -1;
