@@ -316,6 +316,7 @@ static int send(Api *api, const ApiCall *call, HttpReply *reply, Error *err)
                         .timeout_ms = call->timeout_ms < 0    ? 0
                                       : call->timeout_ms == 0 ? API_TIMEOUT_MS
                                                               : call->timeout_ms,
+                        .idle_timeout_ms = call->idle_ms,
                         .sink = call->sink,
                         .sink_context = call->sink_context};
     return http_client_send(api->client, &request, reply, err);

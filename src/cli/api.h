@@ -38,6 +38,7 @@ typedef struct ApiCall {
     Str checksum;   /* of the upload, for an address of S3 that asks for it; or STR_NONE */
     size_t max;     /* bytes of an answer; 0: API_ANSWER_MAX */
     int timeout_ms; /* 0: API_TIMEOUT_MS; -1: none */
+    int idle_ms;    /* without a byte; 0: as http/client.h says */
     const char *if_none_match;
     const char *range; /* "bytes=0-99" */
     int (*sink)(void *context, Str bytes, Error *err);

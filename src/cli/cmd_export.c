@@ -5,7 +5,11 @@
 #include "cli/commands.h"
 #include "cli/rows.h"
 
-enum { PATH_MAX_BYTES = 256 << 10 };
+enum {
+    PATH_MAX_BYTES = 256 << 10,
+    SURVEY_MS =
+        30 * 60 * 1000, /* the server reads all rows for their columns before it sends one */
+};
 
 typedef struct Options {
     const char *table;
@@ -51,8 +55,11 @@ static int run(Cli *cli, const void *given, Error *err)
         api_add_query(&path, "id", options->ids.items[i]);
     if (buf_check(&path, "the request", err) < 0)
         return -1;
-    const ApiCall call = {
-        .path = path.data, .timeout_ms = -1, .sink = take, .sink_context = output};
+    const ApiCall call = {.path = path.data,
+                          .timeout_ms = -1,
+                          .idle_ms = SURVEY_MS,
+                          .sink = take,
+                          .sink_context = output};
     if (api_send(api, &call, NULL, NULL, err) < 0 || rows_finish(output, err) < 0)
         return -1;
     if (options->file)
