@@ -217,7 +217,7 @@ static int run(Cli *cli, const void *given, Error *err)
 const Command commands_download_artifacts = {
     .path = "download-artifacts",
     .section = COMMAND_FETCH,
-    .summary = "Download the files that an evaluation left for its samples",
+    .summary = "Download the files that samples left",
     .description = "Each sample gets a folder. What is there already is left alone.",
     .examples = "hawk download-artifacts -o files\n"
                 "hawk download-artifacts --sample 8nPqS5mE2vKxWz7RtYb3Lc",

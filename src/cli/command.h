@@ -47,6 +47,7 @@ typedef struct CommandGroup {
     const char *name;
     const char *summary;
     const char *otherwise; /* "run"; or NULL */
+    bool is_folded;        /* one line in the help of the program */
 } CommandGroup;
 
 /* All commands in the order of the help, and all groups. */

@@ -55,9 +55,9 @@ const size_t command_rows_n = ARRAY_LEN(command_rows);
 
 /* clang-format off */
 const CommandGroup command_groups[] = {
-    {"auth",     "Log in, and see what that gives"},
+    {"auth",     "Print tokens of the login, or why a job may be seen", .is_folded = true},
     {"eval-set", "Submit and resume eval sets", "run"},
-    {"human",    "People who take evaluations themselves"},
+    {"human",    "Register people who take evaluations themselves", .is_folded = true},
     {"list",     "List what the server knows"},
     {"local",    "Run without a server"},
 };

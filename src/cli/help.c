@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/term.h"
 
 enum { NAME_COLUMN = 24, GROUP_MAX = 16 };
@@ -39,14 +40,42 @@ static void add_row(Buf *ret, Str name, const char *summary, int columns)
     buf_addc(ret, '\n');
 }
 
+static const CommandGroup *folded_group_of(const Command *command)
+{
+    for (size_t i = 0; i < command_groups_n; i++) {
+        const CommandGroup *group = &command_groups[i];
+        size_t n = strlen(group->name);
+        if (group->is_folded && strncmp(command->path, group->name, n) == 0 &&
+            command->path[n] == ' ')
+            return group;
+    }
+    return NULL;
+}
+
+static void add_section(Buf *ret, CommandSection section, int columns)
+{
+    const CommandGroup *last = NULL;
+    for (size_t i = 0; i < command_rows_n; i++) {
+        const Command *command = command_rows[i];
+        if (command->section != section)
+            continue;
+        const CommandGroup *group = folded_group_of(command);
+        if (!group) {
+            add_row(ret, str_of(command->path), command->summary, columns);
+        } else if (group != last) {
+            auto_free char *name = mem_printf("%s COMMAND", group->name);
+            add_row(ret, str_of(name), group->summary, columns);
+        }
+        last = group;
+    }
+}
+
 void help_add_program(Buf *ret, int columns)
 {
     buf_printf(ret, "%s\n\nusage: hawk COMMAND [OPTIONS] [ARGUMENTS]\n", intro);
     for (size_t section = 0; section < ARRAY_LEN(titles); section++) {
         buf_printf(ret, "\n%s\n", titles[section]);
-        for (size_t i = 0; i < command_rows_n; i++)
-            if (command_rows[i]->section == (CommandSection)section)
-                add_row(ret, str_of(command_rows[i]->path), command_rows[i]->summary, columns);
+        add_section(ret, (CommandSection)section, columns);
     }
     buf_addz(ret,
              "\nExamples\n"

@@ -66,7 +66,9 @@ class Document:
         return self.validators[key]
 
     def trouble(self, method: str, path: str, status: int, content_type: str | None, body: bytes) -> str | None:
-        """What is wrong with an answer, or None."""
+        """What is wrong with an answer, or None. OpenAPI says nothing of what browsers ask by OPTIONS."""
+        if method == "OPTIONS":
+            return None
         operation = self.operation(method, path.split("?")[0])
         answer = self.answer(operation, status)
         if answer is None:

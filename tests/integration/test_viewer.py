@@ -91,5 +91,5 @@ def test_a_running_eval_fills_in_without_a_reload(shared, page):
     page.evaluate("window.notReloaded = true")
     page.get_by_text("slow").first.wait_for()
     assert shared.wait_job("growing", 300)["status"] == "complete"
-    page.wait_for_function("document.body.innerText.includes('4')")
+    page.wait_for_function("() => document.body.innerText.includes('4')")
     assert page.evaluate("window.notReloaded") is True
