@@ -365,7 +365,10 @@ int imports_receive(RouteCtx *ctx, Error *err)
                                              STR_ARG(upload.file.name))
                               : arena_printf(ctx->arena, IMPORTS_STAGING "/%.*s/%.*s",
                                              STR_ARG(upload.id), STR_ARG(upload.file.name));
-    return store_put_file(ctx->app->store, key, fd, err);
+    if (store_put_file(ctx->app->store, key, fd, err) < 0)
+        return -1;
+    http_response_bytes(ctx->response, "text/plain; charset=utf-8", STR(""));
+    return 0;
 }
 
 /* --- what is left behind --- */

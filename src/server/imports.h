@@ -6,7 +6,7 @@
 #include "jobs/jobs.h"
 #include "server/route.h"
 
-enum { IMPORTS_NAME_MAX = 200, IMPORTS_FILES_MAX = 200 };
+enum { IMPORTS_NAME_MAX = 200, IMPORTS_FILES_MAX = 200, IMPORTS_SCAN_FILES_MAX = 500 };
 #define IMPORTS_SIZE_MAX ((uint64_t)2 << 30)
 
 /* What is brought along. */
@@ -36,6 +36,9 @@ typedef struct ImportsFile {
 /* ERR_USAGE when the server will not take it. */
 int imports_check_file(const ImportsFile *file, Error *err) HAWK_MUST_USE;
 
+/* Answers a request for the addresses of the files that its body names, none of them twice. */
+int imports_send_links(RouteCtx *ctx, ImportsKind kind, Error *err) HAWK_MUST_USE;
+
 /* The address to which it can be sent until an instant (seconds), by whoever has it. */
 const char *imports_link(const App *app, Arena *arena, const char *id, const ImportsFile *file,
                          int64_t expires);
@@ -44,7 +47,8 @@ const char *imports_link(const App *app, Arena *arena, const char *id, const Imp
    was announced, and refuses what is not ours or came too late. Other addresses pass. */
 int imports_admit(void *context, HttpRequest *request, size_t *body_max, Error *err);
 
-/* Stages the file that was sent to such an address, once size and checksum were found right. */
+/* Stages the file that was sent to such an address, once size and checksum were found right, and
+   answers. */
 int imports_receive(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 
 /* The body of a request to finalize: it may be missing, and may not name sources of code, of which
