@@ -45,8 +45,11 @@ void export_message_text(Str message, Arena *arena, Buf *ret)
     }
 }
 
-/* "name: value" for each argument. */
-static void add_arguments(Str arguments, Arena *arena, Buf *ret)
+typedef void AddArgument(Str name, Str raw, Buf *ret);
+
+/* The members of an object, each written by `add`. */
+static void join_arguments(Str arguments, const char *glue, AddArgument *add, Arena *arena,
+                           Buf *ret)
 {
     JsonScan scan;
     Str key = STR_NONE;
@@ -59,12 +62,18 @@ static void add_arguments(Str arguments, Arena *arena, Buf *ret)
         Str name = STR_NONE;
         if (!json_scan_str((Str){key.p - 1, key.n + 2}, arena, &name))
             continue;
-        buf_addz(ret, is_first ? "" : "\n");
-        buf_add_str(ret, name);
-        buf_addz(ret, ": ");
-        python_text_str(ret, raw);
+        buf_addz(ret, is_first ? "" : glue);
+        add(name, raw, ret);
         is_first = false;
     }
+}
+
+/* "name: value". */
+static void add_named(Str name, Str raw, Buf *ret)
+{
+    buf_add_str(ret, name);
+    buf_addz(ret, ": ");
+    python_text_str(ret, raw);
 }
 
 static void add_calls_as_text(Str calls, Arena *arena, Buf *ret)
@@ -78,7 +87,7 @@ static void add_calls_as_text(Str calls, Arena *arena, Buf *ret)
         buf_printf(ret, "\nTool Call: %.*s\nArguments:\n",
                    STR_ARG(text_member(call, "function", arena)));
         if (arguments.p)
-            add_arguments(arguments, arena, ret);
+            join_arguments(arguments, "\n", add_named, arena, ret);
     }
 }
 
@@ -148,25 +157,6 @@ static void add_argument(Str name, Str raw, Buf *ret)
     }
 }
 
-static void join_arguments(Str arguments, const char *glue, Arena *arena, Buf *ret)
-{
-    JsonScan scan;
-    Str key = STR_NONE;
-    Str raw = STR_NONE;
-    bool is_first = true;
-    json_scan_init(&scan, arguments, true);
-    if (json_scan_kind(&scan) != JSON_SCAN_OBJECT || !json_scan_object(&scan))
-        return;
-    while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
-        Str name = STR_NONE;
-        if (!json_scan_str((Str){key.p - 1, key.n + 2}, arena, &name))
-            continue;
-        buf_addz(ret, is_first ? "" : glue);
-        add_argument(name, raw, ret);
-        is_first = false;
-    }
-}
-
 /* textwrap.indent: lines of nothing but white space stay as they are. */
 static void add_indented(Str text, Buf *ret)
 {
@@ -188,7 +178,7 @@ static void add_call(Str call, Arena *arena, Buf *ret)
     auto_buf Buf line = BUF_INIT(TEXT_MAX);
     if (!arguments.p)
         arguments = STR("{}");
-    join_arguments(arguments, ", ", arena, &line);
+    join_arguments(arguments, ", ", add_argument, arena, &line);
     buf_add_str(ret, function);
     if (python_text_length(buf_str(&line)) + python_text_length(function) + 3 <= CALL_WIDTH) {
         buf_addc(ret, '(');
@@ -197,7 +187,7 @@ static void add_call(Str call, Arena *arena, Buf *ret)
         return;
     }
     buf_reset(&line);
-    join_arguments(arguments, ",\n", arena, &line);
+    join_arguments(arguments, ",\n", add_argument, arena, &line);
     buf_addz(ret, "(\n");
     add_indented(buf_str(&line), ret);
     buf_addz(ret, "\n)");
