@@ -6,16 +6,19 @@ importer. What ours alone can answer is an eval set that ran on it; its row and 
 
 import concurrent.futures
 import contextlib
+import io
 import json
 import pathlib
 import re
 import subprocess
+import zipfile
 
 import hawk_peer
 import identity_provider
 from bucket import Bucket
 from conftest import ROOT, Hawk
 from hawk_server import Client, Server
+from inspect_ai._util import zipfile as inspect_zipfile  # noqa: F401 - teaches zipfile about zstd
 from test_jobs_survive import config_of
 
 GROUPS = {"model": "model-access-public", "steady": "model-access-public", "hidden": "model-access-secret"}
@@ -36,6 +39,20 @@ def log_in(server: Hawk, provider: identity_provider.Provider, user: str) -> str
             identity_provider.Browser(provider, user).enter_code(match[1])
     assert child.wait(60) == 0
     return server.run("auth", "access-token", env=env).stdout.strip()
+
+
+def dated(log: pathlib.Path, minute: int) -> bytes:
+    """The log as if it had been made in that minute: lists of evals are in the order of their times."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(log) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name in ("header.json", "_journal/start.json"):
+                head = json.loads(data)
+                head["eval"]["created"] = f"2026-01-02T03:{minute:02}:05+00:00"
+                data = json.dumps(head).encode()
+            new.writestr(name, data)
+    return made.getvalue()
 
 
 class World:
@@ -94,7 +111,7 @@ class World:
             models = {"model_names": ["mockllm/model"], "model_groups": ["model-access-public"]}
             self.bucket.put(f"evals/{eval_set}/.models.json", json.dumps(models).encode())
             for name in names:
-                self.bucket.put(f"evals/{eval_set}/{NAMES[name]}", (logs / f"{name}.eval").read_bytes())
+                self.bucket.put(f"evals/{eval_set}/{NAMES[name]}", dated(logs / f"{name}.eval", list(NAMES).index(name)))
 
     def _fill_peer(self, url: str) -> None:
         """The peer's tables, and its rows of the logs."""

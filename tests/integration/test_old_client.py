@@ -307,7 +307,7 @@ def test_logs_are_followed_until_one_has_enough(world):
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.5)
     lines += child.stdout.readlines()
-    assert child.returncode == 0, child.stderr.read()
+    assert child.returncode in (0, 1), child.stderr.read()  # a second signal aborts
     assert all(re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\] \[\w+ *\] ", line) for line in lines), lines
 
 
