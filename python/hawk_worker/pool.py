@@ -6,7 +6,7 @@ What starts, and when, the runner decides. It speaks a packet of JSON at a time 
     runner → {"start": ID, "kind": "open" | "task" | "close", "task": N, "max_samples": N | null} and a descriptor for
               the output of the process; `open` begins the books of the eval set, `close` ends them and judges
     pool   → {"task": N, "name": TEXT, "model": TEXT, "max_samples": N}     for each task, then
-             {"loaded": COUNT, "max_tasks": N, "attempts": N}
+             {"loaded": COUNT, "max_tasks": N}
              {"started": ID, "pid": PID}
              {"ended": ID, "status": N, "signal": N, "peak_kb": N}
 
@@ -97,8 +97,7 @@ class Pool:
             self._send({"task": number, "name": task.name, "model": model,
                         "max_samples": samples_at_once(task, arguments)})
         n_models = len({str(task.model) for task in self.loaded.tasks})
-        self._send({"loaded": len(self.loaded.tasks), "max_tasks": arguments.get("max_tasks") or max(n_models, 10),
-                    "attempts": arguments.get("retry_attempts") or 10})
+        self._send({"loaded": len(self.loaded.tasks), "max_tasks": arguments.get("max_tasks") or max(n_models, 10)})
 
     def _become_worker(self, packet: Json, output: int, parent: int) -> None:
         """The rest of the life of a forked process."""

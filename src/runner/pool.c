@@ -87,7 +87,7 @@ static int write_result(const Pool *pool, size_t number, Error *err)
 
 /* --- processes --- */
 
-/* Sends a packet, with a descriptor if it is not -1. */
+/* Sends a packet with a descriptor. */
 static int send_packet(const Pool *pool, Str packet, int fd, Error *err)
 {
     struct iovec bytes = {.iov_base = (void *)(uintptr_t)packet.p, .iov_len = packet.n};
@@ -194,9 +194,8 @@ static int go_on(Pool *pool, Error *err)
 {
     if (!pool->is_open || pool->has_end)
         return 0;
-    for (;;) {
-        int64_t number =
-            pool->run->is_stopping ? -1 : schedule_next(pool->schedule, memory_available(""));
+    while (!pool->run->is_stopping && schedule_may_start(pool->schedule)) {
+        int64_t number = schedule_next(pool->schedule, memory_available(""));
         if (number < 0)
             break;
         if (start_part(pool, PART_TASK, (size_t)number, err) < 0)

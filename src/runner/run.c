@@ -64,7 +64,7 @@ bool run_read_pipe(Run *run, const char *service, int *fd, Buf *part)
     char bytes[READ_MAX];
     ssize_t n = read(*fd, bytes, sizeof(bytes));
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return true;
+        return errno == EINTR;
     output_feed(run->output, service, part, (Str){bytes, n > 0 ? (size_t)n : 0}, n <= 0);
     if (n <= 0) {
         (void)close(*fd);

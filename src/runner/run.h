@@ -87,7 +87,8 @@ typedef struct RunCommand {
 int run_command(Run *run, const RunCommand *command, RunChild *ret, Error *err) HAWK_MUST_USE;
 
 /* Reads once from a pipe that a child writes its output to; `part` keeps what is not a whole line
-   yet. False when it has come to its end, and is closed and -1. */
+   yet. False when nothing is there to be read: for now, or for good, and then it is closed and -1.
+ */
 bool run_read_pipe(Run *run, const char *service, int *fd, Buf *part);
 
 /* Waits up to timeout_ms for a signal; true when the run has been told to end. */

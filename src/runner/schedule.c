@@ -86,14 +86,26 @@ static bool has_room(const Schedule *schedule, int64_t available)
     return available - KEPT_FREE >= (most ? most : FIRST_GUESS);
 }
 
-int64_t schedule_next(const Schedule *schedule, int64_t available)
+/* The first task that waits, or -1: none does, or enough are running. */
+static int64_t first_waiting(const Schedule *schedule)
 {
     if (schedule->n_running >= schedule->max_running)
         return -1;
     for (size_t i = 0; i < schedule->n_tasks; i++)
         if (schedule->tasks[i].state == SCHEDULE_WAITING)
-            return schedule->n_running == 0 || has_room(schedule, available) ? (int64_t)i : -1;
+            return (int64_t)i;
     return -1;
+}
+
+bool schedule_may_start(const Schedule *schedule)
+{
+    return first_waiting(schedule) >= 0;
+}
+
+int64_t schedule_next(const Schedule *schedule, int64_t available)
+{
+    int64_t number = first_waiting(schedule);
+    return number >= 0 && schedule->n_running && !has_room(schedule, available) ? -1 : number;
 }
 
 static void set_state(ScheduleTask *task, ScheduleState state, char *take_reason)

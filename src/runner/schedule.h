@@ -47,6 +47,9 @@ void schedule_set_max_running(Schedule *schedule, int64_t max_running);
 size_t schedule_n_tasks(const Schedule *schedule);
 const ScheduleTask *schedule_task(const Schedule *schedule, size_t number);
 
+/* Whether a task waits and no more run than may: else memory need not be looked at. */
+bool schedule_may_start(const Schedule *schedule);
+
 /* The next task to start, or -1: enough are running, none waits, or `available` bytes of memory are
    not enough for one more. When nothing runs, one is always let in. */
 int64_t schedule_next(const Schedule *schedule, int64_t available);

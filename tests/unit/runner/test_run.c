@@ -253,6 +253,21 @@ static void the_child_dies_with_its_runner(void **state)
     wait_until_gone(read_pid(place, "child"));
 }
 
+static void a_pipe_that_somebody_keeps_open_is_read_until_nothing_is_there(void **state)
+{
+    Place *place = *state;
+    int ends[2];
+    auto_buf Buf part = BUF_INIT(OUTPUT_LINE_MAX);
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_int_equal(write(ends[1], "a line\n", 7), 7);
+    assert_true(run_read_pipe(&place->run, "child", &ends[0], &part));
+    assert_false(run_read_pipe(&place->run, "child", &ends[0], &part));
+    assert_true(ends[0] >= 0);
+    (void)close(ends[1]);
+    assert_false(run_read_pipe(&place->run, "child", &ends[0], &part));
+    assert_int_equal(ends[0], -1);
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -269,6 +284,7 @@ int main(void)
         ROW(a_child_that_ignores_sigterm_is_killed_after_its_grace),
         ROW(a_child_that_starts_when_the_end_was_asked_for_is_told_at_once),
         ROW(the_child_dies_with_its_runner),
+        ROW(a_pipe_that_somebody_keeps_open_is_read_until_nothing_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
