@@ -353,17 +353,15 @@ def test_a_killed_runner_takes_its_worker_along_and_can_be_followed(job):
     assert "success" in [log.status for log in it.eval_logs()]
 
 
-def test_half_a_virtualenv_is_made_anew(job, cache):
+def test_half_a_virtualenv_is_made_anew(tmp_path):
     """What a crash during an install leaves is not taken for a whole one."""
-    first = job(config_of(packages=["iniconfig"]), "first")
-    assert first.run()["exit_code"] == 0
-    # Other tests make virtualenvs at the same time, but none with this package.
-    made = [path for path in (cache / "venvs").glob("*/ready") if list(path.parent.glob("lib/python3*/site-packages/iniconfig"))]
-    newest = max(made, key=lambda path: path.stat().st_mtime)
-    newest.unlink()
-    shutil.rmtree(next((newest.parent / "lib").glob("python3*")) / "site-packages/inspect_ai")
-    assert job(config_of(packages=["iniconfig"]), "second").run()["exit_code"] == 0
-    assert newest.exists()
+    cache = tmp_path / "cache"
+    assert Job(tmp_path / "first", cache, config_of()).run()["exit_code"] == 0
+    (ready,) = (cache / "venvs").glob("*/ready")
+    ready.unlink()
+    shutil.rmtree(next((ready.parent / "lib").glob("python3*")) / "site-packages/inspect_ai")
+    assert Job(tmp_path / "second", cache, config_of()).run()["exit_code"] == 0
+    assert ready.exists()
 
 
 @pytest.mark.parametrize("packages", VERSIONS)
