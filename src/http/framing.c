@@ -2,6 +2,9 @@
    parties see two different requests in the same bytes (RFC 9112, sections 2.2, 3.2, 5.1 and 6.3);
    whatever is doubtful is refused here and its connection closed. */
 
+#include <string.h>
+#include <unistd.h>
+
 #include "http/server_priv.h"
 
 typedef struct HeaderCount {
@@ -52,13 +55,29 @@ static bool has_control(Str s, unsigned char lowest)
 /* Version 0.9.75 joins a folded line to the one before without a space, ends a line at a bare LF
    and cuts a value at a NUL, and tells nobody. It parses in place, though: the end of a line
    becomes two NULs, and the next name begins right behind them. A header that is not where it
-   should be has been through one of these. Other versions refuse them by themselves. */
-static bool is_in_place(HeaderCount *count, const char *name, const char *value, size_t n)
+   should be has been through one of these. Other versions refuse them by themselves. A tab beside
+   a value is white space to some and a part of it to others. */
+static bool is_in_place(HeaderCount *count, Str name, Str value)
 {
-    bool is_right = !count->next || (name == count->next && value[n + 1] == '\0');
-    if (count->next)
-        count->next = value + n + 2;
-    return is_right;
+    if (!count->next)
+        return true;
+    bool is_right = name.p == count->next && value.p[value.n + 1] == '\0';
+    const char *gap = name.p + name.n + 1;
+    count->next = value.p + value.n + 2;
+    return is_right && !str_ends(value, STR("\t")) && !memchr(gap, '\t', (size_t)(value.p - gap));
+}
+
+/* The same version passes over empty lines before a request, and takes for empty whatever begins
+   with a NUL; RFC 9112, section 2.2, lets a server refuse both. Requests begin where the memory of
+   the connection does, which is of whole pages. */
+static bool is_first(HttpRequest *request, const char *url)
+{
+    size_t method_n = request->is_head ? strlen("HEAD") : request->method.n;
+    const char *begin = url - 1 - method_n;
+    HttpConnection *connection = request->connection;
+    if (!connection->memory && (uintptr_t)begin % (uintptr_t)sysconf(_SC_PAGESIZE) == 0)
+        connection->memory = begin;
+    return begin == connection->memory;
 }
 
 static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *name,
@@ -70,8 +89,8 @@ static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const ch
     Str value = {text ? text : "", text ? text_size : 0};
     count->n_headers++;
     count->n_bytes += name_size + text_size + 4;
-    count->is_malformed |= !text || !is_token(key) || has_control(value, 0x20) ||
-                           !is_in_place(count, name, text, text_size);
+    count->is_malformed |=
+        !text || !is_token(key) || has_control(value, 0x20) || !is_in_place(count, key, value);
     if (str_eq_nocase(key, STR("Host"))) {
         count->n_host++;
         count->host = value;
@@ -157,7 +176,8 @@ int http_request_check(HttpRequest *request, const char *url, const char *versio
     HeaderCount count = {0};
     if (strcmp(libmhd.get_version(), "0.9.75") == 0) {
         count.next = version + strlen(version) + 2;
-        count.is_malformed = url + request->connection->uri.len + 1 != version;
+        count.is_malformed =
+            url + request->connection->uri.len + 1 != version || !is_first(request, url);
     }
     (void)libmhd.get_connection_values_n(request->mhd, MHD_HEADER_KIND, count_header, &count);
     if (count.next && !count.is_malformed)

@@ -56,7 +56,8 @@ typedef struct HttpConnection {
     HttpServer *server;
     int fd;
     char peer[INET6_ADDRSTRLEN];
-    Buf uri; /* of the request at hand, as it was sent */
+    Buf uri;            /* of the request at hand, as it was sent */
+    const char *memory; /* where requests begin; NULL: none has come */
     atomic_int phase;
     atomic_llong since_ms; /* when the phase began */
 

@@ -48,6 +48,11 @@ static const Attack attacks[] = {
     ATTACK("bare LFs everywhere",      "400", "GET / HTTP/1.1\nHost: h\n\n"),
     ATTACK("a bare CR",                "400", "GET / HTTP/1.1\r\n" HOST "X-A: b\rContent-Length: 3\r\n\r\nabc"),
     ATTACK("a line without a colon",   "400", "GET / HTTP/1.1\r\n" HOST "Foo\r\n\r\n"),
+    ATTACK("a tab before a value",     "400", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n"),
+    ATTACK("a tab behind a space",     "400", "POST / HTTP/1.1\r\n" HOST "Content-Length: \t3\r\n\r\nabc"),
+    ATTACK("a tab behind a value",     "400", "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\t\r\n\r\nabc"),
+    ATTACK("a NUL before the request", "400", "\0A\r\nGET / HTTP/1.1\r\n" HOST "\r\n"),
+    ATTACK("an empty line before it",  "400", "\r\nGET / HTTP/1.1\r\n" HOST "\r\n"),
     ATTACK("no host",                  "400", "GET / HTTP/1.1\r\n\r\n"),
     ATTACK("an empty host",            "400", "GET / HTTP/1.1\r\nHost:\r\n\r\n"),
     ATTACK("two hosts",                "400", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
@@ -104,6 +109,24 @@ static void each_attack_is_refused_and_what_stands_behind_is_not_answered(void *
     }
 }
 
+static void a_line_that_begins_with_a_nul_is_refused_between_requests(void **state)
+{
+    static const char *const lines[] = {"A\r\n", "\r\n", "\n"};
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        auto_buf Buf answer = BUF_INIT(1 << 20);
+        auto_buf Buf request = BUF_INIT(1 << 20);
+        buf_addz(&request, "GET /first HTTP/1.1\r\n" HOST "\r\n");
+        buf_addc(&request, '\0');
+        buf_addz(&request, lines[i]);
+        buf_addz(&request, NEXT);
+        peer_exchange(http_server_port(*state), buf_str(&request), &answer);
+        ssize_t refusal = str_find_str(buf_str(&answer), STR("HTTP/1.1 400 "));
+        assert_true(buf_has(&answer, "/first") && refusal > 0);
+        Str behind = str_slice(buf_str(&answer), (size_t)refusal, answer.len);
+        assert_true(str_find_str(behind, STR("200 OK")) < 0);
+    }
+}
+
 /* A request with that many bytes of headers, or that many headers. */
 static void exchange_headers(int port, size_t n_bytes, size_t n_lines, Buf *answer)
 {
@@ -139,7 +162,6 @@ static void ordinary_requests_pass(void **state)
 {
     static const char *const requests[] = {
         "GET / HTTP/1.0\r\n\r\n",
-        "\r\nGET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
         "GET /a?b HTTP/1.1\r\nhost:h\r\nX-Empty:\r\nconnection:close\r\nAccept:  */* \r\n\r\n",
         "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\nConnection: close\r\n\r\n"
         "3;ext=1\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
@@ -158,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_attack_is_refused_and_what_stands_behind_is_not_answered),
+        cmocka_unit_test(a_line_that_begins_with_a_nul_is_refused_between_requests),
         cmocka_unit_test(headers_have_a_ceiling),
         cmocka_unit_test(ordinary_requests_pass),
     };
