@@ -15,7 +15,8 @@ struct Source {
     int (*read_at)(Source *source, uint64_t offset, void *data, size_t n, Error *err);
     void (*close)(Source *source);
     uint64_t size;
-    char *name; /* for messages */
+    size_t read_cost; /* a read costs as much as so many bytes; 0: no more than one of a file */
+    char *name;       /* for messages */
 };
 
 /* Opens a file, or wraps bytes that outlive the source. The caller frees with source_close. */

@@ -10,7 +10,12 @@
 #include "base/source.h"
 #include "cli/api.h"
 
-enum { PATH_MAX_BYTES = 8192, ANSWER_MAX = 64 << 10, PART_MAX = 16 << 20 };
+enum {
+    PATH_MAX_BYTES = 8192,
+    ANSWER_MAX = 64 << 10,
+    PART_MAX = 16 << 20,
+    REQUEST_COST = 256 << 10, /* bytes that come in the time of a request */
+};
 
 typedef struct Remote {
     Source base; /* first, so that one can be told from the other */
@@ -82,8 +87,10 @@ int remote_log_open(Cli *cli, const char *name, EvalLog **ret, Error *err)
     auto_buf Buf encoded = BUF_INIT(PATH_MAX_BYTES);
     api_add_path(&encoded, str_of(name));
     Remote *remote = mem_alloc(sizeof(*remote));
-    remote->base =
-        (Source){.read_at = remote_read_at, .close = remote_close, .name = mem_strdup(name)};
+    remote->base = (Source){.read_at = remote_read_at,
+                            .close = remote_close,
+                            .read_cost = REQUEST_COST,
+                            .name = mem_strdup(name)};
     remote->api = api_copy(api);
     (void)pthread_mutex_init(&remote->lock, NULL);
     remote->encoded = buf_take(&encoded);

@@ -19,7 +19,8 @@ enum {
     CENTRAL_SIZE = 46,
     LOCAL_SIZE = 30,
     COMMENT_MAX = 65535,
-    TAIL_SIZE = END_SIZE + COMMENT_MAX + LOCATOR64_SIZE + END64_SIZE,
+    TAIL_MAX = END_SIZE + COMMENT_MAX + LOCATOR64_SIZE + END64_SIZE,
+    TAIL_FIRST = 16 << 10, /* has the directory and header of a small log */
     EXTRA_ZIP64 = 1,
     NAME_SHOWN = 200,
     AHEAD_FACTOR = 8, /* a log's header and summaries are mostly below this times its directory */
@@ -68,17 +69,24 @@ int zip_bytes(const Zip *zip, uint64_t offset, void *data, size_t n, Error *err)
     return source_read_at(zip->source, offset, data, n, err);
 }
 
-static int read_tail(Zip *zip, Error *err)
+/* Keeps n bytes at offset, instead of those that were kept before. */
+static int keep(Zip *zip, uint64_t offset, size_t n, Error *err)
+{
+    free(zip->tail);
+    zip->tail = mem_resize(NULL, n + 1, 1);
+    zip->tail_size = n;
+    zip->tail_offset = offset;
+    return source_read_at(zip->source, offset, zip->tail, n, err);
+}
+
+static int read_tail(Zip *zip, size_t wanted, Error *err)
 {
     uint64_t size = zip->source->size;
     if (size < END_SIZE)
         return error_set(err, ERR_BAD_DATA, "%s: %" PRIu64 " bytes are too few for an archive",
                          zip->source->name, size);
-    size_t n = size < TAIL_SIZE ? (size_t)size : TAIL_SIZE;
-    zip->tail = mem_alloc(n);
-    zip->tail_size = n;
-    zip->tail_offset = size - n;
-    return source_read_at(zip->source, zip->tail_offset, zip->tail, n, err);
+    size_t n = size < wanted ? (size_t)size : wanted;
+    return keep(zip, size - n, n, err);
 }
 
 /* The end record's place in the tail, or -1. A record without comment at the very end goes first,
@@ -116,9 +124,18 @@ static int find_end64(const Zip *zip, ptrdiff_t end, Place *place, Error *err)
     return 0;
 }
 
-static int find_directory(const Zip *zip, Place *place, Error *err)
+static int find_directory(Zip *zip, Place *place, Error *err)
 {
+    size_t first = zip->source->read_cost > TAIL_FIRST ? TAIL_MAX : TAIL_FIRST;
+    if (read_tail(zip, first, err) < 0)
+        return -1;
     ptrdiff_t end = find_end(zip);
+    if (end < 0 && zip->tail_offset > 0 && first < TAIL_MAX) {
+        /* A long comment stands behind it. */
+        if (read_tail(zip, TAIL_MAX, err) < 0)
+            return -1;
+        end = find_end(zip);
+    }
     if (end < 0)
         return error_set(err, ERR_BAD_DATA, "%s: not a zip archive, or cut off: no end record",
                          zip->source->name);
@@ -227,12 +244,7 @@ static int read_directory(Zip *zip, const Place *place, Error *err)
         ahead = AHEAD_MAX;
     if (ahead > place->offset)
         ahead = place->offset;
-    free(zip->tail);
-    zip->tail = NULL;
-    zip->tail_size = (size_t)(ahead + place->size);
-    zip->tail_offset = place->offset - ahead;
-    zip->tail = mem_alloc(zip->tail_size + 1);
-    return source_read_at(zip->source, zip->tail_offset, zip->tail, zip->tail_size, err);
+    return keep(zip, place->offset - ahead, (size_t)(ahead + place->size), err);
 }
 
 static int parse_directory(Zip *zip, const Place *place, Error *err)
@@ -316,9 +328,9 @@ int zip_open(Source *source, Zip **ret, Error *err)
 {
     auto_zip Zip *zip = mem_alloc(sizeof(*zip));
     zip->source = source;
+    zip->idle = mem_alloc(sizeof(*zip->idle));
     Place place = {0};
-    if (read_tail(zip, err) < 0 || find_directory(zip, &place, err) < 0 ||
-        parse_directory(zip, &place, err) < 0)
+    if (find_directory(zip, &place, err) < 0 || parse_directory(zip, &place, err) < 0)
         return -1;
     zip->by_name = mem_array(zip->n_entries + 1, sizeof(*zip->by_name));
     for (size_t i = 0; i < zip->n_entries; i++)
@@ -337,6 +349,7 @@ void zip_close(Zip *zip)
     free(zip->tail);
     free(zip->entries);
     free(zip->by_name);
+    zip_idle_free(zip->idle);
     free(zip);
 }
 

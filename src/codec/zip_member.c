@@ -98,26 +98,49 @@ static int read_compressed(const Zip *zip, const ZipEntry *entry, char **ret_mem
     return 0;
 }
 
-static bool inflate_whole(const char *data, size_t n, char *room, size_t size)
+void zip_idle_free(ZipIdle *idle)
 {
-    struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
+    if (!idle)
+        return;
+    (void)ZSTD_freeDCtx(idle->zstd);
+    libdeflate_free_decompressor(idle->inflate);
+    free(idle);
+}
+
+static bool inflate_whole(ZipIdle *idle, const char *data, size_t n, char *room, size_t size)
+{
+    struct libdeflate_decompressor *inflater = atomic_exchange(&idle->inflate, NULL);
+    if (!inflater)
+        inflater = libdeflate_alloc_decompressor();
     if (!inflater)
         return false;
     size_t used = 0;
     enum libdeflate_result result =
         libdeflate_deflate_decompress_ex(inflater, data, n, room, size, &used, NULL);
-    libdeflate_free_decompressor(inflater);
+    libdeflate_free_decompressor(atomic_exchange(&idle->inflate, inflater));
     return result == LIBDEFLATE_SUCCESS && used == n;
 }
 
-static bool decompress_whole(const ZipEntry *entry, const char *data, char *room)
+static bool zstd_whole(ZipIdle *idle, const char *data, size_t n, char *room, size_t size)
+{
+    ZSTD_DCtx *zstd = atomic_exchange(&idle->zstd, NULL);
+    if (!zstd)
+        zstd = ZSTD_createDCtx();
+    if (!zstd)
+        return false;
+    size_t made = ZSTD_decompressDCtx(zstd, room, size, data, n);
+    (void)ZSTD_freeDCtx(atomic_exchange(&idle->zstd, zstd));
+    return made == size;
+}
+
+static bool decompress_whole(const Zip *zip, const ZipEntry *entry, const char *data, char *room)
 {
     size_t n = (size_t)entry->compressed;
     size_t size = (size_t)entry->size;
     switch (entry->method) {
     case ZIP_STORED: memcpy(room, data, size); return true;
-    case ZIP_DEFLATE: return inflate_whole(data, n, room, size);
-    default: return ZSTD_decompress(room, size, data, n) == size;
+    case ZIP_DEFLATE: return inflate_whole(zip->idle, data, n, room, size);
+    default: return zstd_whole(zip->idle, data, n, room, size);
     }
 }
 
@@ -134,7 +157,7 @@ int zip_read(const Zip *zip, const ZipEntry *entry, Buf *ret, Error *err)
     const char *data = NULL;
     if (read_compressed(zip, entry, &memory, &data, err) < 0)
         return -1;
-    if (!decompress_whole(entry, data, room))
+    if (!decompress_whole(zip, entry, data, room))
         return zip_fail(zip, entry, ERR_BAD_DATA, "cannot be decompressed", err);
     if (libdeflate_crc32(0, room, (size_t)entry->size) != entry->crc)
         return zip_fail(zip, entry, ERR_BAD_DATA, "does not match its checksum", err);

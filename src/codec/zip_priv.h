@@ -2,7 +2,16 @@
 #ifndef HAWK_CODEC_ZIP_PRIV_H
 #define HAWK_CODEC_ZIP_PRIV_H
 
+#include <stdatomic.h>
+
 #include "codec/zip.h"
+
+/* A decompressor of each kind that no thread uses: making one costs more than a small member. */
+typedef struct ZipIdle {
+    _Atomic(struct ZSTD_DCtx_s *) zstd;
+    _Atomic(struct libdeflate_decompressor *) inflate;
+} ZipIdle;
+void zip_idle_free(ZipIdle *idle);
 
 struct Zip {
     Source *source;
@@ -13,6 +22,7 @@ struct Zip {
     size_t n_entries;
     uint32_t *by_name;  /* indexes of entries, sorted by name */
     uint64_t data_size; /* members lie below this offset: where the directory begins */
+    ZipIdle *idle;
 };
 
 /* Reads n bytes at offset, from the kept tail when they are in it. */

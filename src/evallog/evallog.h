@@ -1,7 +1,7 @@
 /* EvalLog: one eval log of Inspect, finished or still growing, as an `.eval` archive or as `.json`.
 
-   Opening an archive is one read of its last 64 KB, which for a small log has the header too, so
-   listing many logs is one read each. All views of a log live until it is closed. Values said to be
+   Opening an archive is one read of its end, which for a small log has the header too, so listing
+   many logs is one read each. All views of a log live until it is closed. Values said to be
    `raw` are slices of JSON as the log has them (NaN and Infinity may occur); STR_NONE stands for
    what is missing or null, EVALLOG_NONE and NAN for such numbers. A log is used by one thread at a
    time, but for evallog_read_sample. */
