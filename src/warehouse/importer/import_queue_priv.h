@@ -84,8 +84,21 @@ struct ImportQueue {
     ImportActive active[IMPORT_ACTIVE_MAX];
 };
 
-/* Now, by the clock that all who share the database have. */
+/* Now, by the clock that all who share the database have; learning what that of a PostgreSQL says.
+ */
 int64_t import_queue_now(ImportQueue *queue);
+int import_queue_read_clock(ImportQueue *queue, Error *err) HAWK_MUST_USE;
+
+/* How long a claim holds from now. */
+int64_t import_queue_lease_us(const ImportQueue *queue);
+
+/* The end of a SELECT that holds its rows. */
+const char *import_queue_for_update(const ImportQueue *queue);
+
+/* Remembers a log before it is taken, so that its lease is renewed from the first moment; -1 when
+   there are too many. drop forgets it. */
+int import_active_add(ImportQueue *queue, const char *key, int64_t number);
+void import_active_drop(ImportQueue *queue, const char *key, int64_t number);
 
 /* Reads the row of a key and holds it until the transaction ends: 1, or 0 when there is none. */
 int import_queue_read(SqlTx *tx, ImportQueue *queue, const char *key, ImportRow *ret,
