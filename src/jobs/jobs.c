@@ -195,11 +195,23 @@ void jobs_unhold(Jobs *jobs, const char *job_id)
 
 /* ---- moves ---- */
 
+static int tell_moved(Jobs *jobs, SqlTx *tx, const char *job_id, Error *err)
+{
+    auto_arena Arena *arena = arena_new();
+    const JobsHooks *hooks = &jobs->options.hooks;
+    Job job;
+    if (!hooks->moved)
+        return 0;
+    int found = job_table_find(tx, arena, job_id, &job, err);
+    return found == 1 ? hooks->moved(hooks->context, tx, &job, err) : found;
+}
+
 static int record(Jobs *jobs, const JobMove *move, bool *ret_changed, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_begin(jobs->options.sql, SQL_WRITE, &tx, err) < 0 ||
-        job_table_move(tx, move, ret_changed, err) < 0)
+        job_table_move(tx, move, ret_changed, err) < 0 ||
+        (*ret_changed && tell_moved(jobs, tx, move->job_id, err) < 0))
         return -1;
     return sql_commit(TAKE(tx), err);
 }

@@ -45,6 +45,8 @@ typedef struct JobsHooks {
     /* A job has come to its end, which is about to be recorded: its logs will not change any more.
      */
     void (*ended)(void *context, const char *job_id);
+    /* A job has moved to another state, in the transaction that records it: -1 undoes the move. */
+    int (*moved)(void *context, SqlTx *tx, const Job *job, Error *err);
 } JobsHooks;
 
 /* Borrowed things must outlive the Jobs. */

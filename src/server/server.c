@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "codec/json_out.h"
 #include "jobs/executor.h"
+#include "server/announce.h"
 #include "server/notify.h"
 #include "server/row_security.h"
 #include "server/server_priv.h"
@@ -310,6 +311,19 @@ static int start_imports(App *app, Error *err)
     return watcher_start(app->store, &hooks, &app->watcher, err);
 }
 
+static int open_notices(App *app, Error *err)
+{
+    const ServerSettings *settings = &app->settings;
+    const NoticesOptions options = {
+        .sql = app->sql,
+        .url = settings->webhook_url,
+        .secret = settings->webhook_secret,
+        .format = settings->webhook_format,
+        .types = settings->webhook_types,
+    };
+    return settings->webhook_url ? notices_open(&options, &app->notices, err) : 0;
+}
+
 static int open_jobs(App *app, Error *err)
 {
     /* Runners find the cache through their environment. */
@@ -320,7 +334,10 @@ static int open_jobs(App *app, Error *err)
         .sql = app->sql,
         .store = app->store,
         .executor = app->executor,
-        .hooks = {.context = app, .imports = job_imports, .ended = job_ended},
+        .hooks = {.context = app,
+                  .imports = job_imports,
+                  .ended = job_ended,
+                  .moved = announce_job},
         .max_running = app->options->max_running,
         .max_per_user = (int)app->settings.max_jobs_per_user,
     };
@@ -397,7 +414,7 @@ static int open_http(App *app, Error *err)
 
 /* The address is known only once the socket listens, and handlers read it; requests before that get
  * 503. */
-static int announce(App *app, Error *err)
+static int publish_address(App *app, Error *err)
 {
     bool is_v6 = strchr(app->options->address, ':') != NULL;
     char *url = mem_printf(is_v6 ? "http://[%s]:%d" : "http://%s:%d", app->options->address,
@@ -446,8 +463,9 @@ static int app_open(App *app, Error *err)
         .streams_max = app->settings.max_streams_per_user,
         .n_streams_room = N_CONNECTIONS_MAX,
     });
-    if (start_spans(app, err) < 0 || open_identity(app, err) < 0 || open_jobs(app, err) < 0 ||
-        open_edits(app, err) < 0 || row_security_update(app->sql, err) < 0)
+    if (start_spans(app, err) < 0 || open_identity(app, err) < 0 || open_notices(app, err) < 0 ||
+        open_jobs(app, err) < 0 || open_edits(app, err) < 0 ||
+        row_security_update(app->sql, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
     if (open_http(app, err) < 0)
@@ -457,7 +475,7 @@ static int app_open(App *app, Error *err)
         return -1;
     /* Only now may requests in: a job must not be submitted while those of an earlier server are
      * being taken over. */
-    return announce(app, err);
+    return publish_address(app, err);
 }
 
 static void app_close(App *app)
@@ -471,7 +489,8 @@ static void app_close(App *app)
     watcher_stop(app->watcher);
     import_workers_stop(app->importers);
     search_indexer_stop(app->indexer);
-    jobs_close(app->jobs); /* which calls job_ended up to here */
+    jobs_close(app->jobs); /* which calls its hooks up to here */
+    notices_close(app->notices);
     executor_close(app->executor);
     import_queue_close(app->imports);
     imports_free(app->uploads);

@@ -11,6 +11,7 @@
 #include "events/watcher.h"
 #include "http/server.h"
 #include "jobs/jobs.h"
+#include "notices/notices.h"
 #include "server/audit.h"
 #include "server/imports.h"
 #include "server/limits.h"
@@ -53,6 +54,7 @@ struct App {
     Limits *limits;
     Executor *executor;
     Jobs *jobs;
+    Notices *notices; /* NULL: nobody wants any */
     Imports *uploads; /* that are becoming eval sets */
     Edits *edits;
     ImportQueue *imports;

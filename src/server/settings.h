@@ -39,6 +39,10 @@ typedef struct ServerSettings {
     const char *collector_traces_url; /* NULL: below collector_url */
     const char *collector_headers;
     const char *service_name; /* NULL: hawk */
+    const char *webhook_url;  /* of notices; NULL: none are sent */
+    const char *webhook_secret;
+    const char *webhook_format; /* NULL: by the address */
+    const char *webhook_types;  /* NULL: all */
     const char *middleman_url;
     const char *relay_url;
     const char *eval_set_dashboard_url;
