@@ -3,11 +3,13 @@
 0: every task succeeded. 1: something failed. 78: the config cannot work, trying again is useless. 130: cancelled.
 """
 
+import contextlib
 import json
 import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -79,8 +81,9 @@ def _refuse_unsupported(user: Json) -> None:
         logger.warning("scan is not run with the eval set; it has no effect")
 
 
-def _load(user: Json, infra: Json) -> "Loaded":
-    """Makes the models, solvers and tasks of the config.
+@contextlib.contextmanager
+def _loading() -> Iterator[None]:
+    """While the config is turned into objects.
 
     Raises:
         CannotWork: the config is wrong, and why; trying again is useless.
@@ -88,21 +91,47 @@ def _load(user: Json, infra: Json) -> "Loaded":
     from inspect_ai._util.error import PrerequisiteError
     from pydantic import ValidationError
 
-    from hawk_worker import build, options
-    from hawk_worker.pool import Loaded
+    from hawk_worker import build
 
     try:
-        _refuse_unsupported(user)
-        roles = build.model_roles(user)
-        models = build.models(user, options.generate_config(user))
-        tasks = build.tasks(user, build.solvers(user), models)
-        arguments = options.eval_set_arguments(user, infra, [*models, *roles.values()])
+        yield
     except Exception as error:
         if _is_final(error, (build.LoadError, LookupError, ImportError, TypeError, ValidationError, PrerequisiteError)):
             logger.info("the config could not be loaded", exc_info=error)
             raise CannotWork(_plain(error)) from error
         raise
+
+
+def _load(user: Json, infra: Json) -> "Loaded":
+    """Makes the models, solvers and tasks of the config.
+
+    Raises:
+        CannotWork: the config is wrong.
+    """
+    with _loading():
+        from hawk_worker import build, options
+        from hawk_worker.pool import Loaded
+
+        _refuse_unsupported(user)
+        roles = build.model_roles(user)
+        models = build.models(user, options.generate_config(user))
+        tasks = build.tasks(user, build.solvers(user), models)
+        arguments = options.eval_set_arguments(user, infra, [*models, *roles.values()])
     return Loaded(tasks, roles, arguments)
+
+
+def _scan(user: Json, infra: Json) -> int:
+    """Runs the scanners of the config; returns the exit status."""
+    with _loading():
+        from hawk_worker.scan import Scans
+
+        scans = Scans(user, infra)
+    phase("running")
+    trouble = scans.run()
+    if was_cancelled:
+        raise KeyboardInterrupt
+    outcome(logging.ERROR if trouble else logging.INFO, trouble or "done")
+    return FAILED if trouble else 0
 
 
 def _run_tasks(tasks: list[Any], loaded: "Loaded", **changes: Any) -> list[Json]:
@@ -233,9 +262,9 @@ def _edit(edits: Path, log: Path, new_log: Path) -> int:
 
 def main(argv: list[str]) -> int:
     """Runs the job of the two files, or edits a log; returns the exit status of the process."""
-    counts = {"eval-set": 3, "pool": 3, "part": 4, "edit": 4}
+    counts = {"eval-set": 3, "scan": 3, "pool": 3, "part": 4, "edit": 4}
     if not argv or counts.get(argv[0]) != len(argv):
-        print("usage: python -m hawk_worker eval-set|pool USER_CONFIG INFRA_CONFIG | part USER_CONFIG INFRA_CONFIG PACKET"
+        print("usage: python -m hawk_worker eval-set|scan|pool USER_CONFIG INFRA_CONFIG | part USER_CONFIG INFRA_CONFIG PACKET"
               " | edit EDITS LOG NEW_LOG", file=sys.stderr)
         return 2
     _listen()
@@ -248,6 +277,8 @@ def main(argv: list[str]) -> int:
         os.environ.setdefault("INSPECT_DISPLAY", "log")
         environment = dict(os.environ)
         hide.install()
+        if argv[0] == "scan":
+            return _scan(user, infra)
         loaded = _load(user, infra)
         if argv[0] == "pool":
             return _run_pool(loaded, argv[1:], environment)

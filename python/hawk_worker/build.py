@@ -40,7 +40,7 @@ def load_package(name: str) -> None:
         entry.load()
 
 
-def _items(groups: list[Json] | None) -> Iterator[tuple[str, Json]]:
+def items(groups: list[Json] | None) -> Iterator[tuple[str, Json]]:
     """Each item with its qualified name; the package's entry point has been loaded."""
     for group in groups or []:
         package = group.get("name")
@@ -60,11 +60,11 @@ def _create(kind: str, name: str, args: Json | None) -> Any:
     registered = registry_lookup(kind, name)  # type: ignore[arg-type]
     if registered is None:
         raise LookupError(f"there is no {kind} named {name}")
-    _check_args(kind, name, registered, args or {})
+    check_args(kind, name, registered, args or {})
     return registry_create(kind, name, **(args or {}))  # type: ignore[call-overload]
 
 
-def _check_args(kind: str, name: str, registered: Any, args: Json) -> None:
+def check_args(kind: str, name: str, registered: Any, args: Json) -> None:
     """Names an argument that the function does not have; Inspect would drop it in silence."""
     parameters = inspect.signature(registered).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
@@ -103,19 +103,19 @@ def models(config: Json, base: GenerateConfig) -> list[Model]:
     Raises:
         LoadError: a provider or an argument is not known, or a key is missing.
     """
-    return [_model(name, item, base) for name, item in _items(config.get("models"))]
+    return [_model(name, item, base) for name, item in items(config.get("models"))]
 
 
 def model_roles(config: Json) -> dict[str, Model]:
     """The model of each role."""
     roles = config.get("model_roles") or {}
-    return {role: _model(name, item) for role, group in roles.items() for name, item in _items([group])}
+    return {role: _model(name, item) for role, group in roles.items() for name, item in items([group])}
 
 
 def solvers(config: Json) -> list[Solver]:
     """The solvers of the config, then its agents as solvers."""
-    made: list[Solver] = [_create("solver", name, item.get("args")) for name, item in _items(config.get("solvers"))]
-    for name, item in _items(config.get("agents")):
+    made: list[Solver] = [_create("solver", name, item.get("args")) for name, item in items(config.get("solvers"))]
+    for name, item in items(config.get("agents")):
         agent: Agent = _create("agent", name, item.get("args"))
         made.append(as_solver(agent))
     return made
@@ -162,15 +162,15 @@ def tasks(config: Json, solvers: list[Solver], models: list[Model]) -> list[Task
         LookupError: there is no such task or sample.
         TypeError: a task does not take these arguments.
     """
-    items = list(_items(config["tasks"]))
-    names = list(dict.fromkeys(name for name, _ in items))
+    wanted = list(items(config["tasks"]))
+    names = list(dict.fromkeys(name for name, _ in wanted))
 
     def load(name: str) -> list[list[Task]]:
-        return [_tasks_of_one(name, item, solvers, models) for other, item in items if other == name]
+        return [_tasks_of_one(name, item, solvers, models) for other, item in wanted if other == name]
 
     if len(names) == 1:
         loaded = {names[0]: load(names[0])}
     else:
         with ThreadPoolExecutor(LOADERS) as pool:
             loaded = dict(zip(names, pool.map(load, names)))
-    return [task for name, _ in items for task in loaded[name].pop(0)]
+    return [task for name, _ in wanted for task in loaded[name].pop(0)]

@@ -30,7 +30,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 def set_up(level: str | None) -> None:
-    """Sends Inspect's and our own log lines to stderr.
+    """Sends Inspect's, Scout's and our own log lines to stderr.
 
     The root logger stays at its level, for what it lets through ends up in transcripts.
 
@@ -43,7 +43,7 @@ def set_up(level: str | None) -> None:
     handler.setLevel(number)
     as_json = os.environ.get("HAWK_LOG_FORMAT") == "json"
     handler.setFormatter(_JsonFormatter() if as_json else logging.Formatter("%(levelname)s %(message)s"))
-    for package in ("hawk_worker", "inspect_ai"):
+    for package in ("hawk_worker", "inspect_ai", "inspect_scout"):
         logging.getLogger(package).addHandler(handler)
         logging.getLogger(package).setLevel(min(number, logging.INFO))
         logging.getLogger(package).propagate = False

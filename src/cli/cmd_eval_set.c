@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/api.h"
 #include "cli/commands.h"
@@ -79,12 +78,7 @@ static void write_request(const Options *options, const Request *request, Buf *b
     json_out_kvz(&out, "eval_set_id", request->id);
     json_out_kvz(&out, "image", options->image);
     json_out_kvz(&out, "image_tag", options->image_tag);
-    json_out_kv_object(&out, "secrets");
-    for (size_t i = 0; i < request->secrets.n; i++) {
-        json_out_key(&out, str_of(request->secrets.items[i].name));
-        json_out_str(&out, str_of(request->secrets.items[i].value));
-    }
-    json_out_end_object(&out);
+    submit_write_secrets(&request->secrets, &out);
     json_out_kv_bool(&out, "log_dir_allow_dirty", options->allow_dirty);
     json_out_kv_null(&out, "refresh_token");
     json_out_kv_bool(&out, "force", options->force);
@@ -104,58 +98,13 @@ static int send_request(Cli *cli, const Options *options, const Request *request
     return failed;
 }
 
-/* An address of the deployment: a variable, else what the server says; STR_NONE for none. */
-static Str address_of(Cli *cli, const char *variable, const char *member)
-{
-    Setting setting = {0};
-    auto_error Error ignored = ERROR_INIT;
-    if (setting_find(cli, variable, &setting, &ignored) == 0 && setting.value)
-        return str_of(setting.value);
-    Json *config = NULL;
-    error_reset(&ignored);
-    return api_get(cli, "/auth/config", &config, &ignored) == 0
-               ? json_text(config, member, STR_NONE)
-               : STR_NONE;
-}
-
-static const char *log_url(Cli *cli, const char *id)
-{
-    Api *api = NULL;
-    auto_error Error ignored = ERROR_INIT;
-    if (cli_api(cli, &api, &ignored) < 0)
-        return NULL;
-    Str base = api_is_local(api) ? str_of(api_url(api))
-                                 : address_of(cli, "HAWK_LOG_VIEWER_URL", "log_viewer_url");
-    while (str_ends(base, STR("/")))
-        base.n--;
-    return base.n ? arena_printf(cli->arena, "%.*s/eval-set/%s", STR_ARG(base), id) : NULL;
-}
-
-/* The dashboard, from five minutes ago on. */
-static void add_monitor_url(Cli *cli, const char *id, Buf *text)
-{
-    Api *api = NULL;
-    auto_error Error ignored = ERROR_INIT;
-    if (cli_api(cli, &api, &ignored) < 0 || api_is_local(api))
-        return;
-    Str base =
-        address_of(cli, "HAWK_DATADOG_EVAL_SET_DASHBOARD_URL", "datadog_eval_set_dashboard_url");
-    if (base.n == 0)
-        return;
-    long long now_ms = (long long)(clock_now_us() / 1000);
-    buf_printf(text,
-               "Monitor your eval set: %.*s?tpl_var_inspect_ai_job_id=%s&from_ts=%lld&to_ts=%lld"
-               "&live=true\n",
-               STR_ARG(base), id, now_ms - 300000, now_ms);
-}
-
 static int print_submitted(Cli *cli, const char *id, bool resumed, const Json *answer, bool json,
                            Error *err)
 {
     const Json *warnings = json_get(answer, "warnings");
     for (const Json *w = warnings ? warnings->first : NULL; w; w = w->next)
         cli_warn(cli, "%.*s", STR_ARG(w->text));
-    const char *url = log_url(cli, id);
+    const char *url = submit_view_url(cli, JOBSPEC_EVAL_SET, id);
     if (json) {
         Json *result = json_copy(cli->arena, answer);
         json_set(result, STR("log_url"),
@@ -166,7 +115,7 @@ static int print_submitted(Cli *cli, const char *id, bool resumed, const Json *a
     buf_printf(&text, "%s: %s\n", resumed ? "Resuming eval set" : "Eval set ID", id);
     if (url)
         buf_printf(&text, "See your eval set log: %s\n", url);
-    add_monitor_url(cli, id, &text);
+    submit_add_monitor_url(cli, JOBSPEC_EVAL_SET, id, &text);
     if (print_text(cli, buf_str(&text), err) < 0)
         return -1;
     (void)fflush(stdout);

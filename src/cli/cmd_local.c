@@ -1,5 +1,5 @@
-/* hawk local eval-set: a runner of one's own, without a server. The job's folder is temporary; the
-   logs go below --log-dir. */
+/* hawk local eval-set, hawk local scan: a runner of one's own, without a server. The job's folder
+   is temporary; the logs go below --log-dir, the results of a scan below --results-dir. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +27,7 @@ enum { DOCUMENT_MAX = 64 << 20, LINE_MAX_BYTES = 4 << 20, POLL_MS = 100, CONFIG_
 typedef struct Options {
     const char *config;
     const char *log_dir;
+    const char *results_dir; /* of a scan */
     OptList secrets_files;
     OptList secrets;
     const char *priority;
@@ -36,17 +37,28 @@ typedef struct Options {
 } Options;
 
 /* clang-format off */
+#define COMMON_ROWS(priority_now) \
+    {"secret", 0, OPT_LIST, offsetof(Options, secrets), "Hand this environment variable to the job", .metavar = "NAME"}, \
+    {"secrets-file", 0, OPT_FILES, offsetof(Options, secrets_files), "Hand the NAME=value lines of this file to the job"}, \
+    {"no-env", 0, OPT_FLAG, offsetof(Options, no_env), "Do not take the keys of the config's models from the environment and .env"}, \
+    {"skip-confirm", 0, OPT_FLAG, offsetof(Options, skip_confirm), "Do not ask about warnings"}, \
+    {"priority", 0, OPT_CHOICE, offsetof(Options, priority), "Has no effect here", .choices = "low|medium|high", .fallback = (priority_now)}, \
+    {"direct", 0, OPT_FLAG, offsetof(Options, direct), "Has no effect: a virtualenv is made once for the packages and then used again"}
+
 static const OptRow rows[] = {
     {"log-dir", 0, OPT_FOLDER, offsetof(Options, log_dir), "Where the folder with the logs is made", .fallback = "logs"},
-    {"secret", 0, OPT_LIST, offsetof(Options, secrets), "Hand this environment variable to the job", .metavar = "NAME"},
-    {"secrets-file", 0, OPT_FILES, offsetof(Options, secrets_files), "Hand the NAME=value lines of this file to the job"},
-    {"no-env", 0, OPT_FLAG, offsetof(Options, no_env), "Do not take the keys of the config's models from the environment and .env"},
-    {"skip-confirm", 0, OPT_FLAG, offsetof(Options, skip_confirm), "Do not ask about warnings"},
-    {"priority", 0, OPT_CHOICE, offsetof(Options, priority), "Has no effect here", .choices = "low|medium|high", .fallback = "medium"},
-    {"direct", 0, OPT_FLAG, offsetof(Options, direct), "Has no effect: a virtualenv is made once for the packages and then used again"},
+    COMMON_ROWS("medium"),
+};
+static const OptRow scan_rows[] = {
+    {"log-dir", 0, OPT_FOLDER, offsetof(Options, log_dir), "Where the eval sets of the config are: a folder with logs for each", .fallback = "logs"},
+    {"results-dir", 0, OPT_FOLDER, offsetof(Options, results_dir), "Where the folder with the results is made", .fallback = "results"},
+    COMMON_ROWS("low"),
 };
 static const OptArg args[] = {
     {"CONFIG", OPT_FILE, offsetof(Options, config), "The eval set's YAML or JSON file; - is standard input"},
+};
+static const OptArg scan_args[] = {
+    {"CONFIG", OPT_FILE, offsetof(Options, config), "The scan's YAML or JSON file; - is standard input"},
 };
 /* clang-format on */
 
@@ -54,10 +66,11 @@ static const OptArg args[] = {
 typedef struct Run {
     Cli *cli;
     const Options *options;
+    const Jobspec *spec;
     char id[IDS_JOB_ID_MAX + 1];
-    char *folder; /* removed at the end */
-    const char *log_dir;
-    off_t log_at; /* what of runner.log has been printed */
+    char *folder;        /* removed at the end */
+    const char *out_dir; /* of the logs or the results */
+    off_t log_at;        /* what of runner.log has been printed */
     ino_t log_inode;
 } Run;
 
@@ -66,8 +79,8 @@ static void run_release(Run *run)
     auto_error Error ignored = ERROR_INIT;
     if (run->folder && fs_remove_tree(run->folder, &ignored) < 0)
         cli_warn(run->cli, "%s", error_text(&ignored));
-    if (run->log_dir)
-        (void)rmdir(run->log_dir); /* only if nothing has come into it */
+    if (run->out_dir)
+        (void)rmdir(run->out_dir); /* only if nothing has come into it */
     free(run->folder);
 }
 
@@ -106,6 +119,39 @@ static int write_user_config(const Run *run, const Json *document, Error *err)
     return fs_write_file(in_folder(run, "user-config.json"), buf_str(&text), 0600, err);
 }
 
+static void write_eval_set_settings(const Run *run, JsonOut *out)
+{
+    json_out_kvz(out, "log_dir", run->out_dir);
+    json_out_kv_object(out, "metadata");
+    json_out_kvz(out, "eval_set_id", run->id);
+    json_out_kvz(out, "created_by", user_name());
+    json_out_end_object(out);
+    json_out_kv_bool(out, "continue_on_fail", true);
+    json_out_kvz(out, "log_level", "notset");
+    json_out_kv_bool(out, "log_dir_allow_dirty", false);
+}
+
+/* The folders of the eval sets, each of which must be there, and that of the results. */
+static int write_scan_places(const Run *run, JsonOut *out, Error *err)
+{
+    JobspecStrings ids = jobspec_scanned_ids(run->cli->arena, run->spec);
+    json_out_kv_array(out, "transcripts");
+    for (size_t i = 0; i < ids.n; i++) {
+        auto_free char *folder = fs_join(run->options->log_dir, ids.items[i]);
+        auto_free char *real = realpath(folder, NULL);
+        if (!real) {
+            (void)error_set(err, ERR_NOT_FOUND, "there is no folder %s with the logs of %s", folder,
+                            ids.items[i]);
+            return error_fix(err, "say with --log-dir where the eval sets are");
+        }
+        json_out_str(out, str_of(real));
+    }
+    json_out_end_array(out);
+    json_out_kvz(out, "results_dir", run->out_dir);
+    json_out_kvz(out, "log_level", "info");
+    return 0;
+}
+
 /* What is not given here has its default in the worker. */
 static int write_infra_config(const Run *run, Error *err)
 {
@@ -113,40 +159,38 @@ static int write_infra_config(const Run *run, Error *err)
     JsonOut out;
     json_out_init(&out, &text, 2);
     json_out_object(&out);
-    json_out_kvz(&out, "job_type", "eval-set");
+    json_out_kvz(&out, "job_type", jobspec_kind_name(run->spec->kind));
     json_out_kvz(&out, "job_id", run->id);
     json_out_kvz(&out, "priority", run->options->priority);
     json_out_kvz(&out, "created_by", user_name());
     json_out_kvz(&out, "email", "unknown");
     json_out_kv_array(&out, "model_groups");
     json_out_end_array(&out);
-    json_out_kvz(&out, "log_dir", run->log_dir);
-    json_out_kv_object(&out, "metadata");
-    json_out_kvz(&out, "eval_set_id", run->id);
-    json_out_kvz(&out, "created_by", user_name());
-    json_out_end_object(&out);
-    json_out_kv_bool(&out, "continue_on_fail", true);
-    json_out_kvz(&out, "log_level", "notset");
-    json_out_kv_bool(&out, "log_dir_allow_dirty", false);
+    if (run->spec->kind == JOBSPEC_SCAN) {
+        if (write_scan_places(run, &out, err) < 0)
+            return -1;
+    } else {
+        write_eval_set_settings(run, &out);
+    }
     json_out_end_object(&out);
     return fs_write_file(in_folder(run, "infra-config.json"), buf_str(&text), 0600, err);
 }
 
-/* The set's id and the folder of its logs. */
-static int name_run(Run *run, const Jobspec *spec, Error *err)
+/* The run's id and the folder of what comes of it. */
+static int name_run(Run *run, const char *below, Error *err)
 {
-    Str pinned = jobspec_pinned_id(spec);
+    Str pinned = jobspec_pinned_id(run->spec);
     if (pinned.n)
         (void)snprintf(run->id, sizeof(run->id), "%.*s", STR_ARG(pinned));
     else
-        ids_generate(jobspec_name(spec), run->id);
-    auto_free char *log_dir = fs_join(run->options->log_dir, run->id);
-    if (fs_make_dirs(log_dir, 0755, err) < 0)
+        ids_generate(jobspec_name(run->spec), run->id);
+    auto_free char *out_dir = fs_join(below, run->id);
+    if (fs_make_dirs(out_dir, 0755, err) < 0)
         return -1;
-    auto_free char *real = realpath(log_dir, NULL);
+    auto_free char *real = realpath(out_dir, NULL);
     if (!real)
-        return error_errno(err, errno, "cannot find %s", log_dir);
-    run->log_dir = arena_strdup(run->cli->arena, real);
+        return error_errno(err, errno, "cannot find %s", out_dir);
+    run->out_dir = arena_strdup(run->cli->arena, real);
     return 0;
 }
 
@@ -165,7 +209,7 @@ static int start_runner(const Run *run, const SubmitSecrets *secrets, Process *r
     process_env_set(&env, EXECUTOR_SECRETS, names.data);
     const char *argv[] = {self,
                           "runner",
-                          "eval-set",
+                          jobspec_kind_name(run->spec->kind),
                           in_folder(run, "user-config.json"),
                           in_folder(run, "infra-config.json"),
                           "--attempt",
@@ -326,11 +370,11 @@ static void add_header(Cli *cli, const char *path, Json *list)
 static int print_scores(const Run *run, Error *err)
 {
     Json *logs = json_new(run->cli->arena, JSON_ARRAY);
-    DIR *folder = opendir(run->log_dir);
+    DIR *folder = opendir(run->out_dir);
     if (!folder)
-        return error_errno(err, errno, "cannot read %s", run->log_dir);
+        return error_errno(err, errno, "cannot read %s", run->out_dir);
     for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
-        auto_free char *path = fs_join(run->log_dir, entry->d_name);
+        auto_free char *path = fs_join(run->out_dir, entry->d_name);
         if (str_ends(str_of(entry->d_name), STR(".eval")))
             add_header(run->cli, path, logs);
     }
@@ -344,31 +388,49 @@ static int run_in_folder(Run *run, const Json *document, const SubmitSecrets *se
     if (make_folder(run, err) < 0 || write_user_config(run, document, err) < 0 ||
         write_infra_config(run, err) < 0 || start_runner(run, secrets, &runner, err) < 0)
         return -1;
-    cli_say(run->cli, "Running %s; logs in %s", run->id, run->log_dir);
+    bool is_scan = run->spec->kind == JOBSPEC_SCAN;
+    cli_say(run->cli, "Running %s; %s in %s", run->id, is_scan ? "results" : "logs", run->out_dir);
     if (wait_for_end(run, &runner, err) < 0)
         return -1;
     auto_error Error no_scores = ERROR_INIT;
-    if (print_scores(run, &no_scores) < 0)
+    if (!is_scan && print_scores(run, &no_scores) < 0)
         cli_warn(run->cli, "%s", error_text(&no_scores));
     return runner.exit_status == 0 ? 0 : failure(run, runner.exit_status, err);
 }
 
-static int run_local(Cli *cli, const void *given, Error *err)
+static int run_kind(Cli *cli, const Options *options, JobspecKind kind, Error *err)
 {
-    const Options *options = given;
     Jobspec *spec = NULL;
     SubmitSecrets secrets = {0};
     SubmitSecretOptions secret_options = {.files = options->secrets_files,
                                           .names = options->secrets,
                                           .takes_model_keys = !options->no_env};
     HAWK_CLEANUP(run_release) Run run = {.cli = cli, .options = options};
-    if (submit_load(cli, options->config, JOBSPEC_EVAL_SET, options->skip_confirm, &spec, err) <
-            0 ||
-        submit_secrets(cli, spec, &secret_options, &secrets, err) < 0 ||
-        name_run(&run, spec, err) < 0)
+    if (submit_load(cli, options->config, kind, options->skip_confirm, &spec, err) < 0 ||
+        submit_secrets(cli, spec, &secret_options, &secrets, err) < 0)
+        return -1;
+    run.spec = spec;
+    if (name_run(&run, kind == JOBSPEC_SCAN ? options->results_dir : options->log_dir, err) < 0)
         return -1;
     return run_in_folder(&run, submit_document(cli, spec), &secrets, err);
 }
+
+static int run_local(Cli *cli, const void *given, Error *err)
+{
+    return run_kind(cli, given, JOBSPEC_EVAL_SET, err);
+}
+
+static int run_local_scan(Cli *cli, const void *given, Error *err)
+{
+    return run_kind(cli, given, JOBSPEC_SCAN, err);
+}
+
+#define SPEC(opt_rows, opt_args)                                                                   \
+    .spec = {.rows = (opt_rows),                                                                   \
+             .n_rows = ARRAY_LEN(opt_rows),                                                        \
+             .args = (opt_args),                                                                   \
+             .n_args = ARRAY_LEN(opt_args),                                                        \
+             .size = sizeof(Options)}
 
 const Command commands_local_eval_set = {
     .path = "local eval-set",
@@ -378,10 +440,17 @@ const Command commands_local_eval_set = {
         "The logs go to a folder of their own below --log-dir, and are not in the lists of "
         "any server. Ctrl-C cancels the run.",
     .examples = "hawk local eval-set examples/hello.eval-set.yaml",
-    .spec = {.rows = rows,
-             .n_rows = ARRAY_LEN(rows),
-             .args = args,
-             .n_args = ARRAY_LEN(args),
-             .size = sizeof(Options)},
+    SPEC(rows, args),
     .run = run_local,
+};
+
+const Command commands_local_scan = {
+    .path = "local scan",
+    .section = COMMAND_RUN,
+    .summary = "Run a scan in the foreground, without a server",
+    .description = "Reads the logs of the eval sets below --log-dir. The results go to a folder of "
+                   "their own below --results-dir, for 'scout view'.",
+    .examples = "hawk local scan examples/mentions.scan.yaml --log-dir logs",
+    SPEC(scan_rows, scan_args),
+    .run = run_local_scan,
 };

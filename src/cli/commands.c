@@ -8,6 +8,9 @@ const Command *const command_rows[] = {
     &commands_eval_set_run,
     &commands_eval_set_resume,
     &commands_local_eval_set,
+    &commands_scan_run,
+    &commands_scan_resume,
+    &commands_local_scan,
     &commands_stop,
     &commands_delete,
     &commands_edit_samples,
@@ -60,6 +63,7 @@ const CommandGroup command_groups[] = {
     {"human",    "Register people who take evaluations themselves", .is_folded = true},
     {"list",     "List what the server knows"},
     {"local",    "Run without a server"},
+    {"scan",     "Scan transcripts with Inspect Scout", "run", .is_folded = true},
 };
 /* clang-format on */
 const size_t command_groups_n = ARRAY_LEN(command_groups);

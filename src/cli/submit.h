@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "codec/json.h"
+#include "codec/json_out.h"
 #include "jobspec/jobspec.h"
 
 /* Reads and checks a config ("-": standard input). Everything that is wrong or odd goes to standard
@@ -41,5 +42,14 @@ typedef struct SubmitSecretOptions {
    when the config is not known. */
 int submit_secrets(Cli *cli, const Jobspec *spec, const SubmitSecretOptions *options,
                    SubmitSecrets *ret, Error *err) HAWK_MUST_USE;
+
+/* Writes them as the member "secrets" of a request. */
+void submit_write_secrets(const SubmitSecrets *secrets, JsonOut *out);
+
+/* Where the web shows a job, in the Cli's arena; NULL when that is not known. */
+const char *submit_view_url(Cli *cli, JobspecKind kind, const char *id);
+
+/* Appends a line with the deployment's dashboard for a job, if it has one. */
+void submit_add_monitor_url(Cli *cli, JobspecKind kind, const char *id, Buf *text);
 
 #endif

@@ -178,3 +178,13 @@ int submit_secrets(Cli *cli, const Jobspec *spec, const SubmitSecretOptions *opt
     *ret = secrets;
     return 0;
 }
+
+void submit_write_secrets(const SubmitSecrets *secrets, JsonOut *out)
+{
+    json_out_kv_object(out, "secrets");
+    for (size_t i = 0; i < secrets->n; i++) {
+        json_out_key(out, str_of(secrets->items[i].name));
+        json_out_str(out, str_of(secrets->items[i].value));
+    }
+    json_out_end_object(out);
+}

@@ -97,8 +97,12 @@ int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const char *
         return error_set(err, ERR_USAGE, "the uuid of the sample is not well-formed");
     if (get_to_change(jobs, caller, arena, job_id, &job, err) < 0)
         return -1;
+    if (sample_uuid && job.type == JOB_SCAN)
+        return error_set(err, ERR_USAGE, "%s is a scan, which has no samples of its own", job_id);
     if (job_state_is_over(job.state))
         return 0;
+    if (job.type == JOB_SCAN)
+        return begin_end(jobs, job_id, "stop.asked", "was stopped", false, NULL, err);
     if (sample_uuid || is_at_samples(jobs, &job))
         return put_command(jobs, job_id, sample_uuid, action, err);
     return begin_end(jobs, job_id, "stop.asked", "was stopped before its samples began", false,

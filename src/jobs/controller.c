@@ -118,7 +118,8 @@ static End end_of(Jobs *jobs, Arena *arena, const JobsLive *live, const Executor
     Executor *executor = jobs->options.executor;
     if (state->life == EXECUTOR_ENDED && state->exit_code == 0) {
         JobsVerdict verdict;
-        jobs_priv_verdict(jobs, live->job_id, &verdict);
+        (live->type == JOB_SCAN ? jobs_priv_scan_verdict : jobs_priv_verdict)(jobs, live->job_id,
+                                                                              &verdict);
         return (End){verdict.state, verdict.reason_code, verdict.reason, 0};
     }
     if (live->state == JOB_STOPPING)
@@ -361,8 +362,8 @@ static int take_over_lost(Jobs *jobs, const Job *job, JobsLive *live, Error *err
     buf_addz(&reason, "the server was stopped before the job had begun, and its secrets (");
     for (size_t i = 0; i < job->n_secret_names; i++)
         buf_printf(&reason, "%s%.*s", i ? ", " : "", STR_ARG(job->secret_names[i]));
-    buf_printf(&reason, ") are kept nowhere: start it again with: hawk eval-set resume %s",
-               job->job_id);
+    buf_printf(&reason, ") are kept nowhere: start it again with: hawk %s resume %s",
+               job_type_name(job->type), job->job_id);
     const JobMove move = {
         .job_id = job->job_id,
         .attempt = job->attempt,
@@ -379,6 +380,7 @@ static int take_over(Jobs *jobs, const Job *job, Error *err)
 {
     Executor *executor = jobs->options.executor;
     JobsLive live = {
+        .type = job->type,
         .attempt = job->attempt,
         .priority = job->priority,
         .queued_us = job->queued_us,

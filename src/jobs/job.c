@@ -24,6 +24,7 @@ static const StateRow states[] = {
 /* clang-format on */
 
 static const char *const types[] = {[JOB_EVAL_SET] = "eval-set", [JOB_SCAN] = "scan"};
+static const char *const roots[] = {[JOB_EVAL_SET] = "evals", [JOB_SCAN] = "scans"};
 static const char *const priorities[] = {
     [JOB_LOW] = "low", [JOB_MEDIUM] = "medium", [JOB_HIGH] = "high"};
 
@@ -67,6 +68,12 @@ const char *job_type_name(JobType type)
 {
     assert((size_t)type < ARRAY_LEN(types));
     return types[type];
+}
+
+const char *job_type_root(JobType type)
+{
+    assert((size_t)type < ARRAY_LEN(roots));
+    return roots[type];
 }
 
 int job_type_of(Str name, JobType *ret)

@@ -57,6 +57,9 @@ bool job_state_is_over(JobState state);
 const char *job_state_name(JobState state);
 int job_state_of(Str name, JobState *ret) HAWK_MUST_USE;
 
+/* Where the results of jobs of a type are in the store: "evals", "scans". */
+const char *job_type_root(JobType type);
+
 /* "eval-set", "scan"; "low", "medium", "high". The _of functions return -1 for other names. */
 const char *job_type_name(JobType type);
 int job_type_of(Str name, JobType *ret) HAWK_MUST_USE;

@@ -70,6 +70,11 @@ int jobs_start(Jobs *jobs, Error *err) HAWK_MUST_USE;
 /* Stops the controller and frees; runners go on. NULL is fine. */
 void jobs_close(Jobs *jobs);
 
+/* For a scan: the groups of an eval set that it reads, in the arena. Fails when there is none or
+   the caller may not read it. */
+typedef int JobsSource(void *context, const char *eval_set_id, const Str **ret_groups,
+                       size_t *ret_n, Error *err);
+
 /* What is asked for. */
 typedef struct JobsRequest {
     JobType type;
@@ -79,7 +84,9 @@ typedef struct JobsRequest {
     const ExecutorSecret *secrets;
     size_t n_secrets;
     bool log_dir_allow_dirty;
-    bool is_forced; /* though the caller has as many as he may */
+    bool is_forced;     /* though the caller has as many as he may */
+    JobsSource *source; /* needed for a scan */
+    void *source_context;
 } JobsRequest;
 
 typedef struct JobsSubmitted {
@@ -96,8 +103,8 @@ int jobs_submit(Jobs *jobs, const Caller *caller, const JobsRequest *request, Ar
 typedef enum JobsStop { JOBS_STOP_SCORE, JOBS_STOP_ERROR } JobsStop;
 
 /* Asks a running job to end its samples (one, when sample_uuid is not NULL) and score them or mark
-   them as errors. A job that has not begun its samples is ended. A job that is over is left alone.
- */
+   them as errors. A job that has not begun its samples is ended, and so is a scan, which keeps what
+   it has done. A job that is over is left alone. */
 int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const char *sample_uuid,
               JobsStop action, Error *err) HAWK_MUST_USE;
 

@@ -15,6 +15,7 @@
  * to ask. */
 typedef struct JobsLive {
     char *job_id;
+    JobType type;
     int64_t attempt;
     JobPriority priority;
     int64_t queued_us;
@@ -90,10 +91,7 @@ int jobs_priv_move(Jobs *jobs, const JobMove *move, bool *ret_changed, Error *er
 /* Tells the watches that a job has changed. */
 void jobs_priv_changed(Jobs *jobs, const char *job_id);
 
-/* Writes the infrastructure config of an attempt as JSON. */
-void jobs_priv_infra(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut *out);
-
-/* Writes what the job's folder in the store needs and starts its runner; secrets may be none. */
+/* What is started; secrets may be none. */
 typedef struct JobsLaunch {
     const Job *job;
     const Jobspec *spec;
@@ -101,6 +99,10 @@ typedef struct JobsLaunch {
     const ExecutorSecret *secrets;
     size_t n_secrets;
 } JobsLaunch;
+/* Writes the infrastructure config of an attempt as JSON. */
+void jobs_priv_infra(const Jobs *jobs, const JobsLaunch *launch, JsonOut *out);
+
+/* Writes what the job's folder in the store needs and starts its runner. */
 int jobs_priv_launch(Jobs *jobs, const JobsLaunch *launch, Error *err) HAWK_MUST_USE;
 
 /* Reads a job's config from JSON or YAML text and checks it again. */
@@ -118,6 +120,8 @@ typedef struct JobsVerdict {
     char *reason; /* the caller frees */
 } JobsVerdict;
 void jobs_priv_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
+/* The same for a scan, as the summaries of its results say. */
+void jobs_priv_scan_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
 
 /* The controller's thread. */
 void *jobs_priv_control(void *jobs);

@@ -51,6 +51,15 @@ static const char *const eval_set_values[][2] = {
     { "acp_server",                  "null" },
     { "approval_timeout_minutes",    "null" },
 };
+
+/* The same for scans. */
+static const char *const scan_values[][2] = {
+    { "tags",                        "null" },
+    { "display",                     "null" },
+    { "log_level",                   "\"info\"" },
+    { "log_level_transcript",        "null" },
+    { "log_format",                  "null" },
+};
 /* clang-format on */
 
 /* How this program's processor is called in images. */
@@ -72,10 +81,52 @@ bool jobs_default(size_t i, const char **ret_name, const char **ret_json)
     return true;
 }
 
-void jobs_priv_infra(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut *out)
+static void write_values(const char *const (*values)[2], size_t n, JsonOut *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        json_out_key(out, str_of(values[i][0]));
+        json_out_raw(out, str_of(values[i][1]));
+    }
+}
+
+static void write_eval_set(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut *out)
 {
     auto_free char *key = mem_printf("evals/%s", job->job_id);
     auto_free char *log_dir = store_location(jobs->options.store, key);
+    json_out_kvz(out, "log_dir", log_dir);
+    json_out_kv_object(out, "metadata");
+    json_out_kvz(out, "eval_set_id", job->job_id);
+    json_out_kvz(out, "created_by", job->created_by);
+    json_out_end_object(out);
+    json_out_kv_bool(out, "log_dir_allow_dirty", allow_dirty);
+    auto_free char *local = store_local_path(jobs->options.store, key);
+    json_out_kv_int(out, "log_shared", local ? SHARED_LOCAL_SECONDS : SHARED_SECONDS);
+    write_values(eval_set_values, ARRAY_LEN(eval_set_values), out);
+}
+
+static void write_scan(const Jobs *jobs, const Job *job, const Jobspec *spec, JsonOut *out)
+{
+    auto_arena Arena *arena = arena_new();
+    JobspecStrings ids = jobspec_scanned_ids(arena, spec);
+    auto_free char *key = mem_printf("scans/%s", job->job_id);
+    auto_free char *results_dir = store_location(jobs->options.store, key);
+    json_out_kvz(out, "results_dir", results_dir);
+    json_out_kv_array(out, "transcripts");
+    for (size_t i = 0; i < ids.n; i++) {
+        auto_free char *source = mem_printf("evals/%s", ids.items[i]);
+        auto_free char *location = store_location(jobs->options.store, source);
+        json_out_str(out, str_of(location));
+    }
+    json_out_end_array(out);
+    json_out_kv_object(out, "metadata");
+    json_out_kvz(out, "created_by", job->created_by);
+    json_out_end_object(out);
+    write_values(scan_values, ARRAY_LEN(scan_values), out);
+}
+
+void jobs_priv_infra(const Jobs *jobs, const JobsLaunch *launch, JsonOut *out)
+{
+    const Job *job = launch->job;
     json_out_object(out);
     json_out_kvz(out, "job_type", job_type_name(job->type));
     json_out_kvz(out, "job_id", job->job_id);
@@ -87,18 +138,10 @@ void jobs_priv_infra(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut
         json_out_str(out, job->model_groups[i]);
     json_out_end_array(out);
     json_out_kvz(out, "cpu_architecture", architecture());
-    json_out_kvz(out, "log_dir", log_dir);
-    json_out_kv_object(out, "metadata");
-    json_out_kvz(out, "eval_set_id", job->job_id);
-    json_out_kvz(out, "created_by", job->created_by);
-    json_out_end_object(out);
-    json_out_kv_bool(out, "log_dir_allow_dirty", allow_dirty);
-    auto_free char *local = store_local_path(jobs->options.store, key);
-    json_out_kv_int(out, "log_shared", local ? SHARED_LOCAL_SECONDS : SHARED_SECONDS);
-    for (size_t i = 0; i < ARRAY_LEN(eval_set_values); i++) {
-        json_out_key(out, str_of(eval_set_values[i][0]));
-        json_out_raw(out, str_of(eval_set_values[i][1]));
-    }
+    if (job->type == JOB_SCAN)
+        write_scan(jobs, job, launch->spec, out);
+    else
+        write_eval_set(jobs, job, launch->allow_dirty, out);
     json_out_end_object(out);
 }
 
@@ -133,9 +176,9 @@ void jobs_priv_free_secrets(ExecutorSecret *secrets, size_t n)
         secret_free(secrets[i].value);
 }
 
-static const char *key_of(const char *job_id, const char *name, char key[KEY_MAX])
+static const char *key_of(const Job *job, const char *name, char key[KEY_MAX])
 {
-    (void)snprintf(key, KEY_MAX, "evals/%s/%s", job_id, name);
+    (void)snprintf(key, KEY_MAX, "%s/%s/%s", job_type_root(job->type), job->job_id, name);
     return key;
 }
 
@@ -160,8 +203,8 @@ static int put_models(Jobs *jobs, const JobsLaunch *launch, Error *err)
     json_out_end_object(&out);
     if (buf_check(&text, "the list of models", err) < 0)
         return -1;
-    return store_put(jobs->options.store, key_of(launch->job->job_id, ".models.json", key),
-                     buf_str(&text), false, err);
+    return store_put(jobs->options.store, key_of(launch->job, ".models.json", key), buf_str(&text),
+                     false, err);
 }
 
 static int put_config(Jobs *jobs, const JobsLaunch *launch, Error *err)
@@ -171,16 +214,15 @@ static int put_config(Jobs *jobs, const JobsLaunch *launch, Error *err)
     yaml_write(&text, launch->spec->full);
     if (buf_check(&text, "the config", err) < 0)
         return -1;
-    return store_put(jobs->options.store, key_of(launch->job->job_id, ".config.yaml", key),
-                     buf_str(&text), false, err);
+    return store_put(jobs->options.store, key_of(launch->job, ".config.yaml", key), buf_str(&text),
+                     false, err);
 }
 
 /* Commands to an earlier attempt are not for this one. */
 static int drop_commands(Jobs *jobs, const JobsLaunch *launch, Error *err)
 {
     char key[KEY_MAX];
-    return store_delete_prefix(jobs->options.store, key_of(launch->job->job_id, ".commands", key),
-                               err);
+    return store_delete_prefix(jobs->options.store, key_of(launch->job, ".commands", key), err);
 }
 
 static int start_runner(Jobs *jobs, const JobsLaunch *launch, Error *err)
@@ -192,7 +234,7 @@ static int start_runner(Jobs *jobs, const JobsLaunch *launch, Error *err)
     json_out_init(&out, &user, 2);
     jobspec_write(launch->spec, &out);
     json_out_init(&out, &infra, 2);
-    jobs_priv_infra(jobs, launch->job, launch->allow_dirty, &out);
+    jobs_priv_infra(jobs, launch, &out);
     if (buf_check(&user, "the config", err) < 0 || buf_check(&infra, "the config", err) < 0)
         return -1;
     size_t n_environment = 0;

@@ -27,8 +27,6 @@ enum {
     SECRET_IN_CONFIG_MIN = 8, /* shorter ones may be ordinary words */
 };
 
-static const Str local_groups[] = {{ACCESS_GROUP_LOCAL, sizeof(ACCESS_GROUP_LOCAL) - 1}};
-
 /* A submit on its way. */
 typedef struct Submit {
     Jobs *jobs;
@@ -53,7 +51,8 @@ static int coded(Error *err, const char *code)
 
 static int load_saved(Submit *submit, Error *err)
 {
-    auto_free char *key = mem_printf("evals/%s/.config.yaml", submit->request->job_id);
+    auto_free char *key = mem_printf("%s/%s/.config.yaml", job_type_root(submit->request->type),
+                                     submit->request->job_id);
     auto_buf Buf text = BUF_INIT(CONFIG_MAX);
     auto_error Error reading = ERROR_INIT;
     if (store_get(submit->jobs->options.store, key, &text, &reading) < 0) {
@@ -309,10 +308,10 @@ static int add_model(const Models *models, const char *name, Groups *groups, Err
     return coded(err, "job.model_unknown");
 }
 
-/* Where groups decide who may see what, they come from the models, so there must be one. */
-static int find_groups(Submit *submit, Error *err)
+/* Where groups decide who may see what, those of an eval set come from its models, so there must be
+   one. A scan may do without: it has the groups of what it reads too. */
+static int add_models(Submit *submit, Groups *groups, Error *err)
 {
-    Groups groups = {.arena = submit->arena};
     Models models = {0};
     bool has_model = false;
     JobspecItems items = jobspec_models(submit->arena, submit->spec);
@@ -322,25 +321,44 @@ static int find_groups(Submit *submit, Error *err)
         if (jobspec_is_no_model(items.items[i].name))
             continue;
         has_model = true;
-        if (add_model(&models, items.items[i].name, &groups, err) < 0)
+        if (add_model(&models, items.items[i].name, groups, err) < 0)
             return -1;
     }
-    if (!has_model) {
+    if (!has_model && submit->request->type != JOB_SCAN) {
         (void)error_set(err, ERR_BAD_DATA, "the config declares no model");
         (void)error_fix(err, "name the models it uses under models or model_roles");
         return coded(err, "job.no_model");
     }
-    submit->groups = groups.items;
-    submit->n_groups = groups.n;
+    return 0;
+}
+
+/* Whoever may see the results of a scan must be allowed to see what it has read. */
+static int add_sources(const Submit *submit, Groups *groups, Error *err)
+{
+    const JobsRequest *request = submit->request;
+    JobspecStrings ids = jobspec_scanned_ids(submit->arena, submit->spec);
+    for (size_t i = 0; i < ids.n; i++) {
+        const Str *found = NULL;
+        size_t n = 0;
+        if (request->source(request->source_context, ids.items[i], &found, &n, err) < 0)
+            return -1;
+        for (size_t k = 0; k < n; k++)
+            add_group(groups, found[k]);
+    }
     return 0;
 }
 
 static int check_models(Submit *submit, Error *err)
 {
-    submit->groups = local_groups;
-    submit->n_groups = ARRAY_LEN(local_groups);
-    if (!submit->caller->sees_all && find_groups(submit, err) < 0)
+    Groups groups = {.arena = submit->arena};
+    if (submit->caller->sees_all)
+        add_group(&groups, STR(ACCESS_GROUP_LOCAL));
+    else if (add_models(submit, &groups, err) < 0)
         return -1;
+    if (submit->request->type == JOB_SCAN && add_sources(submit, &groups, err) < 0)
+        return -1;
+    submit->groups = groups.items;
+    submit->n_groups = groups.n;
     const AccessResource about = {.name = "this config",
                                   .groups = submit->groups,
                                   .n_groups = submit->n_groups,
@@ -403,7 +421,8 @@ static int note_object(void *context, const char *key, const StoreStat *stat, Er
    They stay, whatever becomes of this submit. */
 static int check_outputs(Submit *submit, Error *err)
 {
-    auto_free char *prefix = mem_printf("evals/%s", submit->job.job_id);
+    auto_free char *prefix =
+        mem_printf("%s/%s", job_type_root(submit->request->type), submit->job.job_id);
     auto_error Error looking = ERROR_INIT;
     if (store_list(submit->jobs->options.store, prefix, true, note_object, &submit->had_files,
                    &looking) < 0 &&
@@ -485,7 +504,8 @@ static int reserve(Submit *submit, Error *err)
     if (check_own_jobs(submit, err) < 0 || write_row(submit, err) < 0)
         return -1;
     jobs_priv_add_live(jobs, submit->job.job_id,
-                       &(JobsLive){.attempt = submit->job.attempt,
+                       &(JobsLive){.type = submit->job.type,
+                                   .attempt = submit->job.attempt,
                                    .priority = submit->job.priority,
                                    .queued_us = submit->job.queued_us,
                                    .state = JOB_QUEUED,
@@ -501,7 +521,7 @@ static int undo_new(Submit *submit, Error *err)
     Executor *executor = jobs->options.executor;
     const char *job_id = submit->job.job_id;
     if (!submit->had_files) {
-        auto_free char *prefix = mem_printf("evals/%s", job_id);
+        auto_free char *prefix = mem_printf("%s/%s", job_type_root(submit->job.type), job_id);
         if (store_delete_prefix(jobs->options.store, prefix, err) < 0)
             return -1;
     }

@@ -26,6 +26,7 @@
 #include "runner/pool.h"
 #include "runner/run.h"
 #include "runner/venv.h"
+#include "runner/worker.h"
 
 enum {
     CONFIG_MAX = 64 << 20,
@@ -51,7 +52,7 @@ static const OptRow rows[] = {
     { "foreground", 0, OPT_FLAG, offsetof(Arguments, foreground), "Show the output on standard error too" },
 };
 static const OptArg args[] = {
-    { "JOB_TYPE",     OPT_CHOICE, offsetof(Arguments, job_type),     "What to run", .choices = "eval-set" },
+    { "JOB_TYPE",     OPT_CHOICE, offsetof(Arguments, job_type),     "What to run", .choices = "eval-set|scan" },
     { "USER_CONFIG",  OPT_FILE,   offsetof(Arguments, user_config),  "The job's config, as JSON" },
     { "INFRA_CONFIG", OPT_FILE,   offsetof(Arguments, infra_config), "What the server adds" },
 };
@@ -156,7 +157,7 @@ static int read_json(Run *run, const char *path, const Json **ret, Error *err)
     return 0;
 }
 
-static int read_configs(Run *run, Error *err)
+static int read_configs(Run *run, JobspecKind kind, Error *err)
 {
     Diagnostics list;
     diagnostics_init(&list, run->arena);
@@ -166,8 +167,7 @@ static int read_configs(Run *run, Error *err)
     if (read_json(run, run->user_config, &user, err) < 0 ||
         read_json(run, run->infra_config, &run->infra, err) < 0)
         return -1;
-    if (jobspec_check(run->arena, user, run->user_config, JOBSPEC_EVAL_SET, &options, &list,
-                      &checked, err) < 0)
+    if (jobspec_check(run->arena, user, run->user_config, kind, &options, &list, &checked, err) < 0)
         return -1;
     run->spec = checked;
     return 0;
@@ -231,6 +231,14 @@ static RunEnd end_of_error(const Run *run, const Error *err)
     return (RunEnd){RUN_FAILED, "runner.failed", mem_strdup(error_text(err))};
 }
 
+/* Scout runs a scan in one process, or forks its own. */
+static int run_scan(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret, Error *err)
+{
+    const char *const words[] = {"scan", run->user_config, run->infra_config, NULL};
+    const WorkerStart start = {.cache_dir = cache_dir, .venv = venv, .words = words};
+    return worker_run(run, &start, ret, err);
+}
+
 static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err)
 {
     auto_venv Venv venv = {0};
@@ -238,7 +246,8 @@ static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err
     const char *named = getenv("HAWK_CACHE");
     auto_free char *cache_dir =
         named && *named ? mem_strdup(named) : fs_xdg("XDG_CACHE_HOME", ".cache");
-    if (read_configs(run, err) < 0)
+    const bool is_scan = strcmp(arguments->job_type, "scan") == 0;
+    if (read_configs(run, is_scan ? JOBSPEC_SCAN : JOBSPEC_EVAL_SET, err) < 0)
         return -1;
     hide_secrets(run);
     if (arguments->waits && wait_for_turn(run, err) < 0)
@@ -249,7 +258,7 @@ static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err
     if (run_told_to_end(run, 0))
         return error_set(err, ERR_CANCELLED, "told to end before its samples began");
     run_phase(run, "loading", NULL);
-    if (pool_run(run, cache_dir, &venv, &child, err) < 0)
+    if ((is_scan ? run_scan : pool_run)(run, cache_dir, &venv, &child, err) < 0)
         return -1;
     *ret = run_end_of_worker(run, &child);
     return 0;

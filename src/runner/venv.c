@@ -16,6 +16,9 @@
 #include "codec/percent.h"
 #include "runner/tree.h"
 
+/* What scans run with unless their config names another. */
+#define SCOUT_VERSION "0.6.1"
+
 enum {
     LOCK_MAX = 4 << 20,
     LOCK_AGE_SECONDS = 24 * 3600,
@@ -247,7 +250,7 @@ static void add_requirement(Buf *text, const char *spec)
 /* uv repeats specifiers in its messages, and they may carry a password. */
 static void add_requirements(Run *run, Buf *text)
 {
-    const JobspecPins pins = {0};
+    const JobspecPins pins = {.inspect_scout = SCOUT_VERSION};
     JobspecStrings list = run->requirements.n > 0
                               ? run->requirements
                               : jobspec_requirements(run->arena, run->spec, &pins);
@@ -334,10 +337,10 @@ static int compile_lock(Run *run, const Tools *tools, Str requirements, const ch
     return fs_write_file(lock_path, buf_str(&text), 0600, err);
 }
 
-/* The lock beside the logs, or NULL when they are elsewhere. */
+/* The lock beside the logs, or the results of a scan; NULL when they are elsewhere. */
 static char *kept_path(const Run *run)
 {
-    Str log_dir = json_text(run->infra, "log_dir", STR_NONE);
+    Str log_dir = json_text(run->infra, "log_dir", json_text(run->infra, "results_dir", STR_NONE));
     return log_dir.n && log_dir.p[0] == '/'
                ? mem_printf("%.*s/.hawk/requirements.lock", STR_ARG(log_dir))
                : NULL;

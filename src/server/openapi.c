@@ -278,29 +278,33 @@ static void move_refs(Arena *arena, Json *node)
             move_refs(arena, child);
 }
 
-static void write_members_of(const Json *node, JsonOut *out)
+static void write_members_of(const Json *node, const Json *before, JsonOut *out)
 {
     for (const Json *child = node ? node->first : NULL; child; child = child->next) {
+        if (before && json_get_str(before, child->key))
+            continue;
         json_out_key(out, child->key);
         json_out_node(out, child);
     }
 }
 
-/* The config of an eval set, and what it is made of. */
-static void write_config(Arena *arena, JsonOut *out)
+/* The config of an eval set or a scan, and what it is made of but for what is in `before`, which
+   may be NULL. Returns what it is made of. */
+static const Json *write_config(Arena *arena, JobspecKind kind, const char *name,
+                                const Json *before, JsonOut *out)
 {
     auto_error Error err = ERROR_INIT;
     auto_buf Buf text = BUF_INIT(CONFIG_SCHEMA_MAX);
     JsonOut schema;
     Json *root = NULL;
     json_out_init(&schema, &text, 0);
-    schema_write(JOBSPEC_EVAL_SET, &schema);
+    schema_write(kind, &schema);
     int rc = json_parse(arena, arena_str(arena, buf_str(&text)), &json_limits_config, &root, &err);
     assert(rc == 0);
     if (rc < 0)
-        return;
+        return NULL;
     move_refs(arena, root);
-    json_out_kv_object(out, "EvalSetConfig");
+    json_out_kv_object(out, name);
     for (const Json *child = root->first; child; child = child->next) {
         if (str_eqz(child->key, "$schema") || str_eqz(child->key, "definitions"))
             continue;
@@ -308,7 +312,9 @@ static void write_config(Arena *arena, JsonOut *out)
         json_out_node(out, child);
     }
     json_out_end_object(out);
-    write_members_of(json_get(root, "definitions"), out);
+    const Json *parts = json_get(root, "definitions");
+    write_members_of(parts, before, out);
+    return parts;
 }
 
 typedef struct ErrorRow {
@@ -372,7 +378,8 @@ void openapi_write(const RouteTable *const *tables, size_t n_tables, Arena *aren
     json_out_kv_object(out, "components");
     json_out_kv_object(out, "schemas");
     write_shapes(tables, n_tables, out);
-    write_config(arena, out);
+    const Json *parts = write_config(arena, JOBSPEC_EVAL_SET, "EvalSetConfig", NULL, out);
+    (void)write_config(arena, JOBSPEC_SCAN, "ScanConfig", parts, out);
     json_out_end_object(out);
     write_errors(out);
     write_schemes(out);

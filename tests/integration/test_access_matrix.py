@@ -81,6 +81,12 @@ def config(name: str) -> dict:
     return {"eval_set_config": {"eval_set_id": name, "tasks": [{**package, "items": [{"name": "t"}]}], "models": [{**package, "items": [{"name": "hidden"}]}]}}
 
 
+def scan_config() -> dict:
+    """A scan of the hidden eval set whose package is nowhere."""
+    scanners = [{"package": "/nowhere/at/all", "name": "nothing", "items": [{"name": "s"}]}]
+    return {"scan_config": {"scanners": scanners, "transcripts": {"sources": [{"eval_set_id": "hidden-set"}]}}}
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, cache):
     """The hidden eval set: a job of the owner, and beside it a log that is full of canaries."""
@@ -116,6 +122,8 @@ def place(tmp_path_factory, cache):
         assert hawk.request("POST", "/humans/", {"name": "ann", "ssh_public_key": it.names["key"]}, token=owner)[0] == 201
         it.names["import"] = json.loads(hawk.request("POST", "/eval_sets/import/", {}, token=owner)[2])["eval_set_id"]
         it.names["scans"] = json.loads(hawk.request("POST", "/scan_imports/", {"scan_count": 1}, token=owner)[2])["scan_run_id"]
+        it.names["scan"] = json.loads(hawk.request("POST", "/scans/", scan_config(), token=owner)[2])["scan_run_id"]
+        hawk.wait_for(lambda: hawk.get(f"/monitoring/jobs/{it.names['scan']}/job-status", token=owner)[1]["status"] == "failed")
         hawk.wait_for(lambda: hawk.get(f"/meta/search?q={CANARY}", token=owner)[1]["not_indexed"] == 0)
         yield it
     finally:
@@ -219,6 +227,12 @@ ROWS = {
     "POST /eval_sets/import": ("/eval_sets/import", {}, CHANGERS),
     "POST /eval_sets/import/{eval_set_id}/uploads": ("/eval_sets/import/{import}/uploads", FILES, "403 403 403 200 200 200"),
     "POST /eval_sets/import/{eval_set_id}/finalize": ("/eval_sets/import/{import}/finalize", None, "403 403 403 404 404 404"),
+    "POST /scans/": ("/scans/", scan_config(), "403 403 200 200 200 403"),
+    "POST /scans": ("/scans", scan_config(), "403 403 200 200 200 403"),
+    "POST /scans/{scan_run_id}/resume": ("/scans/{scan}/resume", None, "403 403 403 200 409 403"),
+    "POST /scans/{scan_run_id}/stop": ("/scans/{scan}/stop", None, CONTROLLERS),
+    "DELETE /scans/{scan_run_id}": ("/scans/{scan}", None, CONTROLLERS),
+    "GET /scans/{scan_run_id}/config": ("/scans/{scan}/config", None, READERS),
     "POST /scan_imports/": ("/scan_imports/", {"scan_count": 1}, CHANGERS),
     "POST /scan_imports": ("/scan_imports", {"scan_count": 1}, CHANGERS),
     "POST /scan_imports/{scan_run_id}/uploads": ("/scan_imports/{scans}/uploads",
@@ -245,7 +259,7 @@ ROWS = {
        for base in ("/view/logs", "/api") for key, (address, body, statuses) in VIEWER.items()},
 }
 # What takes something away comes last.
-LAST = ["DELETE /eval_sets/{eval_set_id}", "DELETE /humans/{name}"]
+LAST = ["DELETE /eval_sets/{eval_set_id}", "DELETE /scans/{scan_run_id}", "DELETE /humans/{name}"]
 
 
 def test_every_route_has_a_row(place):

@@ -1,0 +1,1 @@
+"""Scanners that need no network."""

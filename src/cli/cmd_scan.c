@@ -1,0 +1,256 @@
+/* hawk scan run, hawk scan resume. */
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/settings.h"
+#include "cli/submit.h"
+#include "codec/json_out.h"
+
+enum { BODY_MAX = 32 << 20, TEXT_MAX = 64 << 10, POLL_MS = 500 };
+
+typedef struct Options {
+    const char *config;
+    const char *id;
+    const char *image;
+    const char *image_tag;
+    OptList secrets_files;
+    OptList secrets;
+    const char *priority;
+    bool skip_confirm;
+    bool allow_cross_lab;
+    bool force;
+    bool no_env;
+    bool watch;
+    bool json;
+} Options;
+
+/* clang-format off */
+#define COMMON_ROWS \
+    {"watch", 'w', OPT_FLAG, offsetof(Options, watch), "Wait until it is over; 1 when it failed"}, \
+    {"secret", 0, OPT_LIST, offsetof(Options, secrets), "Hand this environment variable to the job", .metavar = "NAME"}, \
+    {"secrets-file", 0, OPT_FILES, offsetof(Options, secrets_files), "Hand the NAME=value lines of this file to the job"}, \
+    {"no-env", 0, OPT_FLAG, offsetof(Options, no_env), "Do not take the keys of the config's models from the environment and .env"}, \
+    {"allow-sensitive-cross-lab-scan", 0, OPT_FLAG, offsetof(Options, allow_cross_lab), "Even when scanners of one lab read secret models of another"}, \
+    {"force", 0, OPT_FLAG, offsetof(Options, force), "Even when you have too many jobs already"}, \
+    {"priority", 0, OPT_CHOICE, offsetof(Options, priority), "Which jobs go first", .choices = "low|medium|high", .fallback = "low"}, \
+    {"image", 0, OPT_TEXT, offsetof(Options, image), "Image of the runner, with a tag or digest", .metavar = "URI"}, \
+    {"image-tag", 0, OPT_TEXT, offsetof(Options, image_tag), "Another tag of the server's runner image", .metavar = "TAG"}, \
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"}
+
+static const OptRow run_rows[] = {
+    COMMON_ROWS,
+    {"skip-confirm", 0, OPT_FLAG, offsetof(Options, skip_confirm), "Do not ask about warnings"},
+};
+static const OptRow resume_rows[] = {
+    COMMON_ROWS,
+};
+static const OptArg run_args[] = {
+    {"CONFIG", OPT_FILE, offsetof(Options, config), "The scan's YAML or JSON file; - is standard input"},
+};
+static const OptArg resume_args[] = {
+    {"SCAN_RUN_ID", OPT_TEXT, offsetof(Options, id), "The scan; default: the last job", .is_optional = true, .completer = "jobs"},
+};
+/* clang-format on */
+
+/* What is sent. */
+typedef struct Request {
+    const char *path;
+    const Json *document; /* or NULL: the config that the server has */
+    SubmitSecrets secrets;
+} Request;
+
+static int send_request(Cli *cli, const Options *options, const Request *request, Json **ret,
+                        Error *err)
+{
+    auto_buf Buf body = BUF_INIT(BODY_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    if (request->document)
+        json_out_kv_node(&out, "scan_config", request->document);
+    json_out_kvz(&out, "image", options->image);
+    json_out_kvz(&out, "image_tag", options->image_tag);
+    submit_write_secrets(&request->secrets, &out);
+    json_out_kv_null(&out, "refresh_token");
+    json_out_kv_bool(&out, "allow_sensitive_cross_lab_scan", options->allow_cross_lab);
+    json_out_kv_bool(&out, "force", options->force);
+    json_out_kvz(&out, "priority", options->priority);
+    json_out_end_object(&out);
+    int failed = buf_check(&body, "the request", err);
+    if (failed == 0)
+        failed = api_post(cli, request->path, buf_str(&body), ret, err);
+    mem_wipe(body.data, body.cap);
+    return failed;
+}
+
+static int print_submitted(Cli *cli, const char *id, bool resumed, bool json, Error *err)
+{
+    const char *url = submit_view_url(cli, JOBSPEC_SCAN, id);
+    if (json) {
+        Json *result = json_new(cli->arena, JSON_OBJECT);
+        json_set(result, STR("scan_run_id"), json_new_str(cli->arena, str_of(id)));
+        json_set(result, STR("scan_url"),
+                 url ? json_new_str(cli->arena, str_of(url)) : json_new(cli->arena, JSON_NULL));
+        return print_json(cli, result, err);
+    }
+    auto_buf Buf text = BUF_INIT(TEXT_MAX);
+    buf_printf(&text, "%s: %s\n", resumed ? "Resuming scan" : "Scan job ID", id);
+    if (url)
+        buf_printf(&text, "See your scan: %s\n", url);
+    submit_add_monitor_url(cli, JOBSPEC_SCAN, id, &text);
+    if (print_text(cli, buf_str(&text), err) < 0)
+        return -1;
+    (void)fflush(stdout);
+    return 0;
+}
+
+static bool is_over(Str status)
+{
+    static const char *const ends[] = {"complete", "failed", "deleted"};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        if (str_eqz(status, ends[i]))
+            return true;
+    return false;
+}
+
+/* Asks until it is over, saying each change. */
+static int wait_for_end(Cli *cli, const char *id, Error *err)
+{
+    auto_buf Buf path = BUF_INIT(TEXT_MAX);
+    auto_buf Buf last = BUF_INIT(TEXT_MAX);
+    buf_addz(&path, "/monitoring/jobs/");
+    api_add_segment(&path, str_of(id));
+    buf_addz(&path, "/job-status");
+    for (;;) {
+        Json *answer = NULL;
+        if (api_get_path(cli, &path, &answer, err) < 0)
+            return -1;
+        Str status = json_text(answer, "status", STR(""));
+        if (!str_eq(status, buf_str(&last)))
+            cli_say(cli, "%s is %.*s", id, STR_ARG(status));
+        buf_reset(&last);
+        buf_add_str(&last, status);
+        if (str_eqz(status, "complete"))
+            return 0;
+        if (is_over(status)) {
+            Str why = json_text(json_get(answer, "details"), "trouble_reason", STR_NONE);
+            (void)error_set(err, ERR_FAILED, "scan %s is %.*s%s%.*s", id, STR_ARG(status),
+                            why.n ? ": " : "", STR_ARG(why));
+            return error_fix(err, "'hawk logs %s' shows its output, 'hawk scan resume %s' goes on",
+                             id, id);
+        }
+        (void)usleep(POLL_MS * 1000);
+    }
+}
+
+static int submit(Cli *cli, const Options *options, const Request *request, Error *err)
+{
+    Json *answer = NULL;
+    if (send_request(cli, options, request, &answer, err) < 0)
+        return -1;
+    Str text = json_text(answer, "scan_run_id", STR_NONE);
+    if (text.n == 0)
+        return error_set(err, ERR_BAD_DATA, "the server's answer has no scan_run_id");
+    const char *id = arena_strndup(cli->arena, text.p, text.n);
+    settings_keep_id(cli, SETTINGS_JOB, id);
+    if (print_submitted(cli, id, !request->document, options->json, err) < 0)
+        return -1;
+    return options->watch ? wait_for_end(cli, id, err) : 0;
+}
+
+static int gather_secrets(Cli *cli, const Options *options, const Jobspec *spec, SubmitSecrets *ret,
+                          Error *err)
+{
+    Api *api = NULL;
+    if (cli_api(cli, &api, err) < 0)
+        return -1;
+    const SubmitSecretOptions how = {.files = options->secrets_files,
+                                     .names = options->secrets,
+                                     .takes_model_keys = api_is_local(api) && !options->no_env};
+    return submit_secrets(cli, spec, &how, ret, err);
+}
+
+static int run_run(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    Jobspec *spec = NULL;
+    Request request = {.path = "/scans/"};
+    if (submit_load(cli, options->config, JOBSPEC_SCAN, options->skip_confirm, &spec, err) < 0 ||
+        gather_secrets(cli, options, spec, &request.secrets, err) < 0)
+        return -1;
+    request.document = submit_document(cli, spec);
+    return submit(cli, options, &request, err);
+}
+
+/* The config that the server has of a scan, to know which keys its models need. */
+static Jobspec *server_config(Cli *cli, const char *id)
+{
+    auto_buf Buf path = BUF_INIT(TEXT_MAX);
+    buf_addz(&path, "/scans/");
+    api_add_segment(&path, str_of(id));
+    buf_addz(&path, "/config");
+    Json *document = NULL;
+    Jobspec *spec = NULL;
+    auto_error Error ignored = ERROR_INIT;
+    Diagnostics list;
+    diagnostics_init(&list, cli->arena);
+    const JobspecOptions options = {0};
+    if (api_get_path(cli, &path, &document, &ignored) < 0 ||
+        jobspec_check(cli->arena, document, id, JOBSPEC_SCAN, &options, &list, &spec, &ignored) < 0)
+        return NULL;
+    return spec;
+}
+
+static int run_resume(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    const char *id = NULL;
+    Request request = {0};
+    if (settings_id(cli, SETTINGS_JOB, options->id, &id, err) < 0 ||
+        gather_secrets(cli, options, options->no_env ? NULL : server_config(cli, id),
+                       &request.secrets, err) < 0)
+        return -1;
+    auto_buf Buf path = BUF_INIT(TEXT_MAX);
+    buf_addz(&path, "/scans/");
+    api_add_segment(&path, str_of(id));
+    buf_addz(&path, "/resume");
+    if (buf_check(&path, "the request", err) < 0)
+        return -1;
+    request.path = path.data;
+    return submit(cli, options, &request, err) < 0 ? settings_no_job(id, err) : 0;
+}
+
+#define SPEC(opt_rows, opt_args)                                                                   \
+    .spec = {.rows = (opt_rows),                                                                   \
+             .n_rows = ARRAY_LEN(opt_rows),                                                        \
+             .args = (opt_args),                                                                   \
+             .n_args = ARRAY_LEN(opt_args),                                                        \
+             .size = sizeof(Options)}
+
+const Command commands_scan_run = {
+    .path = "scan run",
+    .section = COMMAND_RUN,
+    .summary = "Submit a scan of transcripts",
+    .description =
+        "The scanners of the config read the transcripts of the eval sets that it names, "
+        "all of which you must be allowed to read.",
+    .examples = "hawk scan run examples/mentions.scan.yaml --watch",
+    SPEC(run_rows, run_args),
+    .run = run_run,
+};
+
+const Command commands_scan_resume = {
+    .path = "scan resume",
+    .section = COMMAND_RUN,
+    .summary = "Go on with a scan that was stopped or has failed",
+    .description = "What has been scanned is not scanned again, but for transcripts that a scanner "
+                   "failed on.",
+    SPEC(resume_rows, resume_args),
+    .run = run_resume,
+};
