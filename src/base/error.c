@@ -123,6 +123,13 @@ int error_code(Error *err, const char *code)
     return -1;
 }
 
+int error_retry(Error *err, int seconds)
+{
+    assert(err->kind != ERR_NONE);
+    err->retry_s = seconds;
+    return -1;
+}
+
 const char *error_text(const Error *err)
 {
     return err->message ? err->message : "";

@@ -34,6 +34,7 @@ typedef struct Error {
     char *message;
     char *code;
     char *fix;
+    int retry_s; /* after how many seconds it makes sense to try again; 0: not known */
 } Error;
 
 #define ERROR_INIT ((Error){0})
@@ -52,6 +53,9 @@ int error_wrap(Error *err, const char *fmt, ...) HAWK_PRINTF(2, 3);
 /* Adds what to do about a set error, or a code for programs; replace an earlier one. Return -1. */
 int error_fix(Error *err, const char *fmt, ...) HAWK_PRINTF(2, 3);
 int error_code(Error *err, const char *code);
+
+/* Adds when to try again, as a server says it in Retry-After. Returns -1. */
+int error_retry(Error *err, int seconds);
 
 /* The message, or "" when none is set; borrowed until the error changes. */
 const char *error_text(const Error *err);

@@ -2,6 +2,8 @@
 
 #include "http/problem.h"
 
+#include <stdio.h>
+
 #include "codec/json_out.h"
 
 enum { PROBLEM_MAX = 1 << 20 };
@@ -72,8 +74,10 @@ void problem_respond_as(HttpRequest *request, HttpResponse *response, int status
     problem_add(&body, status, title, err, http_request_path(request));
     http_response_status(response, status);
     http_response_header(response, "Cache-Control", STR("no-store"));
-    if (err->kind == ERR_BUSY)
-        http_response_header(response, "Retry-After", STR("1"));
+    char seconds[16];
+    (void)snprintf(seconds, sizeof(seconds), "%d", err->retry_s ? err->retry_s : 1);
+    if (err->retry_s || err->kind == ERR_BUSY)
+        http_response_header(response, "Retry-After", str_of(seconds));
     http_response_buf(response, PROBLEM_CONTENT_TYPE, &body);
 }
 

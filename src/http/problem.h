@@ -16,8 +16,8 @@ const char *problem_title(int status);
    status; instance (a path) may be STR_NONE. */
 void problem_add(Buf *buf, int status, const char *title, const Error *err, Str instance);
 
-/* Answers the request with the error: the status of its kind and the document; ERR_BUSY also asks
-   to come back after a second (Retry-After). Replaces a body set before. */
+/* Answers the request with the error: the status of its kind and the document. Retry-After is what
+   the error says of it, of ERR_BUSY a second when it says nothing. Replaces a body set before. */
 void problem_respond(HttpRequest *request, HttpResponse *response, const Error *err);
 
 /* As problem_respond with a status that the kind does not give (405, 406, 415, 416, ...) and,

@@ -24,6 +24,7 @@ enum {
     VARIABLES_MAX = 1000,
     VARIABLES_BYTES_MAX = 1024 * 1024,
     KEY_MAX = 160,
+    JOBS_RETRY_S = 60,        /* jobs end after minutes, not seconds */
     SECRET_IN_CONFIG_MIN = 8, /* shorter ones may be ordinary words */
 };
 
@@ -476,6 +477,7 @@ static int check_own_jobs(const Submit *submit, Error *err)
     (void)error_set(err, ERR_BUSY, "you have %lld jobs that are not over; the limit is %lld",
                     (long long)n, (long long)max);
     (void)error_fix(err, "wait until some of them are over, or submit it with --force");
+    (void)error_retry(err, JOBS_RETRY_S);
     return coded(err, "outstanding_job_limit");
 }
 
@@ -494,6 +496,7 @@ static int reserve(Submit *submit, Error *err)
         (void)error_set(err, ERR_BUSY, "there are %zu jobs that are not over, which is the limit",
                         n_live);
         (void)error_fix(err, "wait until some of them are over");
+        (void)error_retry(err, JOBS_RETRY_S);
         return coded(err, "outstanding_job_limit");
     }
     if (jobs_priv_is_held(jobs, submit->job.job_id)) {

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 
-enum { SETS = 1024, WAYS = 4 };
+enum { SETS = 1024, WAYS = 4, STREAM_RETRY_S = 5 };
 
 typedef struct Bucket {
     unsigned char key[DIGEST_SIZE];
@@ -98,6 +98,7 @@ int limits_request(Limits *limits, Str credential, int64_t now_ms, Error *err)
     (void)error_set(err, ERR_BUSY, "this credential asks more than %lld times a second",
                     (long long)limits->options.per_second);
     (void)error_code(err, "request_rate_limit");
+    (void)error_retry(err, 1); /* there is at least one more within a second */
     return error_fix(err, "wait as long as Retry-After says, then ask more slowly");
 }
 
@@ -128,6 +129,7 @@ int limits_stream_begin(Limits *limits, Str person, size_t *ret, Error *err)
     (void)error_set(err, ERR_BUSY, "you have %lld downloads and streams open, which is the limit",
                     (long long)n);
     (void)error_code(err, "stream_limit");
+    (void)error_retry(err, STREAM_RETRY_S);
     return error_fix(err, "wait until some of them have ended");
 }
 

@@ -350,8 +350,8 @@ static void answer_error(RouteCtx *ctx, const Error *err)
 static int handle(RouteCtx *ctx, Error *err)
 {
     if (!__atomic_load_n(&ctx->app->url, __ATOMIC_ACQUIRE)) {
-        http_response_header(ctx->response, "Retry-After", STR("1"));
-        return error_set(err, ERR_CANCELLED, "the server is still starting");
+        (void)error_set(err, ERR_CANCELLED, "the server is still starting");
+        return error_retry(err, 1);
     }
     if (!server_host_is_ours(ctx->app, http_request_header(ctx->request, "Host")))
         return error_set(err, ERR_DENIED, "this server does not answer to that host name");

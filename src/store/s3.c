@@ -188,6 +188,15 @@ static bool may_pass(const S3Answer *answer, const Error *err)
     return code ? code->may_pass : status && status->may_pass;
 }
 
+/* After how many seconds the server wants to be asked again; 0 when it does not say. */
+static int asked_s(const HttpReply *reply)
+{
+    int64_t seconds = 0;
+    if (str_to_i64(buf_str(&reply->retry_after), 0, 3600, &seconds) < 0)
+        return 0;
+    return (int)seconds;
+}
+
 /* A random part of a time that doubles, and at least what the server asks for. */
 static void pause_before(int attempt, const HttpReply *reply)
 {
@@ -196,10 +205,7 @@ static void pause_before(int attempt, const HttpReply *reply)
         most_ms *= 2;
     uint32_t chance = 0;
     random_bytes(&chance, sizeof(chance));
-    int64_t asked_s = 0;
-    if (str_to_i64(buf_str(&reply->retry_after), 0, 3600, &asked_s) < 0)
-        asked_s = 0;
-    int64_t ms = asked_s * 1000 + chance % most_ms;
+    int64_t ms = (int64_t)asked_s(reply) * 1000 + chance % most_ms;
     if (ms > PAUSE_MAX_MS)
         ms = PAUSE_MAX_MS;
     const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
@@ -357,6 +363,8 @@ int s3_send(S3 *s3, const S3Call *call, S3Answer *ret, Error *err)
         result = attempt_call(s3, client, &out, ret, &reply, err);
     }
     give_client(s3, client);
+    if (result < 0)
+        (void)error_retry(err, asked_s(&reply));
     return result;
 }
 

@@ -40,7 +40,7 @@ class Server:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        for _ in range(600):
+        for _ in range(3000):
             if self.process.poll() is not None:
                 break
             try:
