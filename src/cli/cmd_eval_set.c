@@ -28,6 +28,7 @@ typedef struct Options {
     bool monitor;
     bool force;
     bool no_env;
+    bool frozen;
     bool watch;
     bool json;
 } Options;
@@ -54,8 +55,15 @@ static const OptRow resume_rows[] = {
     {"config", 0, OPT_FILE, offsetof(Options, config), "Go on with this config instead of the one it has; needs an id"},
     COMMON_ROWS,
 };
+static const OptRow rerun_rows[] = {
+    {"frozen", 0, OPT_FLAG, offsetof(Options, frozen), "With the very same packages and Python, or not at all"},
+    COMMON_ROWS,
+};
 static const OptArg run_args[] = {
     {"CONFIG", OPT_FILE, offsetof(Options, config), "The eval set's YAML or JSON file; - is standard input"},
+};
+static const OptArg rerun_args[] = {
+    {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set to run again", .completer = "eval-sets"},
 };
 static const OptArg resume_args[] = {
     {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last one", .is_optional = true, .completer = "eval-sets"},
@@ -64,8 +72,9 @@ static const OptArg resume_args[] = {
 
 /* What is sent. */
 typedef struct Request {
-    const char *id;       /* to resume; or NULL */
-    const Json *document; /* or NULL: the config that the server has */
+    const char *id;          /* to resume; or NULL */
+    const char *frozen_from; /* whose packages it takes; or NULL */
+    const Json *document;    /* or NULL: the config that the server has */
     SubmitSecrets secrets;
 } Request;
 
@@ -81,6 +90,7 @@ static void write_request(const Options *options, const Request *request, Buf *b
     submit_write_secrets(&request->secrets, &out);
     json_out_kv_bool(&out, "log_dir_allow_dirty", options->allow_dirty);
     json_out_kv_null(&out, "refresh_token");
+    json_out_kvz(&out, "frozen_from", request->frozen_from);
     json_out_kv_bool(&out, "force", options->force);
     json_out_kvz(&out, "priority", options->priority);
     json_out_end_object(&out);
@@ -194,24 +204,34 @@ static int run_run(Cli *cli, const void *given, Error *err)
     return submit(cli, options, &request, err);
 }
 
-/* The config that the server has of an eval set, to know which keys its models need. */
-static Jobspec *server_config(Cli *cli, const char *id)
+static int get_config(Cli *cli, const char *id, Json **ret, Error *err)
 {
     auto_buf Buf path = BUF_INIT(TEXT_MAX);
     buf_addz(&path, "/eval_sets/");
     api_add_segment(&path, str_of(id));
     buf_addz(&path, "/config");
-    Json *document = NULL;
+    return api_get_path(cli, &path, ret, err);
+}
+
+/* To know which keys a config's models need; NULL for one that is none. */
+static Jobspec *read_config(Cli *cli, const char *id, const Json *document)
+{
     Jobspec *spec = NULL;
     auto_error Error ignored = ERROR_INIT;
     Diagnostics list;
     diagnostics_init(&list, cli->arena);
     JobspecOptions options = {.allow_online_scan = true};
-    if (api_get_path(cli, &path, &document, &ignored) < 0 ||
-        jobspec_check(cli->arena, document, id, JOBSPEC_EVAL_SET, &options, &list, &spec,
-                      &ignored) < 0)
-        return NULL;
-    return spec;
+    return jobspec_check(cli->arena, document, id, JOBSPEC_EVAL_SET, &options, &list, &spec,
+                         &ignored) < 0
+               ? NULL
+               : spec;
+}
+
+static Jobspec *server_config(Cli *cli, const char *id)
+{
+    auto_error Error ignored = ERROR_INIT;
+    Json *document = NULL;
+    return get_config(cli, id, &document, &ignored) < 0 ? NULL : read_config(cli, id, document);
 }
 
 static int run_resume(Cli *cli, const void *given, Error *err)
@@ -235,6 +255,23 @@ static int run_resume(Cli *cli, const void *given, Error *err)
     if (!spec && secrets.takes_model_keys)
         spec = server_config(cli, request.id);
     if (submit_secrets(cli, spec, &secrets, &request.secrets, err) < 0)
+        return -1;
+    return submit(cli, options, &request, err);
+}
+
+static int run_rerun(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    Api *api = NULL;
+    Json *document = NULL;
+    if (cli_api(cli, &api, err) < 0 || get_config(cli, options->id, &document, err) < 0)
+        return -1;
+    document = json_copy(cli->arena, document);
+    json_set(document, STR("eval_set_id"), json_new(cli->arena, JSON_NULL));
+    Request request = {.document = document, .frozen_from = options->frozen ? options->id : NULL};
+    SubmitSecretOptions secrets = secret_options(options, api);
+    if (submit_secrets(cli, read_config(cli, options->id, document), &secrets, &request.secrets,
+                       err) < 0)
         return -1;
     return submit(cli, options, &request, err);
 }
@@ -268,4 +305,18 @@ const Command commands_eval_set_resume = {
     .summary = "Go on with an eval set that was stopped or has failed",
     SPEC(resume_rows, resume_args),
     .run = run_resume,
+};
+
+const Command commands_rerun = {
+    .path = "rerun",
+    .section = COMMAND_RUN,
+    .summary = "Run an eval set again from the beginning, as a new one",
+    .description =
+        "Takes the config that the server has of it; its secrets have to be given again. With "
+        "--frozen it is run with the packages, Python and local files of which the last attempt "
+        "was made, and when something of that is gone or has changed it is not run, and the "
+        "reason names it.",
+    .examples = "hawk rerun hello-a1b2c3 --frozen --watch",
+    SPEC(rerun_rows, rerun_args),
+    .run = run_rerun,
 };

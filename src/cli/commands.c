@@ -7,6 +7,7 @@
 const Command *const command_rows[] = {
     &commands_eval_set_run,
     &commands_eval_set_resume,
+    &commands_rerun,
     &commands_local_eval_set,
     &commands_scan_run,
     &commands_scan_resume,
@@ -61,8 +62,8 @@ const CommandGroup command_groups[] = {
     {"auth",     "Print tokens of the login, or why a job may be seen", .is_folded = true},
     {"eval-set", "Submit and resume eval sets", "run"},
     {"human",    "Register people who take evaluations themselves", .is_folded = true},
-    {"list",     "List what the server knows"},
-    {"local",    "Run without a server"},
+    {"list",     "List eval sets, evals, samples, jobs, imports", .is_folded = true},
+    {"local",    "Run in the foreground, without a server", .is_folded = true},
     {"scan",     "Scan transcripts with Inspect Scout", "run", .is_folded = true},
 };
 /* clang-format on */

@@ -17,6 +17,7 @@ extern const Command commands_download;
 extern const Command commands_download_artifacts;
 extern const Command commands_edit_samples;
 extern const Command commands_eval_set_resume;
+extern const Command commands_rerun;
 extern const Command commands_eval_set_run;
 extern const Command commands_export;
 extern const Command commands_import;

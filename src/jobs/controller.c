@@ -159,6 +159,10 @@ static void finish(Jobs *jobs, JobsLive *live)
     if (!job_state_may(live->state, end.state)) /* a good end without ever having had a turn */
         end.state = JOB_FAILED;
     executor->settle(executor, live->job_id);
+    if (jobs_priv_keep_capsule(jobs, live->type, live->job_id, &err) < 0) {
+        log_warn("job.capsule_not_kept", KV("job", live->job_id), KV("error", error_text(&err)));
+        error_reset(&err);
+    }
     if (jobs->options.hooks.ended)
         jobs->options.hooks.ended(jobs->options.hooks.context, live->job_id);
     const JobMove move = {

@@ -34,6 +34,7 @@ static const JobsProblem problems[] = {
     { "job.models_dead",       400, "Dead models" },
     { "job.no_model",          422, "Evaluation model declaration required" },
     { "outstanding_job_limit", 429, "Too many outstanding jobs" },
+    { "job.no_capsule",        409, "No capsule" },
     { "job.launch",            500, "Failed to start eval-set" },
 };
 /* clang-format on */

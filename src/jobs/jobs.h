@@ -87,6 +87,8 @@ typedef struct JobsRequest {
     bool is_forced;     /* though the caller has as many as he may */
     JobsSource *source; /* needed for a scan */
     void *source_context;
+    const char *frozen_from; /* not NULL: made of what this job, which the caller may read, was made
+                                of, or not run */
 } JobsRequest;
 
 typedef struct JobsSubmitted {

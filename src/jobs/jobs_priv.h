@@ -91,6 +91,18 @@ int jobs_priv_move(Jobs *jobs, const JobMove *move, bool *ret_changed, Error *er
 /* Tells the watches that a job has changed. */
 void jobs_priv_changed(Jobs *jobs, const char *job_id);
 
+/* Capsules of a job beside its logs: what an attempt was made of, and what all are bound to. */
+#define JOBS_CAPSULE_LEFT "capsule.json"
+#define JOBS_CAPSULE_BOUND "frozen.json"
+
+/* Reads one of them into the arena; ERR_NOT_FOUND when there is none. */
+int jobs_priv_capsule(Jobs *jobs, Arena *arena, const Job *job, const char *name, Str *ret,
+                      Error *err) HAWK_MUST_USE;
+/* Binds a job to a capsule. */
+int jobs_priv_bind_capsule(Jobs *jobs, const Job *job, Str capsule, Error *err) HAWK_MUST_USE;
+/* Puts the one that a runner left in its folder beside the logs, where it could not itself. */
+int jobs_priv_keep_capsule(Jobs *jobs, JobType type, const char *job_id, Error *err) HAWK_MUST_USE;
+
 /* What is started; secrets may be none. */
 typedef struct JobsLaunch {
     const Job *job;
@@ -98,6 +110,7 @@ typedef struct JobsLaunch {
     bool allow_dirty;
     const ExecutorSecret *secrets;
     size_t n_secrets;
+    Str capsule; /* to bind the job to; STR_NONE: nothing new */
 } JobsLaunch;
 /* Writes the infrastructure config of an attempt as JSON. */
 void jobs_priv_infra(const Jobs *jobs, const JobsLaunch *launch, JsonOut *out);

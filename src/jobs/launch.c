@@ -9,7 +9,7 @@
 #include "jobs/executor_env.h"
 #include "jobs/jobs_priv.h"
 
-enum { DOCUMENT_MAX = 64 * 1024 * 1024, INFRA_MAX = 1024 * 1024, KEY_MAX = 160 };
+enum { DOCUMENT_MAX = 64 * 1024 * 1024, INFRA_MAX = 48 * 1024 * 1024, KEY_MAX = 160 };
 
 /* How often a running eval shares what it has: a folder on this machine costs nothing, a bucket
  * does. */
@@ -138,6 +138,10 @@ void jobs_priv_infra(const Jobs *jobs, const JobsLaunch *launch, JsonOut *out)
         json_out_str(out, job->model_groups[i]);
     json_out_end_array(out);
     json_out_kvz(out, "cpu_architecture", architecture());
+    if (launch->capsule.p) {
+        json_out_key(out, STR("frozen"));
+        json_out_raw(out, launch->capsule);
+    }
     if (job->type == JOB_SCAN)
         write_scan(jobs, job, launch->spec, out);
     else
@@ -218,6 +222,19 @@ static int put_config(Jobs *jobs, const JobsLaunch *launch, Error *err)
                      false, err);
 }
 
+/* What the job is bound to, from now on or since its first attempt. */
+static int bind(Jobs *jobs, JobsLaunch *launch, Arena *arena, Error *err)
+{
+    auto_error Error none = ERROR_INIT;
+    if (launch->capsule.p)
+        return jobs_priv_bind_capsule(jobs, launch->job, launch->capsule, err);
+    if (jobs_priv_capsule(jobs, arena, launch->job, JOBS_CAPSULE_BOUND, &launch->capsule, &none) <
+            0 &&
+        none.kind != ERR_NOT_FOUND)
+        return error_move(err, &none);
+    return 0;
+}
+
 /* Commands to an earlier attempt are not for this one. */
 static int drop_commands(Jobs *jobs, const JobsLaunch *launch, Error *err)
 {
@@ -225,12 +242,16 @@ static int drop_commands(Jobs *jobs, const JobsLaunch *launch, Error *err)
     return store_delete_prefix(jobs->options.store, key_of(launch->job, ".commands", key), err);
 }
 
-static int start_runner(Jobs *jobs, const JobsLaunch *launch, Error *err)
+static int start_runner(Jobs *jobs, const JobsLaunch *asked, Error *err)
 {
     auto_arena Arena *arena = arena_new();
+    JobsLaunch bound = *asked;
+    const JobsLaunch *launch = &bound;
     auto_buf Buf user = BUF_INIT(DOCUMENT_MAX);
     auto_buf Buf infra = BUF_INIT(INFRA_MAX);
     JsonOut out;
+    if (bind(jobs, &bound, arena, err) < 0)
+        return -1;
     json_out_init(&out, &user, 2);
     jobspec_write(launch->spec, &out);
     json_out_init(&out, &infra, 2);

@@ -37,6 +37,7 @@ typedef struct Submit {
     Jobspec *spec;
     Job job;
     Str config;
+    Str capsule;       /* STR_NONE: the packages are found anew */
     const Str *groups; /* of the models */
     size_t n_groups;
     bool is_new;    /* there was no row */
@@ -90,6 +91,26 @@ static int take_config(Submit *submit, Error *err)
         return -1;
     submit->config = arena_str(submit->arena, buf_str(&text));
     return 0;
+}
+
+/* What another job was made of, if the caller may know. */
+static int take_capsule(Submit *submit, Error *err)
+{
+    const char *from = submit->request->frozen_from;
+    auto_error Error reading = ERROR_INIT;
+    Job job;
+    if (!from)
+        return 0;
+    if (jobs_get_for(submit->jobs, submit->caller, submit->arena, from, &job, err) < 0)
+        return -1;
+    if (jobs_priv_capsule(submit->jobs, submit->arena, &job, JOBS_CAPSULE_LEFT, &submit->capsule,
+                          &reading) == 0)
+        return 0;
+    if (reading.kind != ERR_NOT_FOUND)
+        return error_move(err, &reading);
+    (void)error_set(err, ERR_CONFLICT, "%s has no capsule: it never came to its packages", from);
+    (void)error_fix(err, "run it without --frozen");
+    return coded(err, "job.no_capsule");
 }
 
 /* ---- the id ---- */
@@ -570,6 +591,7 @@ static int launch(Submit *submit, Error *err)
         .allow_dirty = submit->request->log_dir_allow_dirty,
         .secrets = submit->request->secrets,
         .n_secrets = submit->request->n_secrets,
+        .capsule = submit->capsule,
     };
     int done = jobs_priv_launch(submit->jobs, &what, err);
     if (done < 0) {
@@ -587,8 +609,9 @@ static int launch(Submit *submit, Error *err)
 static int check(Submit *submit, Error *err)
 {
     if ((submit->request->job_id && check_id(str_of(submit->request->job_id), err) < 0) ||
-        take_config(submit, err) < 0 || choose_id(submit, err) < 0 ||
-        check_models(submit, err) < 0 || check_secrets(submit, err) < 0)
+        take_config(submit, err) < 0 || take_capsule(submit, err) < 0 ||
+        choose_id(submit, err) < 0 || check_models(submit, err) < 0 ||
+        check_secrets(submit, err) < 0)
         return -1;
     return 0;
 }

@@ -2,6 +2,7 @@
    happens, exit.json is the last thing written, and the lock falls only after it. */
 
 #include "runner/runner.h"
+#include "runner/capsule.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -253,7 +254,8 @@ static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err
     if (arguments->waits && wait_for_turn(run, err) < 0)
         return -1;
     run_phase(run, "installing", NULL);
-    if (venv_prepare(run, cache_dir, &venv, err) < 0 || venv_keep_lock(run, &venv, err) < 0)
+    if (venv_prepare(run, cache_dir, &venv, err) < 0 || venv_keep_lock(run, &venv, err) < 0 ||
+        capsule_keep(run, &venv, err) < 0)
         return -1;
     if (run_told_to_end(run, 0))
         return error_set(err, ERR_CANCELLED, "told to end before its samples began");

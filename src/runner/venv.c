@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 #include "codec/percent.h"
+#include "runner/capsule.h"
 #include "runner/tree.h"
 
 /* What scans run with unless their config names another. */
@@ -85,6 +86,7 @@ void venv_release(Venv *venv)
     free(venv->bin);
     free(venv->lock);
     free(venv->key);
+    free(venv->version);
 }
 
 /* --- what went wrong --- */
@@ -132,6 +134,8 @@ static int fail_install(Run *run, Error *err)
 
 int venv_exit_status(const Error *err)
 {
+    if (err->code && strcmp(err->code, "install.frozen") == 0)
+        return RUN_CANNOT_WORK;
     for (size_t i = 0; err->code && i < ARRAY_LEN(causes); i++)
         if (strcmp(err->code, causes[i].code) == 0)
             return causes[i].is_final ? RUN_CANNOT_WORK : RUN_FAILED;
@@ -264,9 +268,7 @@ static void add_requirements(Run *run, Buf *text)
     }
 }
 
-/* The folder that a local specifier means ("/x", "name @ file:///x"), or NULL when it is none of an
- * absolute path. */
-static const char *local_folder(Run *run, const char *spec)
+const char *venv_local_folder(const Run *run, const char *spec)
 {
     Str path = str_of(spec);
     ptrdiff_t at = str_find_str(path, STR("file:"));
@@ -293,7 +295,7 @@ static int lock_name(Run *run, const Tools *tools, Str requirements, char ret[DI
     if (run->spec)
         local = jobspec_local_packages(run->arena, run->spec);
     for (size_t i = 0; i < local.n; i++) {
-        const char *folder = local_folder(run, local.items[i]);
+        const char *folder = venv_local_folder(run, local.items[i]);
         if (folder && tree_add_digest(folder, &key, err) < 0)
             return -1;
     }
@@ -337,20 +339,18 @@ static int compile_lock(Run *run, const Tools *tools, Str requirements, const ch
     return fs_write_file(lock_path, buf_str(&text), 0600, err);
 }
 
-/* The lock beside the logs, or the results of a scan; NULL when they are elsewhere. */
-static char *kept_path(const Run *run)
+char *venv_kept_path(const Run *run, const char *name)
 {
     Str log_dir = json_text(run->infra, "log_dir", json_text(run->infra, "results_dir", STR_NONE));
-    return log_dir.n && log_dir.p[0] == '/'
-               ? mem_printf("%.*s/.hawk/requirements.lock", STR_ARG(log_dir))
-               : NULL;
+    return log_dir.n && log_dir.p[0] == '/' ? mem_printf("%.*s/.hawk/%s", STR_ARG(log_dir), name)
+                                            : NULL;
 }
 
 /* The first line of a kept lock tells what it was made for. */
 static char *read_kept(const Run *run, const char *key)
 {
     auto_error Error err = ERROR_INIT;
-    auto_free char *path = kept_path(run);
+    auto_free char *path = venv_kept_path(run, "requirements.lock");
     auto_free char *head = mem_printf("# %s\n", key);
     auto_buf Buf text = BUF_INIT(LOCK_MAX);
     if (!path || !fs_exists(path) || fs_read_file(path, &text, &err) < 0 ||
@@ -362,7 +362,7 @@ static char *read_kept(const Run *run, const char *key)
 
 int venv_keep_lock(const Run *run, const Venv *venv, Error *err)
 {
-    auto_free char *path = kept_path(run);
+    auto_free char *path = venv_kept_path(run, "requirements.lock");
     if (!path)
         return 0;
     auto_free char *folder = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
@@ -400,6 +400,9 @@ static int read_lock(Run *run, const Tools *tools, Venv *ret, Error *err)
         fs_make_dirs(folder, 0700, err) < 0)
         return -1;
     ret->key = mem_strdup(key);
+    ret->version = mem_strdup(tools->version);
+    if (capsule_of_run(run))
+        return capsule_take_lock(run, tools->version, key, &ret->lock, err);
     ret->lock = read_kept(run, key);
     if (ret->lock)
         return 0;

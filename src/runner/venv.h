@@ -6,10 +6,11 @@
 #include "runner/run.h"
 
 typedef struct Venv {
-    char *python; /* of the virtualenv */
-    char *bin;    /* its folder of programs */
-    char *lock;   /* text of the lock file */
-    char *key;    /* what the lock was made for: the same packages and Python have the same key */
+    char *python;  /* of the virtualenv */
+    char *bin;     /* its folder of programs */
+    char *lock;    /* text of the lock file */
+    char *key;     /* what the lock was made for: the same packages and Python have the same key */
+    char *version; /* of Python, and for which processor: "3.11.2-x86_64" */
 } Venv;
 
 /* Resolves the job's packages into a lock file, or takes the one that lies beside the logs of an
@@ -19,6 +20,13 @@ typedef struct Venv {
    when the runner was told to end. */
 int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err) HAWK_MUST_USE;
 void venv_release(Venv *venv);
+
+/* The folder that a local specifier means ("/x", "name @ file:///x"), or NULL when it is none of an
+   absolute path; in the run's arena. */
+const char *venv_local_folder(const Run *run, const char *spec);
+
+/* Where a file of the run is kept beside its logs, on the heap; NULL when they are in no folder. */
+char *venv_kept_path(const Run *run, const char *name) HAWK_MUST_USE;
 
 /* Puts the lock file beside the logs, where venv_prepare of a later attempt finds it. */
 int venv_keep_lock(const Run *run, const Venv *venv, Error *err) HAWK_MUST_USE;

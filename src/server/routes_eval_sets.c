@@ -33,6 +33,9 @@ static int eval_set_create(RouteCtx *ctx, Error *err)
     Str id = json_text(body, "eval_set_id", STR_NONE);
     if (id.p)
         request.job_id = arena_strndup(ctx->arena, id.p, id.n);
+    Str from = json_text(body, "frozen_from", STR_NONE);
+    if (from.p)
+        request.frozen_from = arena_strndup(ctx->arena, from.p, from.n);
     request.log_dir_allow_dirty = json_bool(body, "log_dir_allow_dirty", false);
     JobsSubmitted submitted = {0};
     if (jobs_submit(ctx->app->jobs, ctx->caller, &request, ctx->arena, &submitted, err) < 0)
@@ -106,7 +109,7 @@ static const Shape shapes[] = {
     { "CreateEvalSetRequest",
       "eval_set_config?: EvalSetConfig?; eval_set_id?: str?; priority: 'low' | 'medium' | 'high' = 'medium'; image?: str?;"
       " image_tag?: str?; secrets?: str{}?; log_dir_allow_dirty: bool = false; refresh_token?: str?; force: bool = false;"
-      " allow_sensitive_cross_lab_scan: bool = false" },
+      " allow_sensitive_cross_lab_scan: bool = false; frozen_from?: str?" },
     { "CreateEvalSetResponse", "eval_set_id: str; warnings: str[]" },
     { "StopEvalSetRequest",    "sample_uuid?: str?; action: 'score' | 'error' = 'score'" },
 };
