@@ -196,37 +196,35 @@ static void add_cell(Str text, Buf *ret)
     }
 }
 
+static void add_table_row(Str left, Str text, bool *titled, Buf *ret)
+{
+    if (!*titled)
+        buf_addz(ret, "\n| | |\n| --- | --- |\n");
+    *titled = true;
+    buf_addz(ret, "| `");
+    add_cell(left, ret);
+    buf_addz(ret, "` | ");
+    add_cell(text, ret);
+    buf_addz(ret, " |\n");
+}
+
 void opt_add_markdown(const OptSpec *spec, Buf *ret)
 {
-    auto_buf Buf text = BUF_INIT(TEXT_MAX);
     bool titled = false;
-    for (size_t i = 0; i < spec->n_args + spec->n_rows; i++) {
-        const OptArg *arg = i < spec->n_args ? &spec->args[i] : NULL;
-        const OptRow *row = arg ? NULL : &spec->rows[i - spec->n_args];
-        if (row && row->is_hidden)
+    for (size_t i = 0; i < spec->n_args; i++)
+        add_table_row(str_of(spec->args[i].name), str_of(spec->args[i].help), &titled, ret);
+    for (size_t i = 0; i < spec->n_rows; i++) {
+        const OptRow *row = &spec->rows[i];
+        auto_buf Buf left = BUF_INIT(TEXT_MAX);
+        auto_buf Buf text = BUF_INIT(TEXT_MAX);
+        if (row->is_hidden)
             continue;
-        if (!titled)
-            buf_addz(ret, "\n| | |\n| --- | --- |\n");
-        titled = true;
-        buf_reset(&text);
-        buf_addz(ret, "| `");
-        if (arg) {
-            buf_addz(&text, arg->name);
-        } else if (row) {
-            if (row->letter)
-                buf_printf(&text, "-%c, ", row->letter);
-            buf_printf(&text, "--%s", row->name);
-            if (opt_metavar(row))
-                buf_printf(&text, " %s", opt_metavar(row));
-        }
-        add_cell(buf_str(&text), ret);
-        buf_addz(ret, "` | ");
-        buf_reset(&text);
-        if (arg)
-            buf_addz(&text, arg->help);
-        else
-            add_row_help(row, &text);
-        add_cell(buf_str(&text), ret);
-        buf_addz(ret, " |\n");
+        if (row->letter)
+            buf_printf(&left, "-%c, ", row->letter);
+        buf_printf(&left, "--%s", row->name);
+        if (opt_metavar(row))
+            buf_printf(&left, " %s", opt_metavar(row));
+        add_row_help(row, &text);
+        add_table_row(buf_str(&left), buf_str(&text), &titled, ret);
     }
 }

@@ -8,6 +8,6 @@
 
 /* A hook of Jobs (`moved`), whose context is the App: leaves a notice "job.complete", "job.failed"
    or "job.cancelled" for each attempt of a job that is over. */
-int announce_job(void *app, SqlTx *tx, const Job *job, Error *err) HAWK_MUST_USE;
+int announce_job(void *context, SqlTx *tx, const Job *job, Error *err) HAWK_MUST_USE;
 
 #endif
