@@ -134,8 +134,14 @@ def _scan(user: Json, infra: Json) -> int:
     return FAILED if trouble else 0
 
 
-def _run_tasks(tasks: list[Any], loaded: "Loaded", **changes: Any) -> list[Json]:
+def _run_tasks(tasks: list[Any], loaded: "Loaded", number: int, **changes: Any) -> list[Json]:
     """Calls eval_set for these tasks; returns their results.
+
+    Args:
+        tasks: What to run.
+        loaded: The eval set.
+        number: The name under which the process tells what its samples are at.
+        changes: To the arguments of eval_set.
 
     Raises:
         CannotWork: Inspect refuses to begin.
@@ -144,9 +150,11 @@ def _run_tasks(tasks: list[Any], loaded: "Loaded", **changes: Any) -> list[Json]
     import inspect_ai
     from inspect_ai._util.error import PrerequisiteError
 
-    from hawk_worker import stop, verdict
+    from hawk_worker import live, repeats, stop, verdict
 
-    stop_watch = stop.watch(loaded.arguments["log_dir"])
+    live.watch_inspect()
+    repeats.watch_requests()
+    stop_watch = stop.watch(loaded.arguments["log_dir"], number)
     try:
         success, logs = inspect_ai.eval_set(tasks=tasks, model_roles=loaded.roles or None, **loaded.arguments | changes)
     except PrerequisiteError as error:
@@ -174,7 +182,7 @@ def _work_task(loaded: "Loaded", packet: Json) -> int:
     if packet.get("max_samples"):
         changes["max_samples"] = packet["max_samples"]
     try:
-        (result, *more) = _run_tasks([loaded.tasks[number]], loaded, **changes)
+        (result, *more) = _run_tasks([loaded.tasks[number]], loaded, number, **changes)
         if more and result["status"] == "success":
             result = more[-1]
     except CannotWork as error:
@@ -225,7 +233,7 @@ def _run_alone(loaded: "Loaded") -> int:
     stop.forget(loaded.arguments["log_dir"])
     phase("running")
     try:
-        results = _run_tasks(loaded.tasks, loaded)
+        results = _run_tasks(loaded.tasks, loaded, 0)
     finally:
         phase("finishing")
     return verdict.judge(results)

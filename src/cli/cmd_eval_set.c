@@ -1,4 +1,4 @@
-/* hawk eval-set run, hawk eval-set resume. */
+/* hawk eval-set run, hawk eval-set resume, hawk retry. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/control.h"
 #include "cli/print.h"
 #include "cli/scores.h"
 #include "cli/settings.h"
@@ -276,6 +277,32 @@ static int run_rerun(Cli *cli, const void *given, Error *err)
     return submit(cli, options, &request, err);
 }
 
+/* Whether the job is over, so that what failed is run again by resuming it. */
+static int is_over(Cli *cli, const char *id, bool *ret, Error *err)
+{
+    auto_buf Buf path = BUF_INIT(TEXT_MAX);
+    Json *answer = NULL;
+    buf_addz(&path, "/monitoring/jobs/");
+    api_add_segment(&path, str_of(id));
+    buf_addz(&path, "/explain");
+    if (api_get_path(cli, &path, &answer, err) < 0)
+        return settings_no_job(id, err);
+    Str state = json_text(answer, "state", STR(""));
+    *ret = !str_eqz(state, "running") && !str_eqz(state, "queued") && !str_eqz(state, "stopping");
+    return 0;
+}
+
+static int run_retry(Cli *cli, const void *given, Error *err)
+{
+    Options options = *(const Options *)given;
+    bool over = false;
+    if (settings_id(cli, SETTINGS_EVAL_SET, options.id, &options.id, err) < 0 ||
+        is_over(cli, options.id, &over, err) < 0)
+        return -1;
+    return over ? run_resume(cli, &options, err)
+                : control_ask(cli, options.id, "retry", NULL, options.json, err);
+}
+
 #define SPEC(opt_rows, opt_args)                                                                   \
     .spec = {.rows = (opt_rows),                                                                   \
              .n_rows = ARRAY_LEN(opt_rows),                                                        \
@@ -319,4 +346,14 @@ const Command commands_rerun = {
     .examples = "hawk rerun hello-a1b2c3 --frozen --watch",
     SPEC(rerun_rows, rerun_args),
     .run = run_rerun,
+};
+
+const Command commands_retry = {
+    .path = "retry",
+    .section = COMMAND_RUN,
+    .summary = "Run what failed in an eval set again",
+    .description = "While it runs, its failed samples are put back in line. When it is over, this "
+                   "is 'hawk eval-set resume': what is done is not run again.",
+    SPEC(resume_rows, resume_args),
+    .run = run_retry,
 };

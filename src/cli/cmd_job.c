@@ -1,25 +1,18 @@
-/* hawk status, stop, delete: one request each about one job. */
+/* hawk status, delete: one request each about one job. */
 
 #include "base/clock.h"
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/settings.h"
-#include "codec/json_out.h"
 
-enum { PATH_MAX_BYTES = 4096, BODY_MAX = 4096, SECONDS_PER_HOUR = 3600 };
+enum { PATH_MAX_BYTES = 4096, SECONDS_PER_HOUR = 3600 };
 
 typedef struct StatusOptions {
     const char *id;
     int64_t hours;
     bool json;
 } StatusOptions;
-
-typedef struct StopOptions {
-    const char *id;
-    const char *sample;
-    bool error;
-} StopOptions;
 
 typedef struct DeleteOptions {
     const char *id;
@@ -33,13 +26,6 @@ static const OptRow status_rows[] = {
 };
 static const OptArg status_args[] = {
     {"JOB_ID", OPT_TEXT, offsetof(StatusOptions, id), "The job; default: the last one", .is_optional = true, .completer = "jobs"},
-};
-static const OptRow stop_rows[] = {
-    {"sample", 0, OPT_TEXT, offsetof(StopOptions, sample), "Stop only this sample", .metavar = "UUID", .completer = "samples"},
-    {"error", 0, OPT_FLAG, offsetof(StopOptions, error), "End as an error instead of scoring what there is"},
-};
-static const OptArg stop_args[] = {
-    {"EVAL_SET_ID", OPT_TEXT, offsetof(StopOptions, id), "The eval set; default: the last one", .is_optional = true, .completer = "eval-sets"},
 };
 static const OptRow delete_rows[] = {
     {"yes", 'y', OPT_FLAG, offsetof(DeleteOptions, yes), "Do not ask; needs an id"},
@@ -68,30 +54,6 @@ static int run_status(Cli *cli, const void *given, Error *err)
     settings_keep_id(cli, SETTINGS_JOB, id);
     const Json *data = json_get(answer, "data");
     return print_json(cli, data ? data : answer, err);
-}
-
-static int run_stop(Cli *cli, const void *given, Error *err)
-{
-    const StopOptions *options = given;
-    const char *id = NULL;
-    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
-        return -1;
-    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
-    buf_addz(&path, "/eval_sets/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/stop");
-    auto_buf Buf body = BUF_INIT(BODY_MAX);
-    JsonOut out;
-    json_out_init(&out, &body, 0);
-    json_out_object(&out);
-    json_out_kvz(&out, "action", options->error ? "error" : "score");
-    if (options->sample)
-        json_out_kvz(&out, "sample_uuid", options->sample);
-    json_out_end_object(&out);
-    if (api_post(cli, path.data, buf_str(&body), NULL, err) < 0)
-        return settings_no_job(id, err);
-    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
-    return 0;
 }
 
 /* Asks before something is deleted, saying what it is doing right now. */
@@ -171,15 +133,6 @@ const Command commands_status = {
     .summary = "Print everything known about a job, as JSON",
     SPEC(status_rows, status_args, StatusOptions),
     .run = run_status,
-};
-
-const Command commands_stop = {
-    .path = "stop",
-    .section = COMMAND_RUN,
-    .summary = "Stop an eval set or a sample, scoring what there is",
-    .examples = "hawk stop my-set-0123456789abcdef\nhawk stop --sample 8nPqS5mE --error",
-    SPEC(stop_rows, stop_args, StopOptions),
-    .run = run_stop,
 };
 
 const Command commands_delete = {

@@ -1,10 +1,14 @@
-/* Stopping and deleting: what users ask of a job that is there. The wish is made durable here; the
-   controller carries it out, also after a crash. */
+/* Stopping, deleting, pausing: what users ask of a job that is there. The wish is made durable
+   here; the controller carries it out, also after a crash, or the tasks that look for it do. */
+
+#include <stdlib.h>
 
 #include "access/access.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
+#include "codec/json.h"
 #include "codec/json_out.h"
 #include "jobs/jobs_priv.h"
 
@@ -41,19 +45,72 @@ static bool is_sample_uuid(const char *text)
     return n > 0 && n <= SAMPLE_UUID_MAX;
 }
 
-/* The worker looks for these files while samples run. */
-static int put_command(Jobs *jobs, const char *job_id, const char *sample_uuid, JobsStop action,
-                       Error *err)
+/* The key of a command; the caller frees. */
+static char *command_key(const char *job_id, const char *name, const char *of)
 {
-    auto_free char *key = mem_printf("evals/%s/.commands/stop%s%s.json", job_id,
-                                     sample_uuid ? "-sample-" : "", sample_uuid ? sample_uuid : "");
-    char text[COMMAND_MAX];
-    int n = snprintf(text, sizeof(text), "{\"type\":\"stop\",\"action\":\"%s\"}", actions[action]);
-    return store_put(jobs->options.store, key, (Str){text, (size_t)n}, false, err);
+    return mem_printf("evals/%s/.commands/%s%s.json", job_id, name, of ? of : "");
 }
 
-static int begin_end(Jobs *jobs, const char *job_id, const char *code, const char *reason,
-                     bool is_deletion, bool *ret_changed, Error *err)
+/* When a stop turns into a cancel and that into a kill, in this attempt. */
+static void write_deadlines(const Job *job, int64_t within_s, JsonOut *out)
+{
+    int64_t now_us = clock_now_us();
+    if (!within_s)
+        return;
+    json_out_kv_int(out, "attempt", job->attempt);
+    json_out_kv_int(out, "cancel_at_us", now_us + within_s * CLOCK_SECOND * 3 / 5);
+    json_out_kv_int(out, "kill_at_us", now_us + within_s * CLOCK_SECOND * 4 / 5);
+}
+
+/* The worker looks for these files while samples run. */
+static int put_stop(Jobs *jobs, const Job *job, const JobsStopHow *how, Error *err)
+{
+    auto_free char *key =
+        command_key(job->job_id, how->sample_uuid ? "stop-sample-" : "stop", how->sample_uuid);
+    auto_buf Buf text = BUF_INIT(COMMAND_MAX);
+    JsonOut out;
+    json_out_init(&out, &text, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "type", "stop");
+    json_out_kvz(&out, "action", actions[how->action]);
+    write_deadlines(job, how->within_s, &out);
+    json_out_end_object(&out);
+    return store_put(jobs->options.store, key, buf_str(&text), false, err);
+}
+
+/* The instant a deadline falls on, on the clock that only runs forward; 0 for none. */
+static int64_t monotonic_of(int64_t at_us)
+{
+    return at_us ? clock_monotonic_ms() + (at_us - clock_now_us()) / 1000 : 0;
+}
+
+void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_free char *key = command_key(job_id, "stop", NULL);
+    auto_buf Buf text = BUF_INIT(COMMAND_MAX);
+    auto_error Error err = ERROR_INIT;
+    Json *node = NULL;
+    if (store_get(jobs->options.store, key, &text, &err) < 0 ||
+        json_parse(arena, buf_str(&text), &json_limits_config, &node, &err) < 0 ||
+        json_int(node, "attempt", -1) != live->attempt)
+        return;
+    live->cancel_at_ms = monotonic_of(json_int(node, "cancel_at_us", 0));
+    live->last_at_ms = monotonic_of(json_int(node, "kill_at_us", 0));
+}
+
+/* Lets the controller know of the deadlines of a stop. */
+static void set_deadlines(Jobs *jobs, const char *job_id)
+{
+    JobsLive live;
+    if (!jobs_priv_find_live(jobs, job_id, &live))
+        return;
+    jobs_priv_read_deadlines(jobs, job_id, &live);
+    jobs_priv_keep_flags(jobs, job_id, &live);
+}
+
+int jobs_priv_begin_end(Jobs *jobs, const char *job_id, const char *code, const char *reason,
+                        bool is_deletion, bool *ret_changed, Error *err)
 {
     const JobMove move = {
         .job_id = job_id,
@@ -88,25 +145,122 @@ static bool is_at_samples(Jobs *jobs, const Job *job)
     return false;
 }
 
-int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const char *sample_uuid,
-              JobsStop action, Error *err)
+static int check_how(const JobsStopHow *how, Error *err)
+{
+    if (how->sample_uuid && !is_sample_uuid(how->sample_uuid))
+        return error_set(err, ERR_USAGE, "the uuid of the sample is not well-formed");
+    if (!how->within_s)
+        return 0;
+    if (how->within_s < JOBS_WITHIN_MIN_S || how->within_s > JOBS_WITHIN_MAX_S)
+        return error_set(err, ERR_USAGE, "the time to stop within is %d seconds to 7 days",
+                         JOBS_WITHIN_MIN_S);
+    if (how->sample_uuid)
+        return error_set(err, ERR_USAGE,
+                         "one sample cannot be stopped within a time: what does "
+                         "not end by itself can only be killed with its task");
+    return 0;
+}
+
+int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const JobsStopHow *how,
+              Error *err)
 {
     auto_arena Arena *arena = arena_new();
     Job job;
-    if (sample_uuid && !is_sample_uuid(sample_uuid))
-        return error_set(err, ERR_USAGE, "the uuid of the sample is not well-formed");
-    if (get_to_change(jobs, caller, arena, job_id, &job, err) < 0)
+    if (check_how(how, err) < 0 || get_to_change(jobs, caller, arena, job_id, &job, err) < 0)
         return -1;
-    if (sample_uuid && job.type == JOB_SCAN)
+    if (how->sample_uuid && job.type == JOB_SCAN)
         return error_set(err, ERR_USAGE, "%s is a scan, which has no samples of its own", job_id);
     if (job_state_is_over(job.state))
         return 0;
     if (job.type == JOB_SCAN)
-        return begin_end(jobs, job_id, "stop.asked", "was stopped", false, NULL, err);
-    if (sample_uuid || is_at_samples(jobs, &job))
-        return put_command(jobs, job_id, sample_uuid, action, err);
-    return begin_end(jobs, job_id, "stop.asked", "was stopped before its samples began", false,
-                     NULL, err);
+        return jobs_priv_begin_end(jobs, job_id, "stop.asked", "was stopped", false, NULL, err);
+    if (how->sample_uuid)
+        return put_stop(jobs, &job, how, err);
+    bool is_asked = is_at_samples(jobs, &job);
+    if ((is_asked || how->within_s) && put_stop(jobs, &job, how, err) < 0)
+        return -1;
+    if (how->within_s)
+        set_deadlines(jobs, job_id);
+    if (is_asked)
+        return 0;
+    return jobs_priv_begin_end(jobs, job_id, "stop.asked", "was stopped before its samples began",
+                               false, NULL, err);
+}
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    bool takes_sample;
+    bool needs_sample;
+} kinds[] = {
+    [JOBS_PAUSE]   = {"pause",   false, false},
+    [JOBS_RESUME]  = {"resume",  false, false},
+    [JOBS_REQUEUE] = {"requeue", true,  true},
+    [JOBS_RETRY]   = {"retry",   false, false},
+    [JOBS_SCORE]   = {"score",   true,  false},
+};
+/* clang-format on */
+
+int jobs_command_of(Str name, JobsCommandKind *ret)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_eqz(name, kinds[i].name)) {
+            *ret = (JobsCommandKind)i;
+            return 0;
+        }
+    return -1;
+}
+
+static int check_sample(JobsCommandKind kind, const char *sample_uuid, Error *err)
+{
+    if (sample_uuid ? !kinds[kind].takes_sample : kinds[kind].needs_sample)
+        return error_set(err, ERR_USAGE,
+                         sample_uuid ? "%s is not for one sample" : "%s needs the uuid of a sample",
+                         kinds[kind].name);
+    if (sample_uuid && !is_sample_uuid(sample_uuid))
+        return error_set(err, ERR_USAGE, "the uuid of the sample is not well-formed");
+    return 0;
+}
+
+static int put_command(Jobs *jobs, const char *job_id, JobsCommandKind kind,
+                       const char *sample_uuid, const char *id, Error *err)
+{
+    bool is_pause = kind == JOBS_PAUSE;
+    auto_free char *key = command_key(job_id, is_pause ? "pause" : "do-", is_pause ? NULL : id);
+    auto_buf Buf text = BUF_INIT(COMMAND_MAX);
+    JsonOut out;
+    json_out_init(&out, &text, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "type", kinds[kind].name);
+    json_out_kvz(&out, "sample_uuid", sample_uuid);
+    json_out_kv_real(&out, "at", (double)clock_now_us() / (double)CLOCK_SECOND);
+    json_out_end_object(&out);
+    return store_put(jobs->options.store, key, buf_str(&text), false, err);
+}
+
+int jobs_command(Jobs *jobs, const Caller *caller, const char *job_id, JobsCommandKind kind,
+                 const char *sample_uuid, char ret_id[JOBS_COMMAND_MAX], Error *err)
+{
+    auto_arena Arena *arena = arena_new();
+    Job job;
+    if (check_sample(kind, sample_uuid, err) < 0 ||
+        get_to_change(jobs, caller, arena, job_id, &job, err) < 0)
+        return -1;
+    if (job.type == JOB_SCAN)
+        return error_set(err, ERR_USAGE, "%s is a scan, which has no samples of its own", job_id);
+    if (!is_at_samples(jobs, &job)) {
+        (void)error_set(err, ERR_CONFLICT, "%s is not running samples: it is %s", job_id,
+                        job_state_name(job.state));
+        return error_fix(err, "'hawk explain %s' says why", job_id);
+    }
+    ret_id[0] = '\0';
+    if (kind == JOBS_RESUME) {
+        auto_free char *key = command_key(job_id, "pause", NULL);
+        return store_delete(jobs->options.store, key, err);
+    }
+    if (kind != JOBS_PAUSE)
+        random_id(ret_id, JOBS_COMMAND_MAX - 1);
+    return put_command(jobs, job_id, kind, sample_uuid, ret_id, err);
 }
 
 static int mark_deleted(Jobs *jobs, const char *job_id, Error *err)
@@ -126,8 +280,8 @@ int jobs_delete(Jobs *jobs, const Caller *caller, const char *job_id, Error *err
     if (get_to_change(jobs, caller, arena, job_id, &job, err) < 0)
         return -1;
     if (!job_state_is_over(job.state) &&
-        begin_end(jobs, job_id, "stop.deleted", "is being ended because it was deleted", true,
-                  &changed, err) < 0)
+        jobs_priv_begin_end(jobs, job_id, "stop.deleted", "is being ended because it was deleted",
+                            true, &changed, err) < 0)
         return -1;
     /* It was over, or on its way there: then the mark is all that is missing. */
     if (!changed && mark_deleted(jobs, job_id, err) < 0)

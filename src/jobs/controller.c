@@ -248,6 +248,19 @@ static void press_leaving(Jobs *jobs, JobsLive *live, int64_t now_ms)
     jobs_priv_keep_flags(jobs, live->job_id, live);
 }
 
+/* A stop that was to come about within a time and has not: the run is cancelled. */
+static void cancel_late(Jobs *jobs, JobsLive *live)
+{
+    auto_error Error err = ERROR_INIT;
+    live->cancel_at_ms = 0;
+    jobs_priv_keep_flags(jobs, live->job_id, live);
+    log_warn("job.stop_late", KV("job", live->job_id));
+    if (jobs_priv_begin_end(jobs, live->job_id, "stop.late",
+                            "its samples did not end in time when asked, so it is being cancelled",
+                            false, NULL, &err) < 0)
+        log_error("job.stop_not_recorded", KV("job", live->job_id), KV("error", error_text(&err)));
+}
+
 /* A runner that was told to end gets some time, then it is ended. */
 static void press(Jobs *jobs, JobsLive *live, int64_t now_ms)
 {
@@ -256,9 +269,13 @@ static void press(Jobs *jobs, JobsLive *live, int64_t now_ms)
         executor->signal(executor, live->job_id, EXECUTOR_CANCEL);
         live->was_cancelled = true;
         live->kill_at_ms = now_ms + jobs->options.cancel_ms;
+        if (live->last_at_ms && live->last_at_ms < live->kill_at_ms)
+            live->kill_at_ms = live->last_at_ms;
         jobs_priv_keep_flags(jobs, live->job_id, live);
         return;
     }
+    if (live->cancel_at_ms && live->state != JOB_STOPPING && now_ms >= live->cancel_at_ms)
+        cancel_late(jobs, live);
     if (live->state != JOB_QUEUED)
         press_leaving(jobs, live, now_ms);
     if (!live->kill_at_ms || now_ms < live->kill_at_ms)
@@ -391,6 +408,7 @@ static int take_over(Jobs *jobs, const Job *job, Error *err)
         .state = job->state,
     };
     ExecutorLife life = executor->adopt(executor, job->job_id, job->attempt);
+    jobs_priv_read_deadlines(jobs, job->job_id, &live);
     jobs_priv_add_live(jobs, job->job_id, &live);
     if (life == EXECUTOR_NONE && take_over_lost(jobs, job, &live, err) < 0)
         return -1;

@@ -115,6 +115,8 @@ void jobs_priv_keep_flags(Jobs *jobs, const char *job_id, const JobsLive *flags)
     live->needs_launch = flags->needs_launch;
     live->was_cancelled = flags->was_cancelled;
     live->kill_at_ms = flags->kill_at_ms;
+    live->cancel_at_ms = flags->cancel_at_ms;
+    live->last_at_ms = flags->last_at_ms;
     live->ended_seen_ms = flags->ended_seen_ms;
 }
 

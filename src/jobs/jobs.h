@@ -104,11 +104,42 @@ int jobs_submit(Jobs *jobs, const Caller *caller, const JobsRequest *request, Ar
 
 typedef enum JobsStop { JOBS_STOP_SCORE, JOBS_STOP_ERROR } JobsStop;
 
-/* Asks a running job to end its samples (one, when sample_uuid is not NULL) and score them or mark
-   them as errors. A job that has not begun its samples is ended, and so is a scan, which keeps what
-   it has done. A job that is over is left alone. */
-int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const char *sample_uuid,
-              JobsStop action, Error *err) HAWK_MUST_USE;
+enum { JOBS_WITHIN_MIN_S = 5, JOBS_WITHIN_MAX_S = 7 * 24 * 3600 };
+
+/* How a stop is to be. */
+typedef struct JobsStopHow {
+    const char *sample_uuid; /* NULL: all samples */
+    JobsStop action;
+    int64_t within_s; /* 0: as long as the samples take; else the run is over by then: asked first,
+                         cancelled after three fifths, killed after four */
+} JobsStopHow;
+
+/* Asks a running job to end its samples and score them or mark them as errors. A job that has not
+   begun its samples is ended, and so is a scan, which keeps what it has done. A job that is over is
+   left alone. ERR_USAGE for a uuid that is none,
+   a time out of bounds, or a time for one sample. */
+int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const JobsStopHow *how,
+              Error *err) HAWK_MUST_USE;
+
+/* What a running job's tasks can be told besides. */
+typedef enum JobsCommandKind {
+    JOBS_PAUSE,   /* begin no more samples */
+    JOBS_RESUME,  /* go on */
+    JOBS_REQUEUE, /* run a sample that failed again */
+    JOBS_RETRY,   /* the same with all that failed */
+    JOBS_SCORE,   /* score what there is so far, and go on */
+} JobsCommandKind;
+
+/* "pause", ...; -1 when no command has this name. */
+int jobs_command_of(Str name, JobsCommandKind *ret) HAWK_MUST_USE;
+
+enum { JOBS_COMMAND_MAX = 24 };
+
+/* Tells the tasks; ret_id is the command's, for jobs_answers, and "" for pause and resume, which
+   hold until the other. sample_uuid is needed for JOBS_REQUEUE, may be for JOBS_SCORE and is NULL
+   for others. ERR_CONFLICT when the job is not at its samples. */
+int jobs_command(Jobs *jobs, const Caller *caller, const char *job_id, JobsCommandKind kind,
+                 const char *sample_uuid, char ret_id[JOBS_COMMAND_MAX], Error *err) HAWK_MUST_USE;
 
 /* Ends the job, within deadlines, and marks it as deleted; its logs stay. Returns when the mark is
  * durable. */

@@ -24,6 +24,8 @@ typedef struct JobsLive {
     bool is_launching;     /* its runner is being started by a submit; hands off */
     bool was_cancelled;    /* its runner was asked to end */
     int64_t kill_at_ms;    /* when it is ended by force; 0: never */
+    int64_t cancel_at_ms;  /* when a stop that has not come about turns into a cancel; 0: never */
+    int64_t last_at_ms;    /* when it is ended by force at the latest; 0: no such time */
     int64_t ended_seen_ms; /* when its result was first seen while the runner still lived */
 } JobsLive;
 
@@ -135,6 +137,13 @@ typedef struct JobsVerdict {
 void jobs_priv_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
 /* The same for a scan, as the summaries of its results say. */
 void jobs_priv_scan_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
+
+/* Moves a job that is not over to "stopping" and wakes the controller. */
+int jobs_priv_begin_end(Jobs *jobs, const char *job_id, const char *code, const char *reason,
+                        bool is_deletion, bool *ret_changed, Error *err) HAWK_MUST_USE;
+
+/* The deadlines of a stop that was asked for, also by way of an earlier server. */
+void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live);
 
 /* The controller's thread. */
 void *jobs_priv_control(void *jobs);

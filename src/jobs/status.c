@@ -62,10 +62,20 @@ int status_priv_imports(Jobs *jobs, Arena *arena, const char *job_id, JobsImport
     return hooks->imports ? hooks->imports(hooks->context, arena, job_id, ret, err) : 0;
 }
 
-const char *status_priv_trouble(Arena *arena, const Job *job, const JobsImports *imports)
+JobStatus status_priv_now(const Job *job, const JobsImports *imports, const Reasons *reasons)
+{
+    JobStatus status = job_status_of(job, imports);
+    return status == JOB_STATUS_RUNNING && reasons->is_frozen ? JOB_STATUS_STUCK : status;
+}
+
+const char *status_priv_trouble(Arena *arena, const Job *job, const JobsImports *imports,
+                                const Reasons *reasons)
 {
     if (job->state == JOB_FAILED || job->state == JOB_CANCELLED)
         return job->reason;
+    for (size_t i = 0; i < reasons->n && !job_state_is_over(job->state); i++)
+        if (reasons->items[i].is_trouble)
+            return reasons->items[i].text;
     if (job->state != JOB_COMPLETE)
         return NULL;
     for (size_t i = 0; i < imports->n_logs; i++)
@@ -127,8 +137,7 @@ void status_priv_pods(Jobs *jobs, const Job *job, const ExecutorState *state, Js
     json_out_end_object(out);
 }
 
-/* Position in the queue from 1, and how many wait; 0 when the job does not. */
-static size_t queue_position(Jobs *jobs, const char *job_id, size_t *ret_n)
+size_t status_priv_queue_position(Jobs *jobs, const char *job_id, size_t *ret_n)
 {
     auto_arena Arena *arena = arena_new();
     size_t n = 0;
@@ -153,7 +162,7 @@ void status_priv_admission(Jobs *jobs, const Job *job, JsonOut *out)
         return;
     }
     bool is_queued = job->state == JOB_QUEUED;
-    size_t position = is_queued ? queue_position(jobs, job->job_id, &n_waiting) : 0;
+    size_t position = is_queued ? status_priv_queue_position(jobs, job->job_id, &n_waiting) : 0;
     auto_free char *class = mem_printf("hawk-%s", job_priority_name(job->priority));
     auto_free char *message =
         position ? mem_printf("%s: position %zu of %zu, %d run at a time", job->reason, position,
@@ -202,13 +211,15 @@ int status_write_job(Jobs *jobs, const Job *job, JsonOut *out, Error *err)
     Executor *executor = jobs->options.executor;
     JobsImports imports;
     ExecutorState state;
+    Reasons reasons;
     if (status_priv_imports(jobs, arena, job->job_id, &imports, err) < 0)
         return -1;
     executor->probe(executor, arena, job->job_id, job->attempt, &state);
+    reasons_look(jobs, job, arena, &reasons);
     json_out_object(out);
     json_out_kvz(out, "job_type", job->type == JOB_SCAN ? "scan" : "eval_set");
-    json_out_kvz(out, "status", job_status_name(job_status_of(job, &imports)));
-    json_out_kv_int(out, "pending_interactions", 0);
+    json_out_kvz(out, "status", job_status_name(status_priv_now(job, &imports, &reasons)));
+    json_out_kv_int(out, "pending_interactions", reasons.n_approval);
     json_out_key(out, STR("pod_status"));
     status_priv_pods(jobs, job, &state, out);
     json_out_kv_null(out, "pod_status_error");
@@ -223,7 +234,7 @@ int status_write_job(Jobs *jobs, const Job *job, JsonOut *out, Error *err)
         json_out_kv_null(out, "import_summary");
     }
     json_out_kv_int(out, "warehouse_sample_count", imports.n_samples);
-    json_out_kvz(out, "trouble_reason", status_priv_trouble(arena, job, &imports));
+    json_out_kvz(out, "trouble_reason", status_priv_trouble(arena, job, &imports, &reasons));
     json_out_end_object(out);
     json_out_end_object(out);
     return 0;

@@ -44,6 +44,7 @@ typedef struct Set {
     Log *logs;
     size_t n_logs;
     bool is_running; /* somebody may be writing */
+    Reasons reasons;
     size_t n_shown;
     Progress progress;
 } Set;
@@ -116,6 +117,13 @@ static void make_etag(const Set *set, const ExecutorState *state, const JobsImpo
     hash_number(hash, state->life);
     hash_text(hash, state->phase);
     hash_text(hash, state->phase_detail);
+    /* Without the texts, in which ages grow. */
+    for (size_t i = 0; i < set->reasons.n; i++) {
+        hash_text(hash, set->reasons.items[i].code);
+        hash_number(hash, set->reasons.items[i].n);
+        hash_number(hash, set->reasons.items[i].since_us);
+    }
+    hash_number(hash, set->reasons.is_frozen);
     hash_number(hash, imports->importing);
     hash_number(hash, imports->failed);
     hash_number(hash, set->job->state == JOB_QUEUED ? (int64_t)n_live : 0);
@@ -282,6 +290,7 @@ static void write_tasks(Set *set, JsonOut *out)
     json_out_end_array(out);
     write_progress(&set->progress, out);
     json_out_kv_array(out, "waiting_samples");
+    reasons_write_waiting(set->jobs, set->job, &set->reasons, out);
     json_out_end_array(out);
     json_out_kv_object(out, "errors");
     for (size_t i = 0; i < set->n_logs; i++)
@@ -298,11 +307,12 @@ static int write_set(Set *set, const ExecutorState *state, const JobsImports *im
     json_out_init(&out, data, 0);
     json_out_object(&out);
     json_out_kvz(&out, "job_id", job->job_id);
-    json_out_kvz(&out, "status", job_status_name(job_status_of(job, imports)));
-    json_out_kv_int(&out, "pending_interactions", 0);
+    json_out_kvz(&out, "status", job_status_name(status_priv_now(job, imports, &set->reasons)));
+    json_out_kv_int(&out, "pending_interactions", set->reasons.n_approval);
     json_out_kvz(&out, "created_by", job->created_by);
     json_out_kv_bool(&out, "is_owner_or_admin", is_owner);
-    json_out_kvz(&out, "trouble_reason", status_priv_trouble(set->arena, job, imports));
+    json_out_kvz(&out, "trouble_reason",
+                 status_priv_trouble(set->arena, job, imports, &set->reasons));
     json_out_key(&out, STR("pods"));
     status_priv_pods(set->jobs, job, state, &out);
     json_out_kv_null(&out, "metrics");
@@ -332,6 +342,7 @@ int status_write_eval_set(Jobs *jobs, const Job *job, const Caller *caller, Str 
         list_logs(&set, err) < 0)
         return -1;
     executor->probe(executor, arena, job->job_id, job->attempt, &state);
+    reasons_look(jobs, job, arena, &set.reasons);
     jobs_load(jobs, &n_live, &n_running);
     make_etag(&set, &state, &imports, n_live, is_owner, tag.etag);
     tag.is_terminal = job_status_is_terminal(job_status_of(job, &imports));

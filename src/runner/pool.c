@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "codec/json.h"
@@ -19,6 +20,10 @@
 #include "runner/worker.h"
 
 enum { PACKET_MAX = 64 << 10, STATUS_MAX = 64 << 20, POOL_DEATHS_MAX = 3, RESULT_MAX = 64 << 10 };
+
+/* Between two writings of tasks.json, which is written whole: a moment, and longer for many tasks,
+   so that writing stays a small part of what a runner does. */
+enum { WRITE_PAUSE_MS = 200, WRITE_PAUSE_TASKS = 10, WRITE_PAUSE_MAX_MS = 5000 };
 
 typedef enum PartKind { PART_OPEN, PART_TASK, PART_CLOSE } PartKind;
 
@@ -42,10 +47,11 @@ typedef struct Pool {
     Part **parts;
     size_t n_parts;
     int64_t last_id;
-    bool is_open;    /* the books are open: tasks may run */
-    bool is_changed; /* since tasks.json was written */
-    bool has_end;    /* a process has told what the run has come to */
-    int exit_status; /* that */
+    bool is_open;     /* the books are open: tasks may run */
+    bool is_changed;  /* since tasks.json was written */
+    int64_t write_ms; /* not before this is it written again */
+    bool has_end;     /* a process has told what the run has come to */
+    int exit_status;  /* that */
     int64_t oom_kills;
 } Pool;
 
@@ -61,7 +67,11 @@ static void write_tasks(Pool *pool)
         fs_write_file(path, buf_str(&body), 0600, &err) < 0)
         output_say(pool->run->output, "error", "cannot write the state of tasks: %s",
                    error_text(&err));
+    int64_t pause_ms =
+        WRITE_PAUSE_MS + (int64_t)schedule_n_tasks(pool->schedule) / WRITE_PAUSE_TASKS;
     pool->is_changed = false;
+    pool->write_ms = clock_monotonic_ms() +
+                     (pause_ms < WRITE_PAUSE_MAX_MS ? pause_ms : (int64_t)WRITE_PAUSE_MAX_MS);
 }
 
 /* A process that died left no result; the judge reads one for each task. */
@@ -343,7 +353,7 @@ static int look(void *context, const struct pollfd *fds, size_t n, Error *err)
     if (pool->socket >= 0 && go_on(pool, err) < 0)
         return -1;
     drop_parts(pool, false);
-    if (pool->is_changed)
+    if (pool->is_changed && clock_monotonic_ms() >= pool->write_ms)
         write_tasks(pool);
     return 0;
 }

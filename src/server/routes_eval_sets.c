@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "jobs/jobs.h"
+#include "jobs/reasons.h"
 #include "jobspec/jobspec.h"
 #include "server/server_priv.h"
 #include "server/submits.h"
+
+enum { ANSWER_MAX = 8 << 20 };
 
 static int decode_config(RouteCtx *ctx, const Json *body, const SubmitsSecrets *secrets,
                          const Jobspec **ret, Error *err)
@@ -74,6 +77,13 @@ static int eval_set_delete(RouteCtx *ctx, Error *err)
     return 0;
 }
 
+/* The sample that a body names, or NULL. */
+static const char *sample_of(RouteCtx *ctx, const Json *body)
+{
+    Str uuid = json_text(body, "sample_uuid", STR_NONE);
+    return uuid.p ? arena_strndup(ctx->arena, uuid.p, uuid.n) : NULL;
+}
+
 static int eval_set_stop(RouteCtx *ctx, Error *err)
 {
     Json *body = NULL;
@@ -83,12 +93,54 @@ static int eval_set_stop(RouteCtx *ctx, Error *err)
     if (!str_eqz(action, "score") && !str_eqz(action, "error"))
         return error_set(err, ERR_BAD_DATA, "action: expected score or error, found '%.*s'",
                          STR_ARG(action));
-    Str uuid = json_text(body, "sample_uuid", STR_NONE);
-    const char *sample = uuid.p ? arena_strndup(ctx->arena, uuid.p, uuid.n) : NULL;
-    JobsStop how = str_eqz(action, "error") ? JOBS_STOP_ERROR : JOBS_STOP_SCORE;
-    if (jobs_stop(ctx->app->jobs, ctx->caller, job_id(ctx), sample, how, err) < 0)
+    const JobsStopHow how = {
+        .sample_uuid = sample_of(ctx, body),
+        .action = str_eqz(action, "error") ? JOBS_STOP_ERROR : JOBS_STOP_SCORE,
+        .within_s = json_int(body, "within_seconds", 0),
+    };
+    if (jobs_stop(ctx->app->jobs, ctx->caller, job_id(ctx), &how, err) < 0)
         return -1;
     send_null(ctx);
+    return 0;
+}
+
+static int eval_set_control(RouteCtx *ctx, Error *err)
+{
+    Json *body = NULL;
+    JobsCommandKind kind = JOBS_PAUSE;
+    char id[JOBS_COMMAND_MAX] = "";
+    if (route_body_json(ctx, &body, err) < 0)
+        return -1;
+    Str action = json_text(body, "action", STR(""));
+    if (jobs_command_of(action, &kind) < 0)
+        return error_set(err, ERR_BAD_DATA,
+                         "action: expected pause, resume, requeue, retry or score, found '%.*s'",
+                         STR_ARG(action));
+    if (jobs_command(ctx->app->jobs, ctx->caller, job_id(ctx), kind, sample_of(ctx, body), id,
+                     err) < 0)
+        return -1;
+    auto_buf Buf answer = BUF_INIT(ANSWER_MAX);
+    JsonOut out;
+    json_out_init(&out, &answer, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "command", id[0] ? id : NULL);
+    json_out_end_object(&out);
+    route_send_json(ctx, &answer);
+    return 0;
+}
+
+static int eval_set_answers(RouteCtx *ctx, Error *err)
+{
+    Job job = {0};
+    if (jobs_get_for(ctx->app->jobs, ctx->caller, ctx->arena, job_id(ctx), &job, err) < 0)
+        return -1;
+    auto_buf Buf answer = BUF_INIT(ANSWER_MAX);
+    JsonOut out;
+    json_out_init(&out, &answer, 0);
+    reasons_write_answers(ctx->app->jobs, &job, ctx->params[1], &out);
+    if (buf_check(&answer, "the answers", err) < 0)
+        return -1;
+    route_send_json(ctx, &answer);
     return 0;
 }
 
@@ -111,7 +163,10 @@ static const Shape shapes[] = {
       " image_tag?: str?; secrets?: str{}?; log_dir_allow_dirty: bool = false; refresh_token?: str?; force: bool = false;"
       " allow_sensitive_cross_lab_scan: bool = false; frozen_from?: str?" },
     { "CreateEvalSetResponse", "eval_set_id: str; warnings: str[]" },
-    { "StopEvalSetRequest",    "sample_uuid?: str?; action: 'score' | 'error' = 'score'" },
+    { "StopEvalSetRequest",    "sample_uuid?: str?; action: 'score' | 'error' = 'score'; within_seconds?: int?" },
+    { "ControlRequest",
+      "action: 'pause' | 'resume' | 'requeue' | 'retry' | 'score'; sample_uuid?: str?" },
+    { "ControlAnswer",         "task: str; ok: bool; text: str; result: any" },
 };
 
 static const Route rows[] = {
@@ -123,6 +178,11 @@ static const Route rows[] = {
       "end an eval set and mark it as deleted; its logs stay", .answer = "null" },
     { "POST",   "/eval_sets/{eval_set_id}/stop",   ROUTE_CHANGE, eval_set_stop,
       "let an eval set, or one sample of it, come to an end", .body = "StopEvalSetRequest?", .answer = "null" },
+    { "POST",   "/eval_sets/{eval_set_id}/control", ROUTE_CHANGE, eval_set_control,
+      "pause a running eval set, go on, run failed samples again, score what there is", .body = "ControlRequest",
+      .answer = "{command: str?}" },
+    { "GET",    "/eval_sets/{eval_set_id}/control/{command}", ROUTE_READ, eval_set_answers,
+      "what the tasks that run have answered to a command", .answer = "{answers: ControlAnswer[]; waiting: int}" },
     { "GET",    "/eval_sets/{eval_set_id}/config", ROUTE_READ,   eval_set_config,
       "the config as it was submitted, with every default", .answer = "EvalSetConfig" },
 };

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "http/sse.h"
 #include "jobs/jobs.h"
+#include "jobs/reasons.h"
 #include "jobs/status.h"
 #include "jobspec/ids.h"
 #include "server/server_priv.h"
@@ -92,6 +93,21 @@ static int monitoring_job_status(RouteCtx *ctx, Error *err)
     JsonOut out;
     json_out_init(&out, &body, 0);
     if (status_write_job(ctx->app->jobs, &job, &out, err) < 0)
+        return -1;
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int monitoring_explain(RouteCtx *ctx, Error *err)
+{
+    Job job = {0};
+    if (read_job(ctx, &job, err) < 0)
+        return -1;
+    auto_buf Buf body = BUF_INIT(ANSWER_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    reasons_write(ctx->app->jobs, &job, &out);
+    if (buf_check(&body, "the explanation", err) < 0)
         return -1;
     route_send_json(ctx, &body);
     return 0;
@@ -277,6 +293,10 @@ static const Shape shapes[] = {
       "job_id: str; status: " JOB_STATUSES "; pending_interactions: int; created_by: str?; is_owner_or_admin: bool;"
       " trouble_reason: str?; pods: PodStatusData?; metrics: MetricsQueryResult{}?; admission: AdmissionStatus?;"
       " progress: StatusProgress; tasks: TaskStatus[]; waiting_samples: object[]; errors: str{}" },
+    { "Evidence", "reason: str; text: str; since: time?; task: str?; samples: int; trouble: bool" },
+    { "Explanation",
+      "job_id: str; status: " JOB_STATUSES "; state: str; reason: str; text: str; evidence: Evidence[]; running: int;"
+      " killed: int" },
     { "EvalSetStatusResponse", "data: EvalSetStatus; etag: str" },
 };
 
@@ -288,6 +308,8 @@ static const Route rows[] = {
       .answer = "{entries: LogEntry[]}" },
     { "GET", "/monitoring/jobs/{job_id}/job-status",             ROUTE_READ, monitoring_job_status, "status of a job with its imports",
       .answer = "JobStatusResponse" },
+    { "GET", "/monitoring/jobs/{job_id}/explain",                ROUTE_READ, monitoring_explain, "why a job is not done, with the evidence",
+      .answer = "Explanation" },
     { "GET", "/monitoring/jobs/{job_id}/eval-set-status",        ROUTE_READ, monitoring_eval_set_status, "tasks and samples of an eval set",
       .answer = "EvalSetStatusResponse; 304" },
     { "GET", "/monitoring/jobs/{job_id}/eval-set-status/stream", ROUTE_READ, monitoring_eval_set_stream, "the same as server-sent events",

@@ -115,7 +115,7 @@ static int scan_stop(RouteCtx *ctx, Error *err)
 {
     const char *id = NULL;
     if (submits_job_id(ctx, JOB_SCAN, NOT_FOUND, &id, err) < 0 ||
-        jobs_stop(ctx->app->jobs, ctx->caller, id, NULL, JOBS_STOP_SCORE, err) < 0)
+        jobs_stop(ctx->app->jobs, ctx->caller, id, &(JobsStopHow){0}, err) < 0)
         return -1;
     send_null(ctx);
     return 0;

@@ -242,7 +242,10 @@ static void only_the_owner_or_an_admin_may_end_a_job(void **state)
     assert_int_equal(jobs_delete(house->jobs, &other, id, &err), -1);
     assert_int_equal(err.kind, ERR_DENIED);
     error_reset(&err);
-    assert_int_equal(jobs_stop(house->jobs, &other, id, NULL, JOBS_STOP_SCORE, &err), -1);
+    assert_int_equal(jobs_stop(house->jobs, &other, id,
+                               &(JobsStopHow){.sample_uuid = NULL, .action = JOBS_STOP_SCORE},
+                               &err),
+                     -1);
     assert_int_equal(err.kind, ERR_DENIED);
 }
 
@@ -305,7 +308,10 @@ static void a_stopped_job_that_waits_ends_without_having_run(void **state)
     (void)house_wait(house, "runs", JOB_RUNNING);
     (void)house_submit(house, "waits", NULL);
     auto_error Error err = ERROR_INIT;
-    assert_int_equal(jobs_stop(house->jobs, &house_admin, "waits", NULL, JOBS_STOP_SCORE, &err), 0);
+    assert_int_equal(jobs_stop(house->jobs, &house_admin, "waits",
+                               &(JobsStopHow){.sample_uuid = NULL, .action = JOBS_STOP_SCORE},
+                               &err),
+                     0);
     Job job = house_end(house, "waits");
     assert_int_equal(job.state, JOB_CANCELLED);
     assert_int_equal(house_count(house, "waits", "begin"), 0);
@@ -317,8 +323,14 @@ static void stopping_a_running_job_leaves_the_worker_a_command(void **state)
     auto_error Error err = ERROR_INIT;
     const char *id = house_submit(house, "stops", "{\"seconds\": 600}");
     house_wait_file(house, id, "status.json", "running");
-    assert_int_equal(jobs_stop(house->jobs, &house_admin, id, NULL, JOBS_STOP_ERROR, &err), 0);
-    assert_int_equal(jobs_stop(house->jobs, &house_admin, id, "uuid_1", JOBS_STOP_SCORE, &err), 0);
+    assert_int_equal(jobs_stop(house->jobs, &house_admin, id,
+                               &(JobsStopHow){.sample_uuid = NULL, .action = JOBS_STOP_ERROR},
+                               &err),
+                     0);
+    assert_int_equal(jobs_stop(house->jobs, &house_admin, id,
+                               &(JobsStopHow){.sample_uuid = "uuid_1", .action = JOBS_STOP_SCORE},
+                               &err),
+                     0);
     auto_buf Buf text = BUF_INIT(1000);
     assert_int_equal(store_get(house->store, "evals/stops/.commands/stop.json", &text, &err), 0);
     assert_string_equal(text.data, "{\"type\":\"stop\",\"action\":\"error\"}");
@@ -326,7 +338,9 @@ static void stopping_a_running_job_leaves_the_worker_a_command(void **state)
     assert_int_equal(
         store_get(house->store, "evals/stops/.commands/stop-sample-uuid_1.json", &text, &err), 0);
     assert_int_equal(house_job(house, id).state, JOB_RUNNING);
-    assert_int_equal(jobs_stop(house->jobs, &house_admin, id, "../../x", JOBS_STOP_SCORE, &err),
+    assert_int_equal(jobs_stop(house->jobs, &house_admin, id,
+                               &(JobsStopHow){.sample_uuid = "../../x", .action = JOBS_STOP_SCORE},
+                               &err),
                      -1);
     assert_int_equal(err.kind, ERR_USAGE);
 }

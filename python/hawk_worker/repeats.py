@@ -1,0 +1,94 @@
+"""Requests and samples that fail in the same way again and again are not tried for ever.
+
+Inspect tries a request again without end unless the config has `max_retries`. One that gets the same answer every time is a
+request that cannot succeed: after HAWK_SAME_FAILURES answers in a row (20; with Inspect's waits some six hours) the sample
+ends with that error. Rate limits, timeouts and connections that break are no answers; they are tried as long as Inspect does.
+"""
+
+import os
+import re
+from collections import Counter
+from typing import Any
+
+from hawk_worker.live import live, plain_error
+from hawk_worker.report import logger
+
+SAME_REQUESTS = 20
+SAME_SAMPLES = 3
+"""Tries of a task in which the same sample may fail with the same error."""
+
+RATE_LIMIT = 429
+
+_NO_ANSWER = re.compile(r"RateLimit|Throttl|Overloaded|Timeout|TimedOut|Connect|Network|RemoteProtocol|ReadError|NoStreamData")
+_INFRASTRUCTURE = re.compile(
+    r"rate.?limit|throttl|overloaded|time.?d?.?out|connection|network|unreachable|temporar|\b(?:429|502|503|504|529)\b", re.I
+)
+
+
+def _limit() -> int:
+    """How many equal answers end a request; 0: none do."""
+    try:
+        return int(os.environ.get("HAWK_SAME_FAILURES", SAME_REQUESTS))
+    except ValueError:
+        return SAME_REQUESTS
+
+
+def _is_answer(error: BaseException) -> bool:
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    names = " ".join(kind.__name__ for kind in type(error).__mro__)
+    return status != RATE_LIMIT and not isinstance(error, (OSError, TimeoutError)) and not _NO_ANSWER.search(names)
+
+
+def watch_requests() -> None:
+    """From now on failures of requests are counted and the same answer is not asked for again without end; to be called
+    before Inspect runs a task."""
+    from inspect_ai.model import Model
+
+    should_retry, limit = Model.should_retry, _limit()
+
+    def counted(self: Model, error: BaseException) -> bool:
+        again = should_retry(self, error)
+        wait = live.innermost("model")
+        if wait is None:
+            return again
+        text = plain_error(f"{type(error).__name__}: {error}")
+        wait.failures += 1
+        wait.same = wait.same + 1 if text == wait.error else 1
+        wait.error = text
+        if again and limit and wait.same >= limit and _is_answer(error):
+            logger.warning(f"{wait.detail} has answered {wait.same} times with the same error; it is not asked again: {text}")
+            return False
+        return again
+
+    Model.should_retry = counted  # type: ignore[method-assign]
+
+
+class Tries:
+    """The tries of one task, and whether another one makes sense."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[tuple[str, int, str]] = Counter()
+
+    def failed(self, log: Any) -> str | None:
+        """Takes in the log of a failed try; why another one would fail too, or None."""
+        from inspect_ai.log import read_eval_log_sample_summaries
+
+        failures = [(str(summary.id), summary.epoch, plain_error(summary.error))
+                    for summary in read_eval_log_sample_summaries(log.location) if summary.error]
+        if not failures and log.error:
+            failures = [("", 0, plain_error(log.error.message))]
+        self.seen.update(failures)
+        lasting = [failure for failure in failures if self.seen[failure] >= SAME_SAMPLES]
+        if not failures or len(lasting) < len(failures):
+            return None
+        sample, epoch, error = lasting[0]
+        what = f"sample {sample} (epoch {epoch})" if sample else "the task"
+        return f"{what} has failed {self.seen[lasting[0]]} times in the same way: {error}"
+
+
+def is_infrastructure(log: Any) -> bool:
+    """Whether a log's failures look like those of machines and networks, which pass."""
+    from inspect_ai.log import read_eval_log_sample_summaries
+
+    texts = [summary.error for summary in read_eval_log_sample_summaries(log.location) if summary.error]
+    return any(_INFRASTRUCTURE.search(text) for text in [*texts, log.error.message if log.error else ""])

@@ -1,0 +1,384 @@
+/* Reasons: of a job's state and phase, and how they are told. */
+
+#include "jobs/reasons.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "jobs/jobs_priv.h"
+#include "jobs/reasons_priv.h"
+#include "jobs/status.h"
+#include "jobs/status_priv.h"
+
+enum {
+    FILE_MAX = 64 << 20,
+    LIVE_MAX = 500, /* tasks that run; the runner starts no more at once */
+    EVIDENCE_MAX = 100,
+    TOLD_MAX = 4, /* sentences of evidence in the paragraph */
+    REASON_TEXT_MAX = 2000,
+};
+
+enum { RANK_STATE = 0, RANK_PHASE = 5, RANK_RUNNING = 900 };
+
+/* ---- reading ---- */
+
+const Json *reasons_priv_file(Jobs *jobs, Arena *arena, const char *job_id, const char *name)
+{
+    Executor *executor = jobs->options.executor;
+    auto_free char *path = executor->file(executor, job_id, name);
+    auto_buf Buf text = BUF_INIT(FILE_MAX);
+    auto_error Error err = ERROR_INIT;
+    JsonLimits limits = json_limits_config;
+    limits.bytes = FILE_MAX;
+    limits.nodes = 4 * 1000 * 1000;
+    Json *node = NULL;
+    if (!path || fs_read_file(path, &text, &err) < 0 ||
+        json_parse(arena, arena_str(arena, buf_str(&text)), &limits, &node, &err) < 0)
+        return NULL;
+    return node;
+}
+
+const Json *reasons_priv_live(Jobs *jobs, Arena *arena, const char *job_id, int64_t number)
+{
+    auto_free char *name = mem_printf("live/%lld.json", (long long)number);
+    return reasons_priv_file(jobs, arena, job_id, name);
+}
+
+void reasons_priv_each_live(Jobs *jobs, const Job *job, const Reasons *reasons, ReasonsEach *each,
+                            void *context)
+{
+    int64_t number = 0;
+    int64_t n = 0;
+    const Json *first = reasons->tasks ? reasons->tasks->first : NULL;
+    /* Where all tasks run in one process, that is live/0.json and there is no tasks.json. */
+    if (!first)
+        each(context, NULL, reasons_priv_live(jobs, reasons->arena, job->job_id, 0));
+    for (const Json *task = first; task && n < LIVE_MAX; task = task->next, number++) {
+        if (!str_eqz(json_text(task, "state", STR("")), "running"))
+            continue;
+        each(context, task, reasons_priv_live(jobs, reasons->arena, job->job_id, number));
+        n++;
+    }
+}
+
+/* ---- words ---- */
+
+const char *reasons_priv_count(Arena *arena, int64_t n, const char *what)
+{
+    Str word = str_of(what);
+    ptrdiff_t space = str_find(word, ' ');
+    Str noun = space < 0 ? word : str_slice(word, 0, (size_t)space);
+    Str verb = space < 0 ? STR("") : str_slice(word, (size_t)space, word.n);
+    /* "task waits", "tasks wait" */
+    if (n != 1 && verb.n)
+        verb.n--;
+    return arena_printf(arena, "%lld %.*s%s%.*s", (long long)n, STR_ARG(noun), n == 1 ? "" : "s",
+                        STR_ARG(verb));
+}
+
+const char *reasons_priv_age(Arena *arena, int64_t since_us)
+{
+    int64_t seconds = (clock_now_us() - since_us) / CLOCK_SECOND;
+    if (seconds < 0)
+        seconds = 0;
+    if (seconds < 120)
+        return arena_printf(arena, "%lld s", (long long)seconds);
+    if (seconds < 2 * 3600)
+        return arena_printf(arena, "%lld min", (long long)seconds / 60);
+    return arena_printf(arena, "%lld h", (long long)seconds / 3600);
+}
+
+void reasons_priv_add(Reasons *reasons, const Reason *reason)
+{
+    if (!reasons->items)
+        reasons->items = arena_array(reasons->arena, EVIDENCE_MAX, sizeof(*reasons->items));
+    if (reasons->n < EVIDENCE_MAX)
+        reasons->items[reasons->n++] = *reason;
+}
+
+/* ---- the job as a whole ---- */
+
+static void add_queued(Jobs *jobs, const Job *job, Reasons *reasons)
+{
+    size_t n_waiting = 0;
+    size_t position = status_priv_queue_position(jobs, job->job_id, &n_waiting);
+    const Reason queued = {
+        .code = "queue.turn",
+        .text = arena_printf(reasons->arena,
+                             "it waits for its turn: position %zu of %zu, %d run at a time",
+                             position, n_waiting, jobs->options.max_running),
+        .since_us = job->queued_us,
+        .rank = RANK_STATE};
+    reasons_priv_add(reasons, &queued);
+}
+
+/* Results of tasks that did not succeed. */
+static void add_results(Jobs *jobs, const Job *job, Reasons *reasons)
+{
+    Arena *arena = reasons->arena;
+    int64_t number = 0;
+    for (const Json *task = reasons->tasks ? reasons->tasks->first : NULL;
+         task && reasons->n < EVIDENCE_MAX; task = task->next, number++) {
+        auto_free char *name = mem_printf("results/%lld.json", (long long)number);
+        const Json *result = reasons_priv_file(jobs, arena, job->job_id, name);
+        const Json *live = reasons_priv_live(jobs, arena, job->job_id, number);
+        Str status = json_text(result, "status", STR("success"));
+        Str why = str_slice(json_text(result, "reason", STR("")), 0, REASON_TEXT_MAX);
+        Str named = json_text(task, "name", STR("?"));
+        int64_t deaths = json_int(task, "deaths", 0);
+        reasons->n_killed += json_int(live, "running", 0);
+        if (str_eqz(status, "success"))
+            continue;
+        const Reason failed = {
+            .code = str_eqz(status, "died") ? "task.given_up" : "task.failed",
+            .text = deaths ? arena_printf(arena,
+                                          "task %.*s was given up after its process had died "
+                                          "%lld times: %.*s",
+                                          STR_ARG(named), (long long)deaths, STR_ARG(why))
+                           : arena_printf(arena, "task %.*s ended with %.*s: %.*s", STR_ARG(named),
+                                          STR_ARG(status), STR_ARG(why)),
+            .task = arena_strndup(arena, named.p, named.n),
+            .rank = RANK_PHASE,
+            .is_trouble = true};
+        reasons_priv_add(reasons, &failed);
+    }
+}
+
+static void add_over(Jobs *jobs, const Job *job, Reasons *reasons)
+{
+    const Reason over = {.code = job->reason_code,
+                         .text = arena_strdup(reasons->arena, job->reason),
+                         .since_us = job->finished_us,
+                         .rank = RANK_STATE,
+                         .is_trouble = job->state != JOB_COMPLETE};
+    reasons_priv_add(reasons, &over);
+    add_results(jobs, job, reasons);
+}
+
+/* clang-format off */
+static const struct {
+    const char *phase;
+    const char *code;
+    const char *text;
+} phases[] = {
+    { "queued",     "run.starting",   "it has its turn and its runner is about to begin" },
+    { "installing", "run.installing", "its packages are being installed" },
+    { "loading",    "run.loading",    "its packages, models and tasks are being loaded" },
+    { "stopping",   "run.finishing",  "its samples are done and its logs are being finished" },
+};
+/* clang-format on */
+
+static bool has_command(Jobs *jobs, const char *job_id, const char *name)
+{
+    auto_free char *key = mem_printf("evals/%s/.commands/%s.json", job_id, name);
+    auto_error Error err = ERROR_INIT;
+    StoreStat stat;
+    return store_stat(jobs->options.store, key, &stat, &err) == 0;
+}
+
+static void add_wishes(Jobs *jobs, const Job *job, Reasons *reasons)
+{
+    if (has_command(jobs, job->job_id, "stop"))
+        reasons_priv_add(reasons,
+                         &(Reason){.code = "stop.asked",
+                                   .text = "it was asked to stop and its samples are ending",
+                                   .rank = RANK_STATE});
+    if (has_command(jobs, job->job_id, "pause")) {
+        auto_free char *how = mem_printf("it is paused: no more samples begin until 'hawk "
+                                         "resume-run %s'",
+                                         job->job_id);
+        reasons_priv_add(reasons, &(Reason){.code = "run.paused",
+                                            .text = arena_strdup(reasons->arena, how),
+                                            .rank = RANK_STATE + 1});
+    }
+}
+
+static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, Reasons *reasons)
+{
+    Arena *arena = reasons->arena;
+    if (job->state == JOB_STOPPING)
+        reasons_priv_add(reasons, &(Reason){.code = "run.stopping",
+                                            .text = arena_strdup(arena, job->reason),
+                                            .rank = RANK_STATE});
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
+        if (state->phase && strcmp(state->phase, phases[i].phase) == 0)
+            reasons_priv_add(reasons,
+                             &(Reason){.code = phases[i].code,
+                                       .text = state->phase_detail
+                                                   ? arena_printf(arena, "%s: %s", phases[i].text,
+                                                                  state->phase_detail)
+                                                   : phases[i].text,
+                                       .since_us = state->phase_since_us,
+                                       .rank = RANK_PHASE});
+    add_wishes(jobs, job, reasons);
+    reasons_priv_tasks(jobs, job, reasons);
+    const Reason running = {
+        .code = "run.running",
+        .text = arena_printf(
+            arena, "it is running: %s at work, %lld have ended%s",
+            reasons_priv_count(arena, reasons->n_running, "sample"), (long long)reasons->n_ended,
+            reasons->n_tasks > 1
+                ? arena_printf(arena, ", %lld of %lld tasks are done", (long long)reasons->n_over,
+                               (long long)reasons->n_tasks)
+                : ""),
+        .since_us = job->started_us,
+        .n = reasons->n_running,
+        .rank = RANK_RUNNING};
+    reasons_priv_add(reasons, &running);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const Reason *x = a;
+    const Reason *y = b;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return (y->n > x->n) - (y->n < x->n);
+}
+
+void reasons_look(Jobs *jobs, const Job *job, Arena *arena, Reasons *ret)
+{
+    Executor *executor = jobs->options.executor;
+    ExecutorState state;
+    *ret = (Reasons){.arena = arena};
+    ret->tasks = json_get(reasons_priv_file(jobs, arena, job->job_id, "tasks.json"), "tasks");
+    for (const Json *task = ret->tasks ? ret->tasks->first : NULL; task; task = task->next) {
+        ret->n_tasks++;
+        ret->n_over += str_eqz(json_text(task, "state", STR("")), "over");
+    }
+    if (job_state_is_over(job->state)) {
+        add_over(jobs, job, ret);
+    } else if (job->state == JOB_QUEUED) {
+        add_queued(jobs, job, ret);
+    } else {
+        executor->probe(executor, arena, job->job_id, job->attempt, &state);
+        add_running(jobs, job, &state, ret);
+    }
+    qsort(ret->items, ret->n, sizeof(*ret->items), by_rank);
+}
+
+const Reason *reasons_first(const Reasons *reasons)
+{
+    return &reasons->items[0];
+}
+
+/* ---- writing ---- */
+
+/* The best reasons as one paragraph. */
+static void write_paragraph(const Job *job, const Reasons *reasons, JsonOut *out)
+{
+    auto_buf Buf text = BUF_INIT(64 << 10);
+    const Reason *first = reasons_first(reasons);
+    bool is_over = job_state_is_over(job->state);
+    buf_printf(&text, "%s is %s: %s.", job->job_id,
+               is_over ? job_state_name(job->state) : "not done", first->text);
+    for (size_t i = 1; i < reasons->n && i <= TOLD_MAX; i++) {
+        const char *more = reasons->items[i].text;
+        buf_printf(&text, " %c%s.",
+                   more[0] >= 'a' && more[0] <= 'z' ? more[0] - 'a' + 'A' : more[0],
+                   more + (more[0] != '\0'));
+    }
+    json_out_kv_str(out, "text", buf_str(&text));
+}
+
+void reasons_write(Jobs *jobs, const Job *job, JsonOut *out)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_error Error err = ERROR_INIT;
+    JobsImports imports;
+    Reasons reasons;
+    if (status_priv_imports(jobs, arena, job->job_id, &imports, &err) < 0)
+        imports = (JobsImports){0};
+    reasons_look(jobs, job, arena, &reasons);
+    json_out_object(out);
+    json_out_kvz(out, "job_id", job->job_id);
+    json_out_kvz(out, "status", job_status_name(status_priv_now(job, &imports, &reasons)));
+    json_out_kvz(out, "state", job_state_name(job->state));
+    json_out_kvz(out, "reason", reasons_first(&reasons)->code);
+    write_paragraph(job, &reasons, out);
+    json_out_kv_array(out, "evidence");
+    for (size_t i = 0; i < reasons.n; i++) {
+        const Reason *reason = &reasons.items[i];
+        json_out_object(out);
+        json_out_kvz(out, "reason", reason->code);
+        json_out_kvz(out, "text", reason->text);
+        if (reason->since_us)
+            json_out_kv_time(out, "since", reason->since_us);
+        else
+            json_out_kv_null(out, "since");
+        json_out_kvz(out, "task", reason->task);
+        json_out_kv_int(out, "samples", reason->n);
+        json_out_kv_bool(out, "trouble", reason->is_trouble);
+        json_out_end_object(out);
+    }
+    json_out_end_array(out);
+    json_out_kv_int(out, "running", reasons.n_running);
+    json_out_kv_int(out, "killed", reasons.n_killed);
+    json_out_end_object(out);
+}
+
+/* What writers of lists of live tasks are given. */
+typedef struct Writing {
+    JsonOut *out;
+    Str command;
+    int64_t n_waiting;
+} Writing;
+
+static void write_answer(void *context, const Json *task, const Json *live)
+{
+    Writing *writing = context;
+    const Json *answer = json_get_str(json_get(live, "answers"), writing->command);
+    if (!answer) {
+        writing->n_waiting++;
+        return;
+    }
+    json_out_object(writing->out);
+    json_out_kv_str(writing->out, "task", json_text(task, "name", STR("all")));
+    json_out_kv_bool(writing->out, "ok", json_bool(answer, "ok", false));
+    json_out_kv_str(writing->out, "text", json_text(answer, "text", STR("")));
+    json_out_kv_node(writing->out, "result", json_get(answer, "result"));
+    json_out_end_object(writing->out);
+}
+
+void reasons_write_answers(Jobs *jobs, const Job *job, Str command, JsonOut *out)
+{
+    auto_arena Arena *arena = arena_new();
+    Writing writing = {.out = out, .command = command};
+    Reasons reasons = {.arena = arena};
+    reasons.tasks = json_get(reasons_priv_file(jobs, arena, job->job_id, "tasks.json"), "tasks");
+    json_out_object(out);
+    json_out_kv_array(out, "answers");
+    if (!job_state_is_over(job->state))
+        reasons_priv_each_live(jobs, job, &reasons, write_answer, &writing);
+    json_out_end_array(out);
+    json_out_kv_int(out, "waiting", writing.n_waiting);
+    json_out_end_object(out);
+}
+
+static void write_waiting(void *context, const Json *task, const Json *live)
+{
+    (void)task;
+    Writing *writing = context;
+    const Json *list = json_get(live, "samples");
+    for (const Json *sample = list ? list->first : NULL; sample; sample = sample->next) {
+        Str kind = json_text(sample, "kind", STR("work"));
+        if (str_eqz(kind, "work") || str_eqz(kind, "model"))
+            continue;
+        json_out_object(writing->out);
+        json_out_kv_str(writing->out, "sample_id", json_text(sample, "id", STR_NONE));
+        json_out_kvz(writing->out, "pod_name", "runner");
+        json_out_kvz(writing->out, "phase", "Running");
+        json_out_kv_str(writing->out, "reason", kind);
+        json_out_kv_str(writing->out, "detail", json_text(sample, "detail", STR_NONE));
+        json_out_end_object(writing->out);
+    }
+}
+
+void reasons_write_waiting(Jobs *jobs, const Job *job, const Reasons *reasons, JsonOut *out)
+{
+    Writing writing = {.out = out};
+    if (job->state == JOB_RUNNING)
+        reasons_priv_each_live(jobs, job, reasons, write_waiting, &writing);
+}
