@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "codec/digest.h"
 
 enum { WAIT_SECONDS = 15 }; /* longer than a call to the provider may take */
@@ -43,15 +44,11 @@ static void trade_reset(Trade *trade)
 
 Refresher *refresher_new(const char *token_endpoint, const char *client_id)
 {
-    pthread_condattr_t monotonic;
     Refresher *refresher = mem_alloc(sizeof(*refresher));
     refresher->token_endpoint = mem_strdup(token_endpoint);
     refresher->client_id = mem_strdup(client_id);
     pthread_mutex_init(&refresher->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&refresher->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&refresher->changed);
     return refresher;
 }
 

@@ -25,3 +25,12 @@ int thread_start(pthread_t *ret, void *(*run)(void *), void *context, Error *err
     thread_unblock_signals(&before);
     return failure ? error_errno(err, failure, "cannot start a thread") : 0;
 }
+
+void thread_cond_init(pthread_cond_t *ret)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(ret, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}

@@ -365,11 +365,7 @@ int import_send_all(const ImportSendOptions *options, ImportSendItem *items, siz
     HAWK_CLEANUP(work_release) Work work = {.options = options, .items = items, .n = n};
     work.done = mem_array(n + 1, sizeof(*work.done));
     pthread_mutex_init(&work.lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&work.changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&work.changed);
     pthread_t threads[IMPORT_SEND_THREADS_MAX];
     size_t n_threads = 0;
     int started = start_threads(&work, threads, &n_threads, err);

@@ -284,11 +284,7 @@ int watcher_start(Store *store, const WatcherHooks *hooks, Watcher **ret, Error 
     watcher->wants_scan = true;
     watcher->next_scan_ms = INT64_MAX;
     pthread_mutex_init(&watcher->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watcher->settled, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_cond_init(&watcher->settled);
     watcher->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (begin(watcher, err) < 0) {
         watcher_free(watcher);

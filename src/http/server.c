@@ -406,14 +406,10 @@ HAWK_DEFINE_AUTO(HttpServer, server, server_free)
 int http_server_start(const HttpServerOptions *options, HttpServer **ret, Error *err)
 {
     HAWK_CLEANUP(server_cleanup_) HttpServer *server = mem_alloc(sizeof(*server));
-    pthread_condattr_t monotonic;
     server->options = *options;
     server->listen_fd = options->listen_fd;
     pthread_mutex_init(&server->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&server->changed);
     if (mhd_load(err) < 0 || open_listener(server, err) < 0)
         return -1;
     if (pool_start(options->n_workers, options->n_queued_max, &server->pool, err) < 0)

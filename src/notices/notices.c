@@ -326,15 +326,11 @@ static int read_key(Notices *notices, const char *secret, Error *err)
 
 int notices_open(const NoticesOptions *options, Notices **ret, Error *err)
 {
-    pthread_condattr_t monotonic;
     auto_notices Notices *notices = mem_alloc(sizeof(*notices));
     *notices = (Notices){
         .sql = options->sql, .url = mem_strdup(options->url), .types = mem_strdup(options->types)};
     pthread_mutex_init(&notices->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&notices->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&notices->changed);
     if (check_url(str_of(options->url), &notices->is_slack, err) < 0 ||
         read_format(options->format, &notices->is_slack, err) < 0 ||
         read_key(notices, options->secret, err) < 0 ||

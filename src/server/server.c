@@ -17,7 +17,6 @@
 #include "base/mem.h"
 #include "codec/json_out.h"
 #include "jobs/executor.h"
-#include "server/announce.h"
 #include "server/notify.h"
 #include "server/row_security.h"
 #include "server/server_priv.h"
@@ -471,7 +470,8 @@ static int app_open(App *app, Error *err)
     if (open_http(app, err) < 0)
         return -1;
     if (jobs_start(app->jobs, err) < 0 || start_imports(app, err) < 0 ||
-        edits_start(app->edits, err) < 0)
+        edits_start(app->edits, err) < 0 ||
+        (app->notices && announcer_start(app, &app->announcer, err) < 0))
         return -1;
     /* Only now may requests in: a job must not be submitted while those of an earlier server are
      * being taken over. */
@@ -489,6 +489,7 @@ static void app_close(App *app)
     watcher_stop(app->watcher);
     import_workers_stop(app->importers);
     search_indexer_stop(app->indexer);
+    announcer_stop(app->announcer);
     jobs_close(app->jobs); /* which calls its hooks up to here */
     notices_close(app->notices);
     executor_close(app->executor);

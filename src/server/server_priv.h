@@ -12,6 +12,7 @@
 #include "http/server.h"
 #include "jobs/jobs.h"
 #include "notices/notices.h"
+#include "server/announce.h"
 #include "server/audit.h"
 #include "server/imports.h"
 #include "server/limits.h"
@@ -55,6 +56,7 @@ struct App {
     Executor *executor;
     Jobs *jobs;
     Notices *notices; /* NULL: nobody wants any */
+    Announcer *announcer;
     Imports *uploads; /* that are becoming eval sets */
     Edits *edits;
     ImportQueue *imports;

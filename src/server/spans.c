@@ -267,16 +267,12 @@ static int read_headers(Spans *spans, const char *headers, Error *err)
 int spans_start(const char *endpoint, const char *headers, const char *service, Spans **ret,
                 Error *err)
 {
-    pthread_condattr_t monotonic;
     auto_spans Spans *spans = mem_alloc(sizeof(*spans));
     spans->endpoint = mem_strdup(endpoint);
     spans->service = mem_strdup(service);
     spans->ring = mem_array(SPANS_QUEUED_MAX, sizeof(*spans->ring));
     pthread_mutex_init(&spans->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&spans->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&spans->changed);
     if (read_headers(spans, headers, err) < 0)
         return -1;
     if (thread_start(&spans->thread, run, spans, err) < 0)

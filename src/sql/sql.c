@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "sql/sql_priv.h"
 
 enum { WAIT_MS = 30 * 1000 };
@@ -173,11 +174,7 @@ static int open_pool(const char *url, size_t n_connections, bool is_untrusted, S
     sql->n_max = n_connections ? n_connections : 1;
     sql->idle = mem_array(sql->n_max, sizeof(SqlConn *));
     pthread_mutex_init(&sql->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sql->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_cond_init(&sql->changed);
 
     struct timespec deadline = deadline_in(sql->wait_ms);
     SqlConn *first = NULL;

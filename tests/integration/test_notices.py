@@ -1,8 +1,11 @@
 """Notices to the operator's webhook."""
 
+import datetime
 import json
+import time
 
 import pytest
+from faults import config_of, submit
 from webhook import Webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -60,6 +63,26 @@ def test_what_nobody_took_is_sent_by_the_next_server_and_events_can_be_chosen(ho
     home.wait_job("second")
     home.wait_for(webhook.taken)
     assert [message["body"]["data"]["job_id"] for message in webhook.messages] == ["first"]
+
+
+def test_a_run_in_which_nothing_happens_is_told_once(home, webhook):
+    """Not again as long as it lasts."""
+    home.env.update(HAWK_API_WEBHOOK_URL=webhook.url, HAWK_API_WEBHOOK_SECRET=SECRET, HAWK_NO_PROGRESS_SECONDS="2")
+    home.start()
+    job = submit(home, "stands", config_of({"kind": "wait", "seconds": 600}))
+    home.wait_for(webhook.taken)
+    looks = home.get(f"/monitoring/jobs/{job}/explain")[1]
+    home.wait_for(lambda: age_of(home, job) > 14)
+    (told,) = webhook.messages
+    data = told["body"]["data"]
+    assert (told["body"]["type"], data["reason_code"], data["state"], data["finished_at"]) == ("job.no_progress", "progress.none", "running", None)
+    assert looks["reason"] == "progress.none" and "nothing has happened in any sample" in told["body"]["text"]
+
+
+def age_of(home, job_id: str) -> float:
+    """For how many seconds a job has made no progress."""
+    (since,) = [item["since"] for item in home.get(f"/monitoring/jobs/{job_id}/explain")[1]["evidence"] if item["reason"] == "progress.none"]
+    return time.time() - datetime.datetime.fromisoformat(since).timestamp()
 
 
 @pytest.mark.parametrize(("name", "value", "words"), [

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "warehouse/importer/import_queue_priv.h"
 
 enum {
@@ -194,11 +195,7 @@ int import_queue_open(const ImportQueueOptions *options, ImportQueue **ret, Erro
     queue->options = *options;
     name_owner(queue->owner);
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&queue->changed);
     if (import_queue_read_clock(queue, err) < 0 || retry_passed(queue, err) < 0)
         return -1;
     *ret = TAKE(queue);

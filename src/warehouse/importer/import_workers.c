@@ -169,11 +169,7 @@ int import_workers_start(const ImportWorkersOptions *options, ImportWorkers **re
     auto_import_workers ImportWorkers *workers = mem_alloc(sizeof(*workers));
     workers->options = *options;
     pthread_mutex_init(&workers->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&workers->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&workers->changed);
     if (thread_start(&workers->keeper, keep, workers, err) < 0)
         return -1;
     workers->has_keeper = true;

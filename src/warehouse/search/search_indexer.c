@@ -70,11 +70,7 @@ int search_indexer_start(const SearchIndexerOptions *options, SearchIndexer **re
     SearchIndexer *indexer = mem_alloc(sizeof(*indexer));
     indexer->options = *options;
     pthread_mutex_init(&indexer->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&indexer->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&indexer->changed);
     if (thread_start(&indexer->thread, run, indexer, err) < 0) {
         search_indexer_stop(indexer);
         return -1;
