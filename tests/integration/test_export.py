@@ -1,5 +1,6 @@
 """Exports against the data frames of Inspect on the same logs, column by column, and how they are asked for."""
 
+import functools
 import io
 import json
 import pathlib
@@ -8,17 +9,31 @@ import urllib.request
 
 import pandas as pd
 import pytest
+from conftest import Hawk
 from inspect_ai.analysis import evals_df, events_df, messages_df, samples_df
 
 KINDS = ["tools", "errors", "failed", "limits_messages", "limits_tokens", "intermediate", "unscored", "many"]
 
 
+def fill(hawk: Hawk, logs: pathlib.Path) -> tuple[Hawk, list[str]]:
+    """A server that has logs of many kinds, and their paths in its store."""
+    paths = [hawk.add_log(logs / f"{kind}.eval", "set-1" if kind == "tools" else f"set-{kind}") for kind in KINDS]
+    hawk.wait_imported()
+    return hawk, [str(path) for path in paths]
+
+
 @pytest.fixture(scope="module")
 def filled(logs, shared):
-    """A server that has logs of many kinds, and their paths in its store."""
-    paths = [shared.add_log(logs / f"{kind}.eval", "set-1" if kind == "tools" else f"set-{kind}") for kind in KINDS]
-    shared.wait_imported()
-    return shared, [str(path) for path in paths]
+    return fill(shared, logs)
+
+
+@pytest.fixture(scope="module")
+def on_postgresql(logs, cache, tmp_path_factory, postgresql):
+    hawk = Hawk(tmp_path_factory.mktemp("on-postgresql"), cache)
+    hawk.env["HAWK_API_DATABASE_URL"] = postgresql.url()
+    hawk.start()
+    yield fill(hawk, logs)
+    hawk.stop()
 
 
 def parquet(hawk, table: str, *ids: str) -> pd.DataFrame:
@@ -78,20 +93,54 @@ def as_inspect_keeps(ours: pd.DataFrame, theirs: pd.DataFrame, key: list[str]) -
     return plain(ours, key)
 
 
+@functools.cache
+def frame_of_inspect(table: str, paths: tuple[str, ...]) -> pd.DataFrame:
+    """What Inspect makes of these logs, once for all tests."""
+    return FRAMES[table][0](list(paths), quiet=True)
+
+
 @pytest.mark.parametrize("table", FRAMES)
 def test_parquet_is_the_frame_of_inspect(filled, table):
     """Names, order, types and values."""
     hawk, paths = filled
-    make, key = FRAMES[table]
-    theirs = make(paths, quiet=True)
+    key = FRAMES[table][1]
+    theirs = frame_of_inspect(table, tuple(paths))
     pd.testing.assert_frame_equal(as_inspect_keeps(parquet(hawk, table), theirs, key), plain(theirs, key), check_exact=True)
+
+
+def with_sorted_keys(value):
+    """JSON in one order: jsonb does not keep that of the log."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.dumps(json.loads(value), sort_keys=True)
+    except ValueError:
+        return value
+
+
+def without_order_of_keys(frame: pd.DataFrame) -> pd.DataFrame:
+    texts = [name for name in frame.columns if "string" in str(frame[name].dtype)]
+    return frame.assign(**{name: frame[name].map(with_sorted_keys).astype(frame[name].dtype) for name in texts})
+
+
+@pytest.mark.parametrize("table", FRAMES)
+def test_parquet_out_of_postgresql_is_the_frame_of_inspect(on_postgresql, filled, table):
+    """The logs are the same; only their places differ."""
+    hawk, paths = on_postgresql
+    key = FRAMES[table][1]
+    theirs = frame_of_inspect(table, tuple(filled[1])).copy()
+    if "log" in theirs:
+        here = dict(zip(filled[1], paths, strict=True))
+        theirs["log"] = theirs["log"].map(here).astype(theirs["log"].dtype)
+    ours = without_order_of_keys(as_inspect_keeps(parquet(hawk, table), theirs, key))
+    pd.testing.assert_frame_equal(ours, without_order_of_keys(plain(theirs, key)), check_exact=True)
 
 
 @pytest.mark.parametrize("table", FRAMES)
 def test_csv_is_the_frame_of_inspect(filled, table):
     hawk, paths = filled
-    make, key = FRAMES[table]
-    frame = make(paths, quiet=True)
+    key = FRAMES[table][1]
+    frame = frame_of_inspect(table, tuple(paths))
     ours = as_inspect_keeps(csv(hawk, table, frame), frame, key)
     pd.testing.assert_frame_equal(ours, without_empty_texts(plain(frame, key)), check_exact=True)
 
