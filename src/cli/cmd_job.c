@@ -72,8 +72,9 @@ static int confirm_delete(Cli *cli, const char *id, Error *err)
     Str now = STR_NONE;
     if (api_get_path(cli, &path, &status, &ignored) == 0)
         now = json_text(status, "status", STR_NONE);
-    if (cli_ask(cli, false, "Delete %s%s%.*s%s?", id, now.n ? " (now " : "", STR_ARG(now),
-                now.n ? ")" : ""))
+    bool is_import = str_starts(str_of(id), STR("imported-"));
+    if (cli_ask(cli, false, "Delete %s%s%.*s%s%s?", id, now.n ? " (now " : "", STR_ARG(now),
+                now.n ? ")" : "", is_import ? ", with its logs" : ""))
         return 0;
     return error_set(err, ERR_FAILED, "not deleted");
 }
@@ -139,6 +140,7 @@ const Command commands_delete = {
     .path = "delete",
     .section = COMMAND_RUN,
     .summary = "End a job and remove what it uses; its logs stay",
+    .description = "What was imported is removed with its logs.",
     SPEC(delete_rows, delete_args, DeleteOptions),
     .run = run_delete,
 };

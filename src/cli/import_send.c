@@ -55,12 +55,14 @@ typedef struct Stamped {
     uint64_t size;
     Digest *digest;
     unsigned char sha256[DIGEST_SIZE];
+    char *eval_id;
 } Stamped;
 
 static void stamped_release(Stamped *stamped)
 {
     fs_close_cleanup(&stamped->fd);
     digest_free(stamped->digest);
+    free(stamped->eval_id);
 }
 
 static int take_bytes(void *context, Str bytes, Error *err)
@@ -130,6 +132,7 @@ static int stamp(Work *work, const ImportFile *file, Stamped *ret, Error *err)
     if (evallog_stamp_write(log, &identity, take_bytes, ret, err) < 0)
         return -1;
     digest_finish(ret->digest, ret->sha256);
+    ret->eval_id = mem_strndup(header->eval_id.p, header->eval_id.n);
     return claim_eval(work, header->eval_id, file, err);
 }
 
@@ -182,6 +185,7 @@ static int ask_address(Api *api, const Work *work, const ImportFile *file, const
     json_out_kv_str(&out, "sha256", buf_str(&hex));
     json_out_kv_int(&out, "size_bytes", (int64_t)stamped->size);
     json_out_kv_bool(&out, "enforce_sha256", true);
+    json_out_kvz(&out, "eval_id", stamped->eval_id); /* refused at once when the server has it */
     json_out_end_object(&out);
     json_out_end_array(&out);
     json_out_end_object(&out);

@@ -29,12 +29,17 @@ int imports_check_id(RouteCtx *ctx, ImportsKind kind, Str id, const char **ret,
 typedef struct ImportsFile {
     Str scan_id; /* of a scan's file; STR_NONE of a log */
     Str name;
-    Str sha256; /* may be empty for a scan's file */
+    Str sha256;  /* may be empty for a scan's file */
+    Str eval_id; /* of a log, when the client says it; STR_NONE */
     uint64_t size;
 } ImportsFile;
 
 /* ERR_USAGE when the server will not take it. */
 int imports_check_file(const ImportsFile *file, Error *err) HAWK_MUST_USE;
+
+/* ERR_CONFLICT when another eval set has the eval of a log, so that it need not be sent. */
+int imports_check_new(RouteCtx *ctx, const char *id, const ImportsFile *file,
+                      Error *err) HAWK_MUST_USE;
 
 /* Answers a request for the addresses of the files that its body names, none of them twice. */
 int imports_send_links(RouteCtx *ctx, ImportsKind kind, Error *err) HAWK_MUST_USE;
@@ -78,6 +83,10 @@ void imports_release_result(ImportsResult *result);
    The ids of its scans are in the arena. */
 int imports_finalize_scans(RouteCtx *ctx, const char *id, const Str **ret_scans, size_t *ret_n,
                            Error *err) HAWK_MUST_USE;
+
+/* Removes an imported eval set: its files, and with them its rows. Only who began it may, and
+   administrators. Doing it again after it broke off is fine; ERR_NOT_FOUND when there is none. */
+int imports_remove(RouteCtx *ctx, Str id, Error *err) HAWK_MUST_USE;
 
 /* Drops what was staged long ago and never finalized. */
 int imports_sweep(App *app, Error *err) HAWK_MUST_USE;

@@ -26,6 +26,7 @@ static int decode_file(const Json *node, const KindRow *kind, ImportsFile *ret, 
         (ImportsFile){.scan_id = kind->has_scan_id ? json_text(node, "scan_id", STR("")) : STR_NONE,
                       .name = json_text(node, "filename", STR("")),
                       .sha256 = json_text(node, "sha256", STR("")),
+                      .eval_id = json_text(node, "eval_id", STR_NONE),
                       .size = size < 0 ? 0 : (uint64_t)size};
     return imports_check_file(ret, err);
 }
@@ -71,6 +72,9 @@ int imports_send_links(RouteCtx *ctx, ImportsKind kind, Error *err)
     if (imports_check_id(ctx, kind, ctx->params[0], &id, err) < 0 ||
         decode_files(ctx, &kinds[kind], &files, &n, err) < 0)
         return -1;
+    for (size_t i = 0; i < n; i++)
+        if (files[i].eval_id.n > 0 && imports_check_new(ctx, id, &files[i], err) < 0)
+            return -1;
     int64_t expires = clock_now_us() / CLOCK_SECOND + LINK_SECONDS;
     auto_buf Buf answer = BUF_INIT(ANSWER_MAX);
     JsonOut out;

@@ -11,6 +11,8 @@
 #include "evallog/evallog.h"
 #include "server/imports_priv.h"
 
+#define EXISTS "its eval is in the warehouse already, in another eval set"
+
 enum {
     ITEMS_MAX = 100 * 1000,
     MODELS_JSON_MAX = 4 << 20,
@@ -218,15 +220,26 @@ static int compare_items(const void *a, const void *b)
 }
 
 /* Whether another eval set has the eval. */
-static int is_elsewhere(const Publish *publish, SqlTx *tx, const Item *item, bool *ret, Error *err)
+static int is_elsewhere(SqlTx *tx, const char *id, Str eval_id, bool *ret, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
     if (sql_query(tx, "SELECT 1 FROM eval WHERE id = $1 AND eval_set_id <> $2",
-                  SQL_ARGS(SQL_TEXTZ(item->eval_id), SQL_TEXTZ(publish->id)), &rows, err) < 0)
+                  SQL_ARGS(SQL_TEXT(eval_id), SQL_TEXTZ(id)), &rows, err) < 0)
         return -1;
     int has_row = sql_rows_next(rows, err);
     *ret = has_row == 1;
     return has_row < 0 ? -1 : 0;
+}
+
+int imports_check_new(RouteCtx *ctx, const char *id, const ImportsFile *file, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    bool is_taken = false;
+    if (sql_begin(ctx->app->sql, SQL_READ, &tx, err) < 0 ||
+        is_elsewhere(tx, id, file->eval_id, &is_taken, err) < 0)
+        return -1;
+    const Item item = {.name = arena_strndup(ctx->arena, file->name.p, file->name.n)};
+    return is_taken ? fail_named(err, &item, "import.eval_exists", EXISTS) : 0;
 }
 
 /* Notes why a file will not be published; without is_partial that is the end of the call. */
@@ -288,11 +301,10 @@ static int check_evals(Publish *publish, Error *err)
             (void)error_set(&problem, ERR_BAD_DATA, "%s and %s have the same eval id", kept->name,
                             item->name);
             (void)error_code(&problem, "import.eval_twice");
-        } else if (is_elsewhere(publish, tx, item, &is_taken, err) < 0) {
+        } else if (is_elsewhere(tx, publish->id, str_of(item->eval_id), &is_taken, err) < 0) {
             return -1;
         } else if (is_taken) {
-            (void)fail_named(&problem, item, "import.eval_exists",
-                             "its eval is in the warehouse already, in another eval set");
+            (void)fail_named(&problem, item, "import.eval_exists", EXISTS);
         } else {
             kept = item;
         }

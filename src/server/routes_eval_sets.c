@@ -6,7 +6,9 @@
 
 #include "jobs/jobs.h"
 #include "jobs/reasons.h"
+#include "jobspec/ids.h"
 #include "jobspec/jobspec.h"
+#include "server/imports.h"
 #include "server/server_priv.h"
 #include "server/submits.h"
 
@@ -70,8 +72,11 @@ static void send_null(RouteCtx *ctx)
 static int eval_set_delete(RouteCtx *ctx, Error *err)
 {
     const char *id = NULL;
-    if (submits_job_id(ctx, JOB_EVAL_SET, "Eval set not found.", &id, err) < 0 ||
-        jobs_delete(ctx->app->jobs, ctx->caller, id, err) < 0)
+    int result = ids_is_imported(ctx->params[0]) ? imports_remove(ctx, ctx->params[0], err)
+                 : submits_job_id(ctx, JOB_EVAL_SET, "Eval set not found.", &id, err) < 0
+                     ? -1
+                     : jobs_delete(ctx->app->jobs, ctx->caller, id, err);
+    if (result < 0)
         return -1;
     send_null(ctx);
     return 0;
@@ -175,7 +180,7 @@ static const Route rows[] = {
     { "POST",   "/eval_sets",                      ROUTE_CHANGE, eval_set_create, "the same",
       .body = "CreateEvalSetRequest", .answer = "CreateEvalSetResponse" },
     { "DELETE", "/eval_sets/{eval_set_id}",        ROUTE_CHANGE, eval_set_delete,
-      "end an eval set and mark it as deleted; its logs stay", .answer = "null" },
+      "end an eval set and mark it as deleted, its logs stay; remove one that was imported, with its logs", .answer = "null" },
     { "POST",   "/eval_sets/{eval_set_id}/stop",   ROUTE_CHANGE, eval_set_stop,
       "let an eval set, or one sample of it, come to an end", .body = "StopEvalSetRequest?", .answer = "null" },
     { "POST",   "/eval_sets/{eval_set_id}/control", ROUTE_CHANGE, eval_set_control,

@@ -126,7 +126,7 @@ static int import_finalize(RouteCtx *ctx, Error *err)
 static const Shape shapes[] = {
     { "CreateImportRequest",  "name?: str?" },
     { "CreateImportResponse", "eval_set_id: str; viewer_url: str" },
-    { "FileEntry",            "filename: str; sha256: str; size_bytes: int(1..2147483648); enforce_sha256: bool = false" },
+    { "FileEntry",            "filename: str; sha256: str; size_bytes: int(1..2147483648); enforce_sha256: bool = false; eval_id?: str?" },
     { "UploadsRequest",       "files: FileEntry[](1..200)" },
     { "UploadInfo",           "filename: str; url: str; expires_at: time" },
     { "UploadsResponse",      "uploads: UploadInfo[]" },

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import tempfile
 import time
@@ -135,7 +136,8 @@ def import_one(hawk: Hawk, log: pathlib.Path) -> tuple[float, float, str]:
     while process.poll() is None:
         client = max(client, peak_mb(process.pid))
         time.sleep(0.005)
-    hawk.wait_for(lambda: state_of(hawk, log) not in ("pending", "importing"), 3600)
+    hawk.wait_for(lambda: state_of(hawk, log) not in ("pending", "importing", "retrying"), 3600)
+    hawk.wait_for(lambda: hawk.get("/meta/search?q=x")[1]["not_indexed"] == 0, 3600)
     return client, peak_mb(hawk.server.pid), state_of(hawk, log)
 
 
@@ -151,6 +153,7 @@ def measure(database: str, logs: list[pathlib.Path], url: str | None) -> None:
             row(f"{database}, {log.stem}", f"{server:.0f} MB", f"{client:.0f} MB", state)
     finally:
         hawk.stop()
+        shutil.rmtree(hawk.home)
 
 
 def main() -> None:

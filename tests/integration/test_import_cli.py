@@ -97,6 +97,29 @@ def test_an_eval_is_imported_once(hawk, logs):
     assert status == 200 and sets["total"] == 1
 
 
+def test_a_log_that_is_there_already_is_not_sent(hawk, logs):
+    """The address for it is refused when the client says which eval it is."""
+    hawk.run("import", str(logs / "unscored.eval"), "--wait")
+    eval_id = hawk.get("/meta/samples")[1]["items"][0]["eval_id"]
+    file = {"filename": "a.eval", "sha256": "0" * 64, "size_bytes": 10, "eval_id": eval_id}
+    status, answer = post(hawk, f"/eval_sets/import/{begin(hawk)}/uploads", {"files": [file]})
+    assert (status, answer["title"]) == (409, "Eval already imported")
+    status, answer = post(hawk, f"/eval_sets/import/{begin(hawk)}/uploads", {"files": [file | {"eval_id": "another"}]})
+    assert status == 200
+
+
+def test_an_imported_eval_set_is_deleted_with_its_logs_and_rows(hawk, logs):
+    answer = hawk.json("import", str(logs / "tools.eval"), "--wait")
+    kept = hawk.json("import", str(logs / "unscored.eval"), "--wait")
+    done = hawk.run("delete", answer["eval_set_id"], "--yes")
+    assert done.stdout == f"Eval set {answer['eval_set_id']} deleted.\n"
+    assert not (hawk.data / "store/evals" / answer["eval_set_id"]).exists()
+    hawk.wait_for(lambda: not samples(hawk, answer["eval_set_id"]) and not imports(hawk, answer["eval_set_id"]))
+    assert [item["eval_set_id"] for item in hawk.get("/meta/eval-sets")[1]["items"]] == [kept["eval_set_id"]]
+    assert hawk.run("delete", answer["eval_set_id"], "--yes", check=False).returncode == 5
+    assert hawk.json("import", str(logs / "tools.eval"), "--wait")["logs"][0]["status"] == "imported"
+
+
 def test_the_last_import_is_what_later_commands_mean(hawk, logs):
     done = hawk.run("import", str(logs / "unscored.eval"), "--wait")
     eval_set_id = done.stdout.split()[2]

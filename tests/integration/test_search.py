@@ -133,7 +133,7 @@ def test_events_are_those_of_the_log(filled, logs):
         expected = [event for event in sample.events if event.event != "step"]
         found, asked, start = [], [], 0
         while start is not None:
-            status, page = filled.get(f"/meta/samples/{sample.uuid}/events?limit=5&resolve=true&from_order={start}")
+            status, page = filled.get(f"/meta/samples/{sample.uuid}/events?limit=5&from_order={start}")
             assert status == 200 and page["total"] == len(expected)
             messages = TypeAdapter(list[ChatMessage]).validate_python(page["events_data"]["messages"])
             assert len(messages) == len(page["events_data_orders"]["messages"])
@@ -150,6 +150,17 @@ def test_events_are_those_of_the_log(filled, logs):
         assert asked == [[message.text for message in event.input] for event in expected if event.event == "model"]
 
 
+def test_resolved_events_have_in_them_what_they_refer_to(filled, logs):
+    for sample in read_eval_log(str(logs / "tools.eval"), resolve_attachments=True).samples:
+        page = filled.get(f"/meta/samples/{sample.uuid}/events?resolve=true")[1]
+        assert page["events_data"] == {"messages": [], "calls": []}
+        assert page["attachments"] == {} and "attachment://" not in json.dumps(page["events"])
+        found = [event for event in TypeAdapter(list[Event]).validate_python(page["events"]) if event.event == "model"]
+        asked = [event for event in sample.events if event.event == "model"]
+        assert [[message.text for message in event.input] for event in found] == [[message.text for message in event.input] for event in asked]
+        assert [event.call.request for event in found] == [event.call.request for event in asked]
+
+
 def test_events_of_some_kinds_and_of_nobody(filled):
     """Kinds narrow what is listed and counted; an unknown sample is 404, a limit out of bounds 400."""
     uuid = filled.get("/meta/samples?limit=1&eval_set_id=set-1")[1]["items"][0]["uuid"]
@@ -159,4 +170,4 @@ def test_events_of_some_kinds_and_of_nobody(filled):
     assert one["total"] == 1 and one["events"] == page["events"][:1]
     assert filled.get("/meta/samples/nobody/events")[0] == 404
     assert filled.get(f"/meta/samples/{uuid}/events?limit=1001")[0] == 422
-    assert filled.get(f"/meta/samples/{uuid}/events?limit=101&resolve=true")[0] in (400, 422)
+    assert filled.get(f"/meta/samples/{uuid}/events?limit=101&resolve=true")[0] == 422

@@ -80,7 +80,7 @@ typedef struct QueriesEvents {
     const Str *types; /* any of these; none: all */
     size_t n_types;
     Str uuid;         /* only this event, or STR_NONE */
-    bool is_resolved; /* with the entries of pools and the attachments that they refer to */
+    bool is_resolved; /* what they refer to stands in them, instead of beside them */
 } QueriesEvents;
 
 /* SampleEventsResponse. Fails as queries_sample. */

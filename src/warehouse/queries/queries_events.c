@@ -1,13 +1,15 @@
 /* The events of a sample as Inspect has them, put together again from their rows: see
    rows_event_table.h for which member is in which column.
 
-   Events point into pools by ranges. When they are resolved, the entries that a page needs come
-   with it, and its ranges are those of places in what comes with it. */
+   Events point into pools by ranges, and to long texts by hashes. What a page needs of them comes
+   with it, and its ranges are those of places in what comes with it; when events are resolved, it
+   stands in them instead. */
 
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "codec/json_scan.h"
+#include "warehouse/queries/queries_events_priv.h"
 #include "warehouse/queries/queries_priv.h"
 #include "warehouse/rows/rows_columns.h"
 #include "warehouse/rows/rows_event_table.h"
@@ -15,29 +17,7 @@
 enum {
     EVENTS_MAX = 1000,
     RESOLVED_MAX = 100,
-    RANGES_MAX = 100 * 1000,
-    KEYS_MAX = 20 * 1000, /* attachments of one answer */
-    KEY_LENGTH = 32,
-    PAGE_BYTES_MAX = 48 << 20,
 };
-
-/* Places [start, end) of a pool. */
-typedef struct Range {
-    int64_t start;
-    int64_t end;
-    int64_t base; /* place of start in the answer */
-} Range;
-
-typedef struct Ranges {
-    Range *items;
-    size_t n;
-    size_t cap;
-} Ranges;
-
-static void ranges_release(Ranges *ranges)
-{
-    free(ranges->items);
-}
 
 typedef struct Page {
     SqlTx *tx;
@@ -45,110 +25,11 @@ typedef struct Page {
     const QueriesEvents *filter;
     Str sample_pk;
     Arena *arena;
-    Ranges messages;
-    Ranges calls;
+    EventPool messages;
+    EventPool calls;
     bool has_more;
-    int64_t next_order;
     int64_t end_order; /* of what is shown */
 } Page;
-
-/* ---- ranges ---- */
-
-static void add_range(Ranges *ranges, int64_t start, int64_t end)
-{
-    if (start < 0 || end <= start || ranges->n == RANGES_MAX)
-        return;
-    if (ranges->n == ranges->cap) {
-        ranges->cap = ranges->cap ? ranges->cap * 2 : 64;
-        ranges->items = mem_resize(ranges->items, ranges->cap, sizeof(Range));
-    }
-    ranges->items[ranges->n++] = (Range){.start = start, .end = end};
-}
-
-/* The next pair of a list of ranges; false at its end. */
-static bool next_pair(JsonScan *scan, int64_t *ret_start, int64_t *ret_end)
-{
-    Str start = STR_NONE;
-    Str end = STR_NONE;
-    while (json_scan_item(scan)) {
-        if (json_scan_kind(scan) != JSON_SCAN_ARRAY || !json_scan_array(scan))
-            continue;
-        bool is_pair = json_scan_item(scan) && json_scan_skip(scan, &start) &&
-                       json_scan_item(scan) && json_scan_skip(scan, &end);
-        (void)json_scan_leave(scan);
-        if (is_pair && json_scan_i64(start, ret_start) && json_scan_i64(end, ret_end))
-            return true;
-    }
-    return false;
-}
-
-static void collect(Ranges *ranges, Str refs)
-{
-    JsonScan scan;
-    int64_t start = 0;
-    int64_t end = 0;
-    json_scan_init(&scan, refs, false);
-    if (!refs.p || !json_scan_array(&scan))
-        return;
-    while (next_pair(&scan, &start, &end))
-        add_range(ranges, start, end);
-}
-
-static int compare_ranges(const void *left, const void *right)
-{
-    const Range *a = left;
-    const Range *b = right;
-    return (a->start > b->start) - (a->start < b->start);
-}
-
-/* Joins ranges that touch and gives each its place. */
-static void join_ranges(Ranges *ranges)
-{
-    size_t n = 0;
-    int64_t base = 0;
-    if (ranges->n)
-        qsort(ranges->items, ranges->n, sizeof(Range), compare_ranges);
-    for (size_t i = 0; i < ranges->n; i++) {
-        Range *last = n ? &ranges->items[n - 1] : NULL;
-        const Range range = ranges->items[i];
-        if (last && range.start <= last->end)
-            last->end = range.end > last->end ? range.end : last->end;
-        else
-            ranges->items[n++] = range;
-    }
-    for (size_t i = 0; i < n; i++) {
-        ranges->items[i].base = base;
-        base += ranges->items[i].end - ranges->items[i].start;
-    }
-    ranges->n = n;
-}
-
-static int64_t place_of(const Ranges *ranges, int64_t order)
-{
-    for (size_t i = 0; i < ranges->n; i++)
-        if (order >= ranges->items[i].start && order < ranges->items[i].end)
-            return ranges->items[i].base + (order - ranges->items[i].start);
-    return order;
-}
-
-/* References as places in the answer, or as they are when nothing comes with the events. */
-static void write_refs(const Page *page, const Ranges *ranges, Str refs, JsonOut *out)
-{
-    JsonScan scan;
-    int64_t start = 0;
-    int64_t end = 0;
-    json_scan_init(&scan, refs, false);
-    json_out_array(out);
-    (void)json_scan_array(&scan);
-    while (next_pair(&scan, &start, &end)) {
-        int64_t base = page->filter->is_resolved ? place_of(ranges, start) : start;
-        json_out_array(out);
-        json_out_int(out, base);
-        json_out_int(out, base + (end - start));
-        json_out_end_array(out);
-    }
-    json_out_end_array(out);
-}
 
 /* ---- one event ---- */
 
@@ -175,27 +56,63 @@ static void write_column(const SqlRows *rows, Str key, enum EventColumn column, 
     }
 }
 
+/* A key as a text has it, with its escapes. */
+static void write_key(Str key, JsonOut *out)
+{
+    auto_arena Arena *arena = arena_new();
+    Str plain = STR_NONE;
+    const Str quoted = {key.p - 1, key.n + 2};
+    (void)json_scan_str(quoted, arena, &plain);
+    json_out_key(out, plain);
+}
+
 /* Members of an object, written into the one that is open. */
 static void write_members(Str object, JsonOut *out)
 {
     JsonScan scan;
     Str key = STR_NONE;
     Str raw = STR_NONE;
-    auto_buf Buf name = BUF_INIT(1 << 20);
     json_scan_init(&scan, object, true);
     if (!object.p || json_scan_kind(&scan) != JSON_SCAN_OBJECT || !json_scan_object(&scan))
         return;
     while (json_scan_member(&scan, &key)) {
         if (!json_scan_skip(&scan, &raw))
             return;
-        buf_reset(&name);
-        buf_printf(&name, "\"%.*s\"", STR_ARG(key));
-        auto_arena Arena *arena = arena_new();
-        Str plain = STR_NONE;
-        if (!json_scan_str(buf_str(&name), arena, &plain))
-            continue;
-        json_out_key(out, plain);
+        write_key(key, out);
         json_out_raw(out, raw);
+    }
+}
+
+/* The request of a raw call, with the messages that it refers to. */
+static void write_request(const Page *page, const SqlRows *rows, Str request, Str refs,
+                          JsonOut *out)
+{
+    json_out_object(out);
+    write_members(request, out);
+    json_out_key(out, sql_rows_text(rows, at(EVENT_MODEL_CALL_KEY)));
+    event_pool_write_referred(&page->calls, refs, out);
+    json_out_end_object(out);
+}
+
+/* Members of a raw call; the request is among them. */
+static void write_resolved_call(const Page *page, const SqlRows *rows, Str call, Str refs,
+                                JsonOut *out)
+{
+    JsonScan scan;
+    Str key = STR_NONE;
+    Str raw = STR_NONE;
+    json_scan_init(&scan, call, true);
+    (void)json_scan_object(&scan);
+    while (json_scan_member(&scan, &key)) {
+        bool is_request =
+            json_scan_key_eq(key, "request") && json_scan_kind(&scan) == JSON_SCAN_OBJECT;
+        if (!json_scan_skip(&scan, &raw))
+            return;
+        write_key(key, out);
+        if (is_request)
+            write_request(page, rows, raw, refs, out);
+        else
+            json_out_raw(out, raw);
     }
 }
 
@@ -204,6 +121,7 @@ static void write_call(const Page *page, const SqlRows *rows, Str key, JsonOut *
 {
     Str call = sql_rows_text(rows, at(EVENT_MODEL_CALL));
     Str refs = sql_rows_text(rows, at(EVENT_MODEL_CALL_REFS));
+    bool has_key = !sql_rows_is_null(rows, at(EVENT_MODEL_CALL_KEY));
     if (!call.p)
         return;
     json_out_key(out, key);
@@ -212,13 +130,34 @@ static void write_call(const Page *page, const SqlRows *rows, Str key, JsonOut *
         return;
     }
     json_out_object(out);
-    write_members(call, out);
-    if (refs.p) {
+    if (page->filter->is_resolved && refs.p && has_key)
+        write_resolved_call(page, rows, call, refs, out);
+    else
+        write_members(call, out);
+    if (refs.p && !page->filter->is_resolved) {
         json_out_key(out, STR("call_refs"));
-        write_refs(page, &page->calls, refs, out);
+        event_pool_write_refs(&page->calls, refs, out);
         write_column(rows, STR("call_key"), EVENT_MODEL_CALL_KEY, out);
     }
     json_out_end_object(out);
+}
+
+/* What a model was asked: its references, or all of it. */
+static void write_input(const Page *page, const SqlRows *rows, const EventTableField *field,
+                        JsonOut *out)
+{
+    bool is_input = field->how == EVENT_INPUT;
+    bool has_refs = !sql_rows_is_null(rows, at(EVENT_MODEL_INPUT_REFS));
+    Str refs = sql_rows_text(rows, at(EVENT_MODEL_INPUT_REFS));
+    if (!is_input && (page->filter->is_resolved || !has_refs))
+        return;
+    json_out_key(out, field->key);
+    if (!is_input)
+        event_pool_write_refs(&page->messages, refs, out);
+    else if (page->filter->is_resolved)
+        event_pool_write_referred(&page->messages, refs, out);
+    else
+        json_out_raw(out, STR("[]")); /* all of it is in the pool */
 }
 
 static void write_model(const SqlRows *rows, Str key, JsonOut *out)
@@ -233,23 +172,16 @@ static void write_field(const Page *page, const SqlRows *rows, const EventTableF
     switch (field->how) {
     case EVENT_MODEL: write_model(rows, field->key, out); break;
     case EVENT_CALL: write_call(page, rows, field->key, out); break;
-    case EVENT_INPUT: /* all of it is in the pool */
-        json_out_key(out, field->key);
-        json_out_raw(out, STR("[]"));
-        break;
+    case EVENT_INPUT: write_input(page, rows, field, out); break;
     case EVENT_CONSTANT:
         json_out_key(out, field->key);
         json_out_str(out, STR("function")); /* the only one: the type of a tool's event */
         break;
     default:
-        if (field->column == EVENT_MODEL_INPUT_REFS) {
-            if (sql_rows_is_null(rows, at(field->column)))
-                return;
-            json_out_key(out, field->key);
-            write_refs(page, &page->messages, sql_rows_text(rows, at(field->column)), out);
-        } else {
+        if (field->column == EVENT_MODEL_INPUT_REFS)
+            write_input(page, rows, field, out);
+        else
             write_column(rows, field->key, field->column, out);
-        }
         break;
     }
 }
@@ -329,17 +261,14 @@ static int survey(Page *page, Error *err)
     for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
         if (n++ == page->filter->limit) {
             page->has_more = true;
-            page->next_order = sql_rows_int(rows, 0);
             break;
         }
         page->end_order = sql_rows_int(rows, 0) + 1;
-        if (page->filter->is_resolved) {
-            collect(&page->messages, sql_rows_text(rows, 1));
-            collect(&page->calls, sql_rows_text(rows, 2));
-        }
+        event_pool_collect(&page->messages, sql_rows_text(rows, 1));
+        event_pool_collect(&page->calls, sql_rows_text(rows, 2));
     }
-    join_ranges(&page->messages);
-    join_ranges(&page->calls);
+    event_pool_join(&page->messages);
+    event_pool_join(&page->calls);
     return has_row < 0 ? -1 : 0;
 }
 
@@ -363,9 +292,9 @@ static int write_events(const Page *page, Buf *orders, const Buf *body, JsonOut 
     for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
         write_event(page, rows, out);
         buf_printf(orders, "%s%lld", orders->len ? "," : "", (long long)sql_rows_int(rows, 0));
-        if (body->len > PAGE_BYTES_MAX) {
+        if (body->len > EVENTS_BYTES_MAX) {
             (void)error_set(err, ERR_BAD_DATA, "these events are over the limit of %d bytes",
-                            PAGE_BYTES_MAX);
+                            EVENTS_BYTES_MAX);
             return error_fix(err, "ask for fewer with limit, or for some types with event_type");
         }
     }
@@ -373,117 +302,24 @@ static int write_events(const Page *page, Buf *orders, const Buf *body, JsonOut 
     return has_row < 0 ? -1 : 0;
 }
 
-/* The entries of a pool that the page needs. */
-static int write_pool(const Page *page, const char *key, const char *statement,
-                      const Ranges *ranges, JsonOut *out, Error *err)
+/* What the events refer to; nothing when it stands in them. */
+static void write_pools(const Page *page, JsonOut *out)
 {
-    json_out_kv_array(out, key);
-    for (size_t i = 0; i < ranges->n; i++) {
-        auto_sql_rows SqlRows *rows = NULL;
-        if (sql_query(page->tx, statement,
-                      SQL_ARGS(SQL_TEXT(page->sample_pk), SQL_INT(ranges->items[i].start),
-                               SQL_INT(ranges->items[i].end)),
-                      &rows, err) < 0)
-            return -1;
-        int has_row = 0;
-        for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err))
-            json_out_raw(out, sql_rows_text(rows, 0));
-        if (has_row < 0)
-            return -1;
-    }
-    json_out_end_array(out);
-    return 0;
-}
-
-static void write_orders(const char *key, const Ranges *ranges, JsonOut *out)
-{
-    json_out_kv_array(out, key);
-    for (size_t i = 0; i < ranges->n; i++)
-        for (int64_t order = ranges->items[i].start; order < ranges->items[i].end; order++)
-            json_out_int(out, order);
-    json_out_end_array(out);
-}
-
-static int write_pools(const Page *page, JsonOut *out, Error *err)
-{
+    static const EventPool none = {0};
+    const EventPool *messages = page->filter->is_resolved ? &none : &page->messages;
+    const EventPool *calls = page->filter->is_resolved ? &none : &page->calls;
     json_out_kv_object(out, "events_data");
-    if (write_pool(page, "messages",
-                   "SELECT data FROM message_pool WHERE sample_pk = $1 AND pool_order >= $2 AND "
-                   "pool_order < $3 ORDER BY pool_order",
-                   &page->messages, out, err) < 0 ||
-        write_pool(page, "calls",
-                   "SELECT data FROM model_call_pool WHERE sample_pk = $1 AND pool_order >= $2 AND "
-                   "pool_order < $3 ORDER BY pool_order",
-                   &page->calls, out, err) < 0)
-        return -1;
+    json_out_key(out, STR("messages"));
+    event_pool_write_entries(messages, out);
+    json_out_key(out, STR("calls"));
+    event_pool_write_entries(calls, out);
     json_out_end_object(out);
     json_out_kv_object(out, "events_data_orders");
-    write_orders("messages", &page->messages, out);
-    write_orders("calls", &page->calls, out);
+    json_out_key(out, STR("messages"));
+    event_pool_write_orders(messages, out);
+    json_out_key(out, STR("calls"));
+    event_pool_write_orders(calls, out);
     json_out_end_object(out);
-    return 0;
-}
-
-/* ---- attachments ---- */
-
-static int compare_keys(const void *left, const void *right)
-{
-    return memcmp(*(const char *const *)left, *(const char *const *)right, KEY_LENGTH);
-}
-
-/* Keys of the attachments that a text refers to, each once and in order. */
-static size_t find_keys(Str text, const char **ret)
-{
-    Str prefix = STR("attachment://");
-    size_t n = 0;
-    for (ptrdiff_t found = 0; n < KEYS_MAX && text.n > 0;
-         text = str_slice(text, (size_t)found + prefix.n, text.n)) {
-        found = str_find_str(text, prefix);
-        if (found < 0 || text.n - (size_t)found < prefix.n + KEY_LENGTH)
-            break;
-        ret[n++] = text.p + found + prefix.n;
-    }
-    if (n)
-        qsort(ret, n, sizeof(*ret), compare_keys);
-    size_t n_unique = 0;
-    for (size_t i = 0; i < n; i++)
-        if (n_unique == 0 || memcmp(ret[n_unique - 1], ret[i], KEY_LENGTH) != 0)
-            ret[n_unique++] = ret[i];
-    return n_unique;
-}
-
-/* The texts that what has been written since `from` refers to. */
-static int write_attachments(const Page *page, const Buf *body, size_t from, JsonOut *out,
-                             Error *err)
-{
-    auto_buf Buf written = BUF_INIT(PAGE_BYTES_MAX * 2);
-    auto_free const char **keys = mem_array(KEYS_MAX, sizeof(*keys));
-    size_t n = 0;
-    if (page->filter->is_resolved) {
-        buf_add_str(&written, str_slice(buf_str(body), from, body->len));
-        n = find_keys(buf_str(&written), keys);
-    }
-    json_out_kv_object(out, "attachments");
-    for (size_t i = 0; i < n; i++) {
-        auto_sql_rows SqlRows *rows = NULL;
-        Str key = {keys[i], KEY_LENGTH};
-        if (!str_is_utf8(key) || memchr(key.p, '\0', key.n))
-            continue;
-        if (sql_query(page->tx,
-                      "SELECT content FROM sample_attachment WHERE sample_pk = $1 AND "
-                      "attachment_key = $2",
-                      SQL_ARGS(SQL_TEXT(page->sample_pk), SQL_TEXT(key)), &rows, err) < 0)
-            return -1;
-        int has_row = sql_rows_next(rows, err);
-        if (has_row < 0)
-            return -1;
-        if (has_row == 1) {
-            json_out_key(out, key);
-            json_out_str(out, sql_rows_text(rows, 0));
-        }
-    }
-    json_out_end_object(out);
-    return 0;
 }
 
 /* ---- the answer ---- */
@@ -505,7 +341,8 @@ static int check(const QueriesEvents *filter, Error *err)
 {
     int max = filter->is_resolved ? RESOLVED_MAX : EVENTS_MAX;
     if (filter->limit < 1 || filter->limit > max)
-        return error_set(err, ERR_USAGE, "limit must be from 1 to %d", max);
+        return error_set(err, ERR_BAD_DATA, "limit must be from 1 to %d%s", max,
+                         filter->is_resolved ? " with resolve" : "");
     if (filter->from_order < 0)
         return error_set(err, ERR_USAGE, "from_order must not be negative");
     if (filter->n_types > QUERIES_EVENT_TYPES_MAX)
@@ -513,25 +350,33 @@ static int check(const QueriesEvents *filter, Error *err)
     return 0;
 }
 
-static int write_page(Page *page, Str uuid, const Buf *body, JsonOut *out, Error *err)
+static int write_page(Page *page, Str uuid, Buf *body, JsonOut *out, Error *err)
 {
     int64_t total = 0;
     size_t from = body->len;
     auto_buf Buf orders = BUF_INIT(64 * 1024);
-    if (survey(page, err) < 0 || count_all(page, &total, err) < 0)
+    if (survey(page, err) < 0 || count_all(page, &total, err) < 0 ||
+        event_pool_read(&page->messages, page->tx, "message_pool", page->sample_pk, page->arena,
+                        err) < 0 ||
+        event_pool_read(&page->calls, page->tx, "model_call_pool", page->sample_pk, page->arena,
+                        err) < 0)
         return -1;
     json_out_object(out);
     json_out_kv_str(out, "sample_uuid", uuid);
-    if (write_events(page, &orders, body, out, err) < 0)
+    if (write_events(page, &orders, body, out, err) < 0 ||
+        (page->filter->is_resolved &&
+         queries_events_insert_texts(page->tx, page->sample_pk, body, from, err) < 0))
         return -1;
     json_out_kv_array(out, "event_orders");
     if (orders.len)
         json_out_raw(out, buf_str(&orders));
     json_out_end_array(out);
-    if (write_pools(page, out, err) < 0 || write_attachments(page, body, from, out, err) < 0)
+    write_pools(page, out);
+    json_out_key(out, STR("attachments"));
+    if (queries_events_write_texts(page->tx, page->sample_pk, body, from, out, err) < 0)
         return -1;
     if (page->has_more)
-        json_out_kv_int(out, "next_from_order", page->next_order);
+        json_out_kv_int(out, "next_from_order", page->end_order);
     else
         json_out_kv_null(out, "next_from_order");
     json_out_kv_bool(out, "has_more", page->has_more);
@@ -559,7 +404,7 @@ int queries_sample_events(Sql *sql, const QueriesAccess *access, Str uuid,
     Str name = arena_str(arena, sql_rows_text(sample, 2));
     sql_rows_free(TAKE(sample));
     int result = write_page(&page, name, out->buf, out, err);
-    ranges_release(&page.messages);
-    ranges_release(&page.calls);
+    event_pool_release(&page.messages);
+    event_pool_release(&page.calls);
     return result;
 }
