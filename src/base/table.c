@@ -8,7 +8,13 @@
 #include "base/mem.h"
 #include "base/term.h"
 
-enum { CELL_MAX = 64 * 1024 };
+enum {
+    CELL_MAX = 64 * 1024,
+    GAP = 2,        /* columns of a terminal between those of a table */
+    CUT_WIDTH = 16, /* nothing is cut to less; a time has as much */
+    ELLIPSIS_WIDTH = 1,
+};
+#define ELLIPSIS "\u2026"
 
 struct Table {
     const char *const *names;
@@ -97,6 +103,54 @@ static size_t column_width(const Table *table, size_t column)
             width = w;
     }
     return width;
+}
+
+/* Whether a column may be cut: it has words, or what no terminal of that width could show. */
+static bool is_cuttable(const Table *table, size_t column, size_t width, size_t columns)
+{
+    bool has_words = width > columns;
+    for (size_t i = column; i < table->n_cells && !has_words; i += table->n_columns)
+        has_words = strchr(table->cells[i], ' ') != NULL;
+    return has_words && width > CUT_WIDTH && !is_numeric(table, column);
+}
+
+static void cut_column(Table *table, size_t column, size_t width)
+{
+    for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+        Str cell = str_of(table->cells[i]);
+        if (term_width(cell) <= width)
+            continue;
+        Str kept = term_cut(cell, width - ELLIPSIS_WIDTH);
+        char *cut = mem_printf("%.*s" ELLIPSIS, STR_ARG(kept));
+        free(table->cells[i]);
+        table->cells[i] = cut;
+    }
+}
+
+void table_fit(Table *table, size_t columns)
+{
+    auto_free size_t *widths = mem_array(table->n_columns, sizeof(*widths));
+    auto_free bool *may_cut = mem_array(table->n_columns, sizeof(*may_cut));
+    size_t total = GAP * (table->n_columns - 1);
+    for (size_t c = 0; c < table->n_columns; c++) {
+        widths[c] = column_width(table, c);
+        may_cut[c] = is_cuttable(table, c, widths[c], columns);
+        total += widths[c];
+    }
+    while (total > columns) {
+        size_t widest = table->n_columns;
+        for (size_t c = 0; c < table->n_columns; c++)
+            if (may_cut[c] && widths[c] > CUT_WIDTH &&
+                (widest == table->n_columns || widths[c] > widths[widest]))
+                widest = c;
+        if (widest == table->n_columns)
+            break;
+        widths[widest]--;
+        total--;
+    }
+    for (size_t c = 0; c < table->n_columns; c++)
+        if (may_cut[c])
+            cut_column(table, c, widths[c]);
 }
 
 static void add_n(Buf *ret, char c, size_t n)

@@ -22,6 +22,10 @@ void table_printf(Table *table, const char *fmt, ...) HAWK_PRINTF(2, 3);
 /* Rows begun so far. */
 size_t table_rows(const Table *table);
 
+/* Cuts long texts, so that rows fit in so many columns as far as that goes. What may be an id,
+   since it has no space in it and is no wider than all columns, stays whole, and so do numbers. */
+void table_fit(Table *table, size_t columns);
+
 /* Appends the table as text, each row ended by a line end. */
 void table_write(const Table *table, Buf *ret);
 

@@ -108,6 +108,15 @@ static const struct {
     {0x1F680, 0x1F6FF, 2}, {0x1F900, 0x1FAFF, 2}, {0x20000, 0x3FFFD, 2},
 };
 
+static size_t char_width(uint32_t c)
+{
+    size_t width = 1;
+    for (size_t w = 0; c >= 0x0300 && w < ARRAY_LEN(widths); w++)
+        if (c >= widths[w].first && c <= widths[w].last)
+            width = widths[w].width;
+    return width;
+}
+
 size_t term_width(Str text)
 {
     size_t columns = 0;
@@ -115,13 +124,23 @@ size_t term_width(Str text)
     for (size_t i = 0; i < text.n; i += len ? len : 1) {
         uint32_t c = 0;
         len = next_char(text, i, &c);
-        unsigned char width = 1;
-        for (size_t w = 0; c >= 0x0300 && w < ARRAY_LEN(widths); w++)
-            if (c >= widths[w].first && c <= widths[w].last)
-                width = widths[w].width;
-        columns += width;
+        columns += char_width(c);
     }
     return columns;
+}
+
+Str term_cut(Str text, size_t columns)
+{
+    size_t used = 0;
+    size_t len = 0;
+    for (size_t i = 0; i < text.n; i += len ? len : 1) {
+        uint32_t c = 0;
+        len = next_char(text, i, &c);
+        used += char_width(c);
+        if (used > columns)
+            return str_slice(text, 0, i);
+    }
+    return text;
 }
 
 size_t term_height(Str text, int columns)

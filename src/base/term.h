@@ -37,6 +37,9 @@ void term_add_line(Buf *buf, Str text);
 /* Columns that valid UTF-8 without control characters takes. */
 size_t term_width(Str text);
 
+/* The longest beginning of such a text that takes no more columns. */
+Str term_cut(Str text, size_t columns);
+
 /* Rows of a terminal of so many columns that the text takes, colours not counted; each line is
  * ended by '\n'. */
 size_t term_height(Str text, int columns);

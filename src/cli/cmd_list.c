@@ -198,7 +198,7 @@ static void say_more(Cli *cli, const Json *answer)
         cli_say(cli, "There is more: --cursor %.*s", STR_ARG(cursor));
 }
 
-static int finish(Cli *cli, const Table *table, const char *none, Error *err)
+static int finish(Cli *cli, Table *table, const char *none, Error *err)
 {
     if (table_rows(table) == 0) {
         cli_say(cli, "%s", none);

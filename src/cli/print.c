@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/term.h"
@@ -63,9 +64,11 @@ int print_json_line(Cli *cli, const Json *node, Error *err)
     return put_json(cli, node, 0, err);
 }
 
-int print_table(Cli *cli, const Table *table, Error *err)
+int print_table(Cli *cli, Table *table, Error *err)
 {
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
+    if (cli->out_is_tty)
+        table_fit(table, (size_t)term_columns(STDOUT_FILENO));
     table_write(table, &text);
     return cli_put(cli, buf_str(&text), err);
 }

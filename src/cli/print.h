@@ -15,7 +15,7 @@ int print_json_line(Cli *cli, const Json *node, Error *err) HAWK_MUST_USE;
 int print_json_text(Cli *cli, Str text, Error *err) HAWK_MUST_USE;
 
 /* A table on standard output. */
-int print_table(Cli *cli, const Table *table, Error *err) HAWK_MUST_USE;
+int print_table(Cli *cli, Table *table, Error *err) HAWK_MUST_USE;
 
 /* Text from elsewhere on standard output: made safe on a terminal, as it is in a pipe. */
 int print_text(Cli *cli, Str text, Error *err) HAWK_MUST_USE;

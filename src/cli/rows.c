@@ -162,7 +162,7 @@ static void add_row(Arena *arena, Table *table, const Json *row)
         table_add(table, print_value(arena, member));
 }
 
-static int write_table(Rows *rows, const Table *table, Error *err)
+static int write_table(Rows *rows, Table *table, Error *err)
 {
     auto_buf Buf text = BUF_INIT(TABLE_BYTES_MAX);
     if (!rows->file)

@@ -46,6 +46,38 @@ static void a_cell_is_one_line_without_control_bytes(void **state)
                                    "one two\\x1b[31m  x\n");
 }
 
+static void words_are_cut_to_the_terminal_and_ids_are_not(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Id", "Tasks", "N"};
+    auto_table Table *table = table_new(names, 3);
+    table_addz(table, "imported-x-0123456789abcdef");
+    table_addz(table, "one two three four five six seven eight");
+    table_add_i64(table, 12);
+    table_addz(table, "y");
+    table_addz(table, "日本日本 日本日本日本日本日本");
+    table_add_i64(table, 3);
+    auto_buf Buf text = BUF_INIT(4096);
+    table_fit(table, 50);
+    table_write(table, &text);
+    assert_string_equal(text.data, "Id                           Tasks               N\n"
+                                   "---------------------------  -----------------  --\n"
+                                   "imported-x-0123456789abcdef  one two three fo…  12\n"
+                                   "y                            日本日本 日本日…    3\n");
+}
+
+static void a_table_that_fits_is_left_as_it_is(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"A"};
+    auto_table Table *table = table_new(names, 1);
+    table_addz(table, "one two three four five");
+    auto_buf Buf text = BUF_INIT(4096);
+    table_fit(table, 23);
+    table_write(table, &text);
+    assert_string_equal(text.data, "A\n-----------------------\none two three four five\n");
+}
+
 static void wide_characters_take_two_columns(void **state)
 {
     (void)state;
@@ -102,6 +134,8 @@ int main(void)
         cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
         cmocka_unit_test(a_table_without_rows_has_its_header),
         cmocka_unit_test(a_cell_is_one_line_without_control_bytes),
+        cmocka_unit_test(words_are_cut_to_the_terminal_and_ids_are_not),
+        cmocka_unit_test(a_table_that_fits_is_left_as_it_is),
         cmocka_unit_test(wide_characters_take_two_columns),
         cmocka_unit_test(text_keeps_its_lines_and_loses_what_a_terminal_obeys),
         cmocka_unit_test(height_counts_wrapped_lines_and_no_colours),
