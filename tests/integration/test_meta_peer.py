@@ -200,9 +200,19 @@ def name_of(item: dict) -> str:
     return item.get("uuid") or item.get("id") or item["eval_set_id"]
 
 
+def score_of(item: dict) -> float | None:
+    """The one score of a sample, as a number."""
+    try:
+        return float(item["score_value"])
+    except (KeyError, ValueError):
+        return None
+
+
 def order_of(path: str, body: dict) -> list:
     """The values that a list is sorted by. Items that are equal in it stand in the order of each database's own keys."""
     column = next((part.removeprefix("sort_by=") for part in path.split("?")[-1].split("&") if part.startswith("sort_by=")), "")
+    if column == "score_value":  # sorted as a number; scores that are none are equal
+        return [score_of(item) for item in body["items"]]
     return [item.get(column) for item in body["items"]]
 
 

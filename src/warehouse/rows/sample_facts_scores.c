@@ -3,8 +3,11 @@
 #include <math.h>
 
 #include "codec/json_scan.h"
+#include "codec/murmur3.h"
 #include "warehouse/hash_map.h"
 #include "warehouse/rows/sample_facts_priv.h"
+
+enum { SCORER_MAX = 500 };
 
 static SqlValue value_in(SampleFacts *facts, Str raw, enum ScoreColumn column)
 {
@@ -96,6 +99,19 @@ static void finish_intermediate(SampleFacts *facts, SampleFactsScore **at, const
     }
 }
 
+/* A name as the tables have it: of one that no index would take, its beginning and its hash. */
+static Str scorer_name(Str key, Arena *arena)
+{
+    char hash[MURMUR3_HEX_MAX];
+    Str name = sample_clean_text(key, arena);
+    if (name.n <= SCORER_MAX)
+        return name;
+    Str beginning = str_slice(name, 0, SCORER_MAX - MURMUR3_HEX_MAX);
+    beginning.n = str_utf8_prefix(beginning);
+    return str_of(
+        arena_printf(arena, "%.*s~%s", STR_ARG(beginning), murmur3_hex(murmur3_of(name), hash)));
+}
+
 void sample_facts_scores(SampleFacts *facts)
 {
     RowsMembers *members = &facts->members;
@@ -106,7 +122,7 @@ void sample_facts_scores(SampleFacts *facts)
     SampleFactsScore *last = NULL;
     for (size_t i = members->n; i > 0; i--) {
         const RowsMember *member = &members->items[i - 1];
-        Str name = sample_clean_text(member->key, facts->arena);
+        Str name = scorer_name(member->key, facts->arena);
         Str history = STR_NONE;
         if (!hash_map_add(&names, murmur3_of(name), 0))
             continue;

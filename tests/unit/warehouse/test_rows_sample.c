@@ -151,6 +151,26 @@ static void of_scores_with_one_name_the_last_final_one_counts(void **state)
     expect_score(&made, "a", "value", "4");
 }
 
+static void long_names_of_scorers_are_cut_and_stay_apart(void **state)
+{
+    (void)state;
+    auto_buf Buf json = BUF_INIT(16384);
+    buf_addz(&json, "{\"id\":\"a\",\"epoch\":1,\"scores\":{");
+    for (int i = 0; i < 2; i++) {
+        buf_addz(&json, i ? ",\"" : "\"");
+        for (int n = 0; n < 3000; n++)
+            buf_addc(&json, 'x');
+        buf_printf(&json, "%d\":{\"value\":%d}", i, i);
+    }
+    buf_addz(&json, "}}");
+    RowsMade made = rows_made(arena, json.data);
+    assert_int_equal(made.n[ROWS_SCORE], 2);
+    Str first = str_of(rows_made_column(&made, ROWS_SCORE, 0, "scorer"));
+    Str second = str_of(rows_made_column(&made, ROWS_SCORE, 1, "scorer"));
+    assert_true(first.n == 500 && str_starts(first, STR("xxxx")));
+    assert_true(second.n == 500 && !str_eq(first, second));
+}
+
 static void early_logs_have_one_score_without_a_name(void **state)
 {
     (void)state;
@@ -338,6 +358,7 @@ int main(void)
         T(scores_know_when_they_were_made_or_edited),
         T(intermediate_scores_are_numbered),
         T(of_scores_with_one_name_the_last_final_one_counts),
+        T(long_names_of_scorers_are_cut_and_stay_apart),
         T(early_logs_have_one_score_without_a_name),
         T(a_sample_limit_ends_the_work),
         T(what_summaries_have_is_kept_for_samples_too),
