@@ -26,6 +26,8 @@ Json = dict[str, Any]
 
 SLOTS = Path(".slots").absolute()
 """Places under limits that all workers share, in the folder of the job, which this process starts in."""
+ONE_PROCESS = "HAWK_ONE_PROCESS"
+"""Set in the environment of a run, it asks for no process for each task."""
 
 was_cancelled = False
 """Whether SIGTERM came; Inspect may return from eval_set after it as if all had ended well."""
@@ -245,8 +247,9 @@ def _run_pool(loaded: "Loaded", configs: list[str], environment: dict[str, str])
     from hawk_worker.pool import Pool
 
     missing = ledger.missing()
-    if missing:
-        logger.warning(f"all tasks run in one process: this Inspect has no {missing}")
+    if missing or os.environ.get(ONE_PROCESS):
+        why = f"this Inspect has no {missing}" if missing else f"{ONE_PROCESS} is set"
+        logger.warning(f"all tasks run in one process: {why}")
         return _run_alone(loaded)
     command = [sys.executable, "-m", "hawk_worker", "part", *configs]
     pool = Pool(loaded, lambda packet: _work(loaded, packet), command, environment)

@@ -100,7 +100,7 @@ def differences(a, b, path="") -> list[str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_logs_are_those_of_inspect(tmp_path, cache, case):
-    """Nothing is missing in our logs, nothing is odd."""
+    """Nothing is missing in our logs, nothing is odd; and for several tasks the same when all run in one process."""
     tasks, model, settings, flags = CASES[case]
     group = {"package": str(EXAMPLES), "name": "hawk_examples"}
     config = {
@@ -110,18 +110,27 @@ def test_logs_are_those_of_inspect(tmp_path, cache, case):
     }
     job = Job(tmp_path / "ours", cache, config, **SETTINGS)
     end = job.run()
-    venv = venv_of(job, cache)
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     metadata = ["--metadata=eval_set_id=ours", "--metadata=created_by=me"]
     done = subprocess.run(
-        [str(venv / "bin/inspect"), "eval-set", *[f"hawk_examples/{task}" for task in tasks],
+        [str(venv_of(job, cache) / "bin/inspect"), "eval-set", *[f"hawk_examples/{task}" for task in tasks],
          f"--model=hawk_examples/{model}", f"--log-dir={theirs}/logs", *FLAGS, *metadata, *flags],
         cwd=theirs, env={**job.env, "INSPECT_DISPLAY": "none"}, capture_output=True, text=True, timeout=300,
     )
     assert (done.returncode == 0) == (end["exit_code"] == 0), (done, end)
-    assert scores(job.logs) == scores(theirs / "logs")
-    ours, plain = read(job.logs), read(theirs / "logs")
+    assert_same(job, theirs / "logs", tasks)
+    if len(tasks) > 1:
+        classic = Job(tmp_path / "classic/ours", cache, config, **SETTINGS)
+        assert classic.run(HAWK_ONE_PROCESS="1")["exit_code"] == end["exit_code"]
+        assert "all tasks run in one process" in classic.text()
+        assert_same(classic, theirs / "logs", tasks)
+
+
+def assert_same(job: Job, theirs: pathlib.Path, tasks: list[str]) -> None:
+    """The logs of a job have the scores of those in a folder, and say the same."""
+    assert scores(job.logs) == scores(theirs)
+    ours, plain = read(job.logs), read(theirs)
     assert set(ours) == set(plain) == {f"hawk_examples/{task}" for task in tasks}
     assert "\n".join(differences(ours, plain)) == ""
 
