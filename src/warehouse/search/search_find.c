@@ -3,12 +3,13 @@
 
    FTS5 gives rows in the order of their numbers and takes a stretch of numbers, whatever the word.
    PostgreSQL's index gives all rows of a word at once, which is much for a common one: there the
-   newest documents are looked through first, and mostly that is enough. */
+   newest documents are looked through first, and mostly that is enough. What comes then is in
+   search_places.c. */
 
 #include "base/mem.h"
 #include "warehouse/search/search_priv.h"
 
-enum { WALK_MAX = 3000, N_EVALS_FEW_SQLITE = 64, N_EVALS_FEW_POSTGRES = 8, SHIFT = 32 };
+enum { WALK_MAX = 3000, N_EVALS_FEW_SQLITE = 64, N_EVALS_FEW_POSTGRES = 8 };
 
 static Str list_text(SqlDialect dialect, const int64_t *numbers, size_t n, Arena *arena)
 {
@@ -109,19 +110,7 @@ int search_scope_open(SqlTx *tx, SqlDialect dialect, const QueriesAccess *access
 
 /* ---- finding ---- */
 
-/* One stretch of numbers, with the evals as a condition or without. */
-typedef struct Stretch {
-    const SearchScope *scope;
-    const SearchWords *words; /* or NULL */
-    int64_t first;
-    int64_t end;
-    bool tests_evals;
-    size_t max;
-    int64_t *ret;
-    size_t n;
-} Stretch;
-
-static int fetch(Query *query, Stretch *stretch, Error *err)
+static int fetch(Query *query, SearchStretch *stretch, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
     if (query_run(query, stretch->scope->tx, &rows, err) < 0)
@@ -133,73 +122,58 @@ static int fetch(Query *query, Stretch *stretch, Error *err)
     return has_row < 0 ? -1 : 0;
 }
 
-static void add_stretch(Query *query, const Stretch *stretch, const char *no)
+void search_add_stretch(Query *query, const SearchStretch *stretch, const char *no)
 {
     buf_printf(&query->text, " AND %s", no);
     query_add_value(query, " >= ?", SQL_INT(stretch->first));
     buf_printf(&query->text, " AND %s", no);
     query_add_value(query, " < ?", SQL_INT(stretch->end));
     if (stretch->tests_evals) {
-        buf_printf(&query->text, " AND (%s >> %d)", no, SHIFT);
+        buf_printf(&query->text, " AND (%s >> %d)", no, SEARCH_EVAL_SHIFT);
         search_add_in(query, stretch->scope->evals_text);
     }
 }
 
-static int find_all(Stretch *stretch, Error *err)
+static int find_all(SearchStretch *stretch, Error *err)
 {
     auto_query Query query = {0};
     query_begin(&query, stretch->scope->dialect);
     query_add(&query, "SELECT d.no FROM search_doc d WHERE 1 = 1");
-    add_stretch(&query, stretch, "d.no");
+    search_add_stretch(&query, stretch, "d.no");
     query_add_value(&query, " ORDER BY d.no DESC LIMIT ?", SQL_INT((int64_t)stretch->max));
     return fetch(&query, stretch, err);
 }
 
-static int find_fts5(Stretch *stretch, Error *err)
+static int find_fts5(SearchStretch *stretch, Error *err)
 {
     auto_query Query query = {0};
     query_begin(&query, SQL_SQLITE);
     query_add_value(&query, "SELECT rowid FROM search_words WHERE search_words MATCH ?",
                     SQL_TEXT(search_words_text(stretch->words, SQL_SQLITE, query.arena)));
-    add_stretch(&query, stretch, "rowid");
+    search_add_stretch(&query, stretch, "rowid");
     query_add_value(&query, " ORDER BY rowid DESC LIMIT ?", SQL_INT((int64_t)stretch->max));
     return fetch(&query, stretch, err);
 }
 
-static void add_tsquery(Query *query, const Stretch *stretch, const char *tsv)
-{
-    buf_printf(&query->text, "%s", tsv);
-    query_add_value(query, " @@ to_tsquery('simple', ?)",
-                    SQL_TEXT(search_words_text(stretch->words, SQL_POSTGRES, query->arena)));
-}
-
-static int find_among_newest(Stretch *stretch, Error *err)
+/* Past so many, whosever they are: a reader of few evals would have a long way to as many of their
+   own. */
+static int find_among_newest(SearchStretch *stretch, Error *err)
 {
     auto_query Query query = {0};
+    SearchStretch whole = *stretch;
+    whole.tests_evals = false;
     query_begin(&query, SQL_POSTGRES);
     query_add(&query, "SELECT q.no FROM (SELECT d.no, d.tsv FROM search_doc d WHERE true");
-    add_stretch(&query, stretch, "d.no");
-    buf_printf(&query.text, " ORDER BY d.no DESC LIMIT %d) q WHERE ", WALK_MAX);
-    add_tsquery(&query, stretch, "q.tsv");
+    search_add_stretch(&query, &whole, "d.no");
+    buf_printf(&query.text, " ORDER BY d.no DESC LIMIT %d) q WHERE true", WALK_MAX);
+    search_add_stretch(&query, stretch, "q.no");
+    query_add_value(&query, " AND q.tsv @@ to_tsquery('simple', ?)",
+                    SQL_TEXT(search_words_text(stretch->words, SQL_POSTGRES, query.arena)));
     query_add_value(&query, " ORDER BY q.no DESC LIMIT ?", SQL_INT((int64_t)stretch->max));
     return fetch(&query, stretch, err);
 }
 
-/* OFFSET keeps the planner from walking along the numbers, which it does for words it thinks to be
-   more common than they are. */
-static int find_by_index(Stretch *stretch, Error *err)
-{
-    auto_query Query query = {0};
-    query_begin(&query, SQL_POSTGRES);
-    query_add(&query, "SELECT q.no FROM (SELECT d.no FROM search_doc d WHERE ");
-    add_tsquery(&query, stretch, "d.tsv");
-    add_stretch(&query, stretch, "d.no");
-    query_add_value(&query, " OFFSET 0) q ORDER BY q.no DESC LIMIT ?",
-                    SQL_INT((int64_t)stretch->max));
-    return fetch(&query, stretch, err);
-}
-
-static int find_in(Stretch *stretch, Error *err)
+static int find_in(SearchStretch *stretch, Error *err)
 {
     if (!stretch->words)
         return find_all(stretch, err);
@@ -207,20 +181,20 @@ static int find_in(Stretch *stretch, Error *err)
         return find_fts5(stretch, err);
     if (find_among_newest(stretch, err) < 0)
         return -1;
-    return stretch->n == stretch->max ? 0 : find_by_index(stretch, err);
+    return stretch->n == stretch->max ? 0 : search_find_places(stretch, err);
 }
 
 int search_find(const SearchScope *scope, const SearchWords *words, int64_t before, size_t max,
                 int64_t *ret, size_t *ret_n, Error *err)
 {
     size_t few = scope->dialect == SQL_SQLITE ? N_EVALS_FEW_SQLITE : N_EVALS_FEW_POSTGRES;
-    Stretch stretch = {.scope = scope,
-                       .words = words,
-                       .first = scope->first,
-                       .end = before < scope->end ? before : scope->end,
-                       .tests_evals = !scope->is_open,
-                       .max = max,
-                       .ret = ret};
+    SearchStretch stretch = {.scope = scope,
+                             .words = words,
+                             .first = scope->first,
+                             .end = before < scope->end ? before : scope->end,
+                             .tests_evals = !scope->is_open,
+                             .max = max,
+                             .ret = ret};
     *ret_n = 0;
     if (stretch.first >= stretch.end)
         return 0;
@@ -230,9 +204,9 @@ int search_find(const SearchScope *scope, const SearchWords *words, int64_t befo
         return result;
     }
     for (size_t i = 0; i < scope->n_evals && *ret_n < max; i++) {
-        Stretch part = stretch;
-        int64_t from = scope->evals[i] << SHIFT;
-        int64_t end = (scope->evals[i] + 1) << SHIFT;
+        SearchStretch part = stretch;
+        int64_t from = scope->evals[i] << SEARCH_EVAL_SHIFT;
+        int64_t end = (scope->evals[i] + 1) << SEARCH_EVAL_SHIFT;
         part.first = from > stretch.first ? from : stretch.first;
         part.end = end < stretch.end ? end : stretch.end;
         part.tests_evals = false;

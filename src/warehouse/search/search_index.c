@@ -90,7 +90,7 @@ static const char *const insert_texts[] = {
     [SQL_SQLITE]   = "INSERT INTO search_doc (no, sample_pk, eval_pk, entity, content, entity_pk, anchor, body) "
                      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     [SQL_POSTGRES] = "INSERT INTO search_doc (no, sample_pk, eval_pk, entity, content, entity_pk, anchor, body, tsv) "
-                     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, to_tsvector('simple', $9))",
+                     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, to_tsvector('simple', $9) || search_places($1))",
 };
 /* clang-format on */
 

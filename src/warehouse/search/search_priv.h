@@ -6,7 +6,10 @@
 #include "warehouse/search/search.h"
 #include "warehouse/search/search_words.h"
 
-enum { SEARCH_WINDOW = 400 }; /* matches that are ranked together */
+enum {
+    SEARCH_WINDOW = 400,    /* matches that are ranked together */
+    SEARCH_EVAL_SHIFT = 32, /* of a document's number, down to that of its eval */
+};
 
 /* Where is looked: documents below a number, of evals that the reader may see. */
 typedef struct SearchScope {
@@ -30,6 +33,25 @@ int search_scope_open(SqlTx *tx, SqlDialect dialect, const QueriesAccess *access
    or all when words is NULL. */
 int search_find(const SearchScope *scope, const SearchWords *words, int64_t before, size_t max,
                 int64_t *ret, size_t *ret_n, Error *err) HAWK_MUST_USE;
+
+/* One stretch of numbers, with the evals of the scope as a condition or without; *ret has room for
+   max of them, n is how many there are. */
+typedef struct SearchStretch {
+    const SearchScope *scope;
+    const SearchWords *words; /* or NULL */
+    int64_t first;
+    int64_t end;
+    bool tests_evals;
+    size_t max;
+    int64_t *ret;
+    size_t n;
+} SearchStretch;
+
+/* Appends the condition that a number is in the stretch. */
+void search_add_stretch(Query *query, const SearchStretch *stretch, const char *no);
+
+/* Finds the newest documents of the stretch that have the words, in PostgreSQL. */
+int search_find_places(SearchStretch *stretch, Error *err) HAWK_MUST_USE;
 
 /* Appends "p (value, key)", a table of numbers in their order; and " IN (...)" of a list. */
 void search_add_numbers(Query *query, const int64_t *numbers, size_t n);

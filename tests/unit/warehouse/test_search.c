@@ -350,6 +350,55 @@ static void pages_follow_one_another_in_both_orders(void **state)
     }
 }
 
+/* 70 evals of 150 documents, which all have "common"; those of the first 40 have "old" as well, and
+   every third eval is green. A document's entity is its number. */
+static void many_documents(void)
+{
+    for (int i = 0; i < 70; i++) {
+        auto_free char *id = mem_printf("e%02d", i);
+        add_eval(id, i % 3 ? "[\"secret\"]" : "[\"g\"]");
+    }
+    run("INSERT INTO search_doc (no, eval_pk, entity, content, entity_pk, body, tsv) SELECT d.no, "
+        "d.eval_pk, 2, 4, d.no::text, d.body, to_tsvector('simple', d.body) || "
+        "search_places(d.no) FROM (SELECT v.no * 4294967296 + k AS no, v.eval_pk, CASE WHEN v.id < "
+        "'e40' THEN 'old common' ELSE 'common' END AS body FROM listing_eval v, "
+        "generate_series(0, 149) k) d",
+        SQL_NO_ARGS);
+}
+
+/* How many hits all pages have; each comes after the one before. */
+static size_t count_falling(const QueriesAccess *access, SearchQuestion question)
+{
+    size_t n = 0;
+    int64_t last = INT64_MAX;
+    do {
+        const Json *answer = ask(access, question);
+        for (const Json *item = json_get(answer, "items")->first; item; item = item->next) {
+            int64_t no = 0;
+            Str name = json_text(item, "entity_pk", STR_NONE);
+            assert_int_equal(str_to_i64(name, 0, INT64_MAX, &no), 0);
+            assert_true(no < last);
+            last = no;
+            n++;
+        }
+        question.cursor = json_text(answer, "next_cursor", STR_NONE);
+    } while (question.cursor.p);
+    return n;
+}
+
+static void a_word_of_many_old_documents_is_found_the_newest_first(void **state)
+{
+    (void)state;
+    if (sql_dialect(sql) != SQL_POSTGRES)
+        skip();
+    many_documents();
+    const SearchQuestion old = {.q = STR("old"), .by_recency = true, .limit = 200};
+    const SearchQuestion common = {.q = STR("common"), .by_recency = true, .limit = 200};
+    assert_int_equal(count_falling(&all, old), 40 * 150);
+    assert_int_equal(count_falling(&in_green, old), 14 * 150);
+    assert_int_equal(count_falling(&in_green, common), 24 * 150);
+}
+
 static void an_expression_finds_what_it_fits(void **state)
 {
     (void)state;
@@ -481,6 +530,7 @@ int main(void)
         T(who_may_not_see_an_eval_finds_nothing_of_it),
         T(a_scope_narrows_to_a_set_an_eval_or_a_sample),
         T(pages_follow_one_another_in_both_orders),
+        T(a_word_of_many_old_documents_is_found_the_newest_first),
         T(an_expression_finds_what_it_fits),
         T(questions_that_make_no_sense_are_refused),
         T(what_is_deleted_is_in_no_index_any_more),

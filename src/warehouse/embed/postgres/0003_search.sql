@@ -27,6 +27,12 @@ CREATE INDEX search_doc_of_sample ON search_doc (sample_pk) WHERE sample_pk IS N
 CREATE INDEX search_doc_of_eval ON search_doc (eval_pk) WHERE eval_pk IS NOT NULL;
 CREATE INDEX search_doc_by_words ON search_doc USING gin (tsv);
 
+-- The names of the places that a document is in, by its number: its eval, and the stretches of 32 and of 1024 evals that
+-- the eval is in. They stand in tsv beside the words, none of which begins with '#'.
+CREATE FUNCTION search_places(no bigint) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_to_tsvector(ARRAY['#0.' || (no >> 32), '#1.' || (no >> 37), '#2.' || (no >> 42)])
+$$;
+
 CREATE FUNCTION search_todo_sample_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO search_todo (eval_pk, sample_pk) SELECT eval_pk, pk FROM changed;
