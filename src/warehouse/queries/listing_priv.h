@@ -19,6 +19,7 @@ typedef struct ListingPart {
     const char *where;  /* " AND a.x IS NOT NULL"; found by the index */
     bool lacks_score;   /* rows without a score of that key */
 } ListingPart;
+extern const ListingPart listing_by_number;
 
 typedef struct ListingSort {
     const char *name;
@@ -111,6 +112,46 @@ bool listing_has_range(const Listing *listing);    /* of scores */
 int listing_find_driver(Listing *listing, int64_t max, const ListingDriver **ret,
                         Error *err) HAWK_MUST_USE;
 void listing_add_driver(const Listing *listing, Query *query, const ListingDriver *driver);
+
+/* Where in a part to begin, what of it to get, and where that goes. */
+typedef struct ListingStretch {
+    const ListingPart *part;
+    int64_t at_part;
+    const ListingRow *after; /* NULL: from its start */
+    ListingRow *ret;
+    size_t max;
+    size_t n;
+} ListingStretch;
+
+/* The three ways. A walk passes max rows; what it leaves short of stretch->max may have been cut
+   off. The other two are exact; merge needs the evals. */
+int listing_walk(Listing *listing, ListingStretch *stretch, int64_t max, Error *err) HAWK_MUST_USE;
+int listing_gather(Listing *listing, ListingStretch *stretch, const ListingDriver *driver,
+                   Error *err) HAWK_MUST_USE;
+int listing_merge(Listing *listing, ListingStretch *stretch, Error *err) HAWK_MUST_USE;
+
+/* The rows of one eval behind a row, or all. */
+int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t eval_no,
+                      const ListingRow *after, ListingRow *ret, size_t max, size_t *ret_n,
+                      Error *err) HAWK_MUST_USE;
+
+/* Runs a query for numbers, sort values and evals; at most max rows go to ret, which has room for
+   them. */
+int listing_fetch(Listing *listing, Query *query, const ListingPart *part, int64_t at_part,
+                  ListingRow *ret, size_t max, size_t *ret_n, Error *err) HAWK_MUST_USE;
+
+/* Below 0 when a comes before b in an ascending order; values of one column. */
+int listing_compare(const SqlValue *a, const SqlValue *b);
+
+/* "ASC" or "DESC". */
+const char *listing_direction(const Listing *listing);
+
+/* Whether the range of scores is one of the very rows that the part is made of: those of the
+   scorer, or the only ones of their samples. */
+bool listing_is_ranged(const Listing *listing, const ListingPart *part);
+
+/* What listing_pick does when it is sorted by a column of evals. */
+int listing_pick_by_eval(Listing *listing, const ListingRow *after, Error *err) HAWK_MUST_USE;
 
 /* The rows behind the cursor (NULL: from the start), up to n_wanted of them. */
 int listing_pick(Listing *listing, const Cursor *after, Error *err) HAWK_MUST_USE;

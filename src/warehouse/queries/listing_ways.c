@@ -1,0 +1,360 @@
+/* The ways to the rows of a page: walk, gather and merge, as listing.h has them. */
+
+#include "base/mem.h"
+#include "warehouse/queries/listing_priv.h"
+
+const char *listing_direction(const Listing *listing)
+{
+    return listing->is_ascending ? "ASC" : "DESC";
+}
+
+bool listing_is_ranged(const Listing *listing, const ListingPart *part)
+{
+    return part->is_score && listing_has_range(listing);
+}
+
+static bool joins_sample(const Listing *listing, const ListingPart *part)
+{
+    return part->is_score && listing_needs_sample(listing);
+}
+
+static const char *sample_alias(const Listing *listing, const ListingPart *part)
+{
+    return joins_sample(listing, part) ? "l" : "a";
+}
+
+static void add_from(const Listing *listing, const ListingPart *part, Query *query)
+{
+    query_add(query, part->is_score ? "listing_score a" : "listing_sample a");
+    if (joins_sample(listing, part))
+        query_add(query, " CROSS JOIN listing_sample l");
+}
+
+/* The part's own conditions, all found by its index. */
+static void add_where(const Listing *listing, const ListingPart *part, Query *query)
+{
+    const QueriesSamples *filter = listing->filter;
+    if (joins_sample(listing, part))
+        query_add(query, " AND l.no = a.no");
+    if (part->is_score)
+        query_add_value(query, " AND a.\"key\" = ?", SQL_TEXT(listing->key));
+    if (part->where)
+        query_add(query, part->where);
+    /* The sign keeps planners from the index of values when it has not the order. */
+    bool is_by_value = part->column && strcmp(part->column, "a.value") == 0;
+    if (listing_is_ranged(listing, part) && filter->has_score_min)
+        query_add_value(query, is_by_value ? " AND a.value >= ?" : " AND +a.value >= ?",
+                        SQL_REAL(filter->score_min));
+    if (listing_is_ranged(listing, part) && filter->has_score_max)
+        query_add_value(query, is_by_value ? " AND a.value <= ?" : " AND +a.value <= ?",
+                        SQL_REAL(filter->score_max));
+}
+
+/* The condition that rows come behind one; column is NULL when they go by number alone. */
+static void add_after(const Listing *listing, const char *column, const char *no,
+                      const ListingRow *after, Query *query)
+{
+    const char *sign = listing->is_ascending ? ">" : "<";
+    if (!after)
+        return;
+    if (column) {
+        buf_printf(&query->text, " AND (%s, %s) %s ", column, no, sign);
+        query_add_value(query, "(?, ", after->value);
+        query_add_value(query, "?)", SQL_INT(after->no));
+    } else {
+        buf_printf(&query->text, " AND %s %s ", no, sign);
+        query_add_value(query, "?", SQL_INT(after->no));
+    }
+}
+
+/* The same for rows of one eval, which is an expression. PostgreSQL takes such a condition for one
+   that leaves few rows of all, and would rather walk all evals: the comparison is said to be one
+   within the eval, by the columns of its index. */
+static void add_after_within(const Listing *listing, const ListingPart *part,
+                             const ListingRow *after, const char *eval, Query *query)
+{
+    if (!after || query->dialect != SQL_POSTGRES) {
+        add_after(listing, part->column, "a.no", after, query);
+        return;
+    }
+    buf_printf(&query->text, " AND (a.eval_no, %s", part->is_score ? "a.\"key\", " : "");
+    if (part->column)
+        buf_printf(&query->text, "%s, ", part->column);
+    buf_printf(&query->text, "a.no) %s (%s, ", listing->is_ascending ? ">" : "<", eval);
+    if (part->is_score)
+        query_add_value(query, "?, ", SQL_TEXT(listing->key));
+    if (part->column)
+        query_add_value(query, "?, ", after->value);
+    query_add_value(query, "?)", SQL_INT(after->no));
+}
+
+/* What remains to be tested of each row. */
+static void add_tests(const Listing *listing, const ListingPart *part, const char *a, const char *l,
+                      bool with_evals, Query *query)
+{
+    if (part->lacks_score) {
+        /* NOT EXISTS would be made a join with all scores of the key. */
+        buf_printf(&query->text, " AND (SELECT 1 FROM listing_score m WHERE m.no = %s.no", a);
+        query_add_value(query, " AND m.\"key\" = ?) IS NULL", SQL_TEXT(listing->key));
+        buf_printf(&query->text, " AND %s.status <> %d", a, LISTING_PROVISIONAL);
+    }
+    listing_add_tests(listing, query, a, l, with_evals);
+    if (!listing_is_ranged(listing, part))
+        listing_add_score_test(listing, query, a);
+}
+
+static void add_order(const Listing *listing, const ListingPart *part, const char *column,
+                      const char *no, Query *query)
+{
+    query_add(query, " ORDER BY ");
+    if (part->column)
+        buf_printf(&query->text, "%s %s, ", column, listing_direction(listing));
+    buf_printf(&query->text, "%s %s", no, listing_direction(listing));
+}
+
+static const char *column_of(const ListingPart *part)
+{
+    return part->column ? part->column : "NULL";
+}
+
+/* One row of a result: number, sort value, eval. */
+static ListingRow read_row(Listing *listing, const ListingPart *part, int64_t at_part,
+                           const SqlRows *rows)
+{
+    static const char *const texts[] = {"a.id", "a.uuid", "a.error_message", "a.rest", "a.scorer"};
+    static const char *const reals[] = {"a.working_time_seconds", "a.total_time_seconds",
+                                        "a.generation_time_seconds", "a.value"};
+    ListingRow row = {
+        .no = sql_rows_int(rows, 0), .eval_no = sql_rows_int(rows, 2), .part = at_part};
+    row.value = SQL_NULL;
+    if (!part->column || sql_rows_is_null(rows, 1))
+        return row;
+    row.value = SQL_INT(sql_rows_int(rows, 1));
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (strcmp(part->column, texts[i]) == 0)
+            row.value = SQL_TEXT(arena_str(listing->arena, sql_rows_text(rows, 1)));
+    for (size_t i = 0; i < ARRAY_LEN(reals); i++)
+        if (strcmp(part->column, reals[i]) == 0)
+            row.value = SQL_REAL(sql_rows_real(rows, 1));
+    return row;
+}
+
+/* Runs the query; at most max rows go to ret, which has room for them. */
+int listing_fetch(Listing *listing, Query *query, const ListingPart *part, int64_t at_part,
+                  ListingRow *ret, size_t max, size_t *ret_n, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (query_run(query, listing->tx, &rows, err) < 0)
+        return -1;
+    size_t n = 0;
+    while (n < max) {
+        int has_row = sql_rows_next(rows, err);
+        if (has_row < 0)
+            return -1;
+        if (has_row == 0)
+            break;
+        ret[n++] = read_row(listing, part, at_part, rows);
+    }
+    *ret_n = n;
+    return 0;
+}
+
+/* ---- walk ---- */
+
+static void add_walk(const Listing *listing, const ListingStretch *stretch, int64_t max,
+                     Query *query)
+{
+    const ListingPart *part = stretch->part;
+    const char *l = sample_alias(listing, part);
+    buf_printf(
+        &query->text,
+        "SELECT w.no, w.k, w.eval_no FROM (SELECT a.no AS no, %s AS k, a.eval_no AS eval_no, "
+        "a.status AS status",
+        column_of(part));
+    if (listing_needs_sample(listing))
+        buf_printf(&query->text, ", %s.completed_at AS completed_at, %s.id AS id, %s.uuid AS uuid",
+                   l, l, l);
+    query_add(query, " FROM ");
+    add_from(listing, part, query);
+    query_add(query, " WHERE 1 = 1");
+    add_where(listing, part, query);
+    add_after(listing, part->column, "a.no", stretch->after, query);
+    add_order(listing, part, part->column, "a.no", query);
+    query_add_value(query, " LIMIT ?) w WHERE 1 = 1", SQL_INT(max));
+    add_tests(listing, part, "w", "w", true, query);
+    /* SQLite keeps the order of the inner query, but would sort once more if told to. */
+    if (query->dialect == SQL_POSTGRES)
+        add_order(listing, part, "w.k", "w.no", query);
+    query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
+}
+
+/* Past so many rows. */
+int listing_walk(Listing *listing, ListingStretch *stretch, int64_t max, Error *err)
+{
+    auto_query Query query = {0};
+    query_begin(&query, listing->dialect);
+    add_walk(listing, stretch, max, &query);
+    return listing_fetch(listing, &query, stretch->part, stretch->at_part, stretch->ret,
+                         stretch->max, &stretch->n, err);
+}
+
+/* ---- gather ---- */
+
+static void add_gather(const Listing *listing, const ListingStretch *stretch,
+                       const ListingDriver *driver, Query *query)
+{
+    const ListingPart *part = stretch->part;
+    /* OFFSET keeps a planner from walking along the order instead. */
+    buf_printf(&query->text,
+               "SELECT q.no, q.k, q.eval_no FROM (SELECT a.no AS no, %s AS k, a.eval_no AS eval_no "
+               "FROM (",
+               column_of(part));
+    listing_add_driver(listing, query, driver);
+    query_add(query, ") c CROSS JOIN ");
+    add_from(listing, part, query);
+    query_add(query, " WHERE a.no = c.no");
+    add_where(listing, part, query);
+    add_tests(listing, part, "a", sample_alias(listing, part), true, query);
+    query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) q WHERE 1 = 1"
+                                                  : " OFFSET 0) q WHERE 1 = 1");
+    add_after(listing, part->column ? "q.k" : NULL, "q.no", stretch->after, query);
+    add_order(listing, part, "q.k", "q.no", query);
+    query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
+}
+
+int listing_gather(Listing *listing, ListingStretch *stretch, const ListingDriver *driver,
+                   Error *err)
+{
+    auto_query Query query = {0};
+    query_begin(&query, listing->dialect);
+    add_gather(listing, stretch, driver, &query);
+    return listing_fetch(listing, &query, stretch->part, stretch->at_part, stretch->ret,
+                         stretch->max, &stretch->n, err);
+}
+
+/* ---- merge ---- */
+
+int listing_compare(const SqlValue *a, const SqlValue *b)
+{
+    if (a->type != b->type)
+        return a->type == SQL_TYPE_NULL ? -1 : 1;
+    if (a->type == SQL_TYPE_INT)
+        return (a->integer > b->integer) - (a->integer < b->integer);
+    if (a->type == SQL_TYPE_REAL)
+        return (a->real > b->real) - (a->real < b->real);
+    return a->type == SQL_TYPE_TEXT ? str_cmp(a->text, b->text) : 0;
+}
+
+/* Whether a comes before b in a descending order; equal never. */
+static bool is_above(const ListingRow *a, const ListingRow *b)
+{
+    int order = listing_compare(&a->value, &b->value);
+    return order ? order > 0 : a->no > b->no;
+}
+
+static bool comes_first(const Listing *listing, const ListingRow *a, const ListingRow *b)
+{
+    return listing->is_ascending ? is_above(b, a) : is_above(a, b);
+}
+
+/* Puts rows that are in order among those of the stretch, which stay in order; what falls out at
+   the end is lost. */
+static void merge_in(const Listing *listing, ListingStretch *stretch, const ListingRow *rows,
+                     size_t n)
+{
+    ListingRow *merged = mem_array(stretch->max, sizeof(*merged));
+    size_t i = 0;
+    size_t j = 0;
+    size_t m = 0;
+    while (m < stretch->max && (i < stretch->n || j < n)) {
+        bool takes_old =
+            j == n || (i < stretch->n && comes_first(listing, &stretch->ret[i], &rows[j]));
+        merged[m++] = takes_old ? stretch->ret[i++] : rows[j++];
+    }
+    memcpy(stretch->ret, merged, m * sizeof(*merged));
+    stretch->n = m;
+    free(merged);
+}
+
+/* The rows of one eval. */
+int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t eval_no,
+                      const ListingRow *after, ListingRow *ret, size_t max, size_t *ret_n,
+                      Error *err)
+{
+    const ListingPart *part = stretch->part;
+    auto_query Query query = {0};
+    query_begin(&query, listing->dialect);
+    buf_printf(&query.text, "SELECT a.no, %s, a.eval_no FROM ", column_of(part));
+    add_from(listing, part, &query);
+    query_add_value(&query, " WHERE a.eval_no = ?", SQL_INT(eval_no));
+    add_where(listing, part, &query);
+    add_after_within(listing, part, after, "$1", &query); /* the eval is the first value */
+    add_tests(listing, part, "a", sample_alias(listing, part), false, &query);
+    add_order(listing, part, part->column, "a.no", &query);
+    query_add_value(&query, " LIMIT ?", SQL_INT((int64_t)max));
+    return listing_fetch(listing, &query, part, stretch->at_part, ret, max, ret_n, err);
+}
+
+/* The first row of each eval, the best ones of these in order. The evals come first in the plan,
+   and each row is found by its number: OFFSET keeps planners from other ways. */
+static void add_heads(const Listing *listing, const ListingStretch *stretch, Str evals,
+                      Query *query)
+{
+    const ListingPart *part = stretch->part;
+    bool is_sqlite = query->dialect == SQL_SQLITE;
+    buf_printf(&query->text, "SELECT a.no, %s, a.eval_no FROM (SELECT (SELECT a.no FROM ",
+               column_of(part));
+    add_from(listing, part, query);
+    query_add(query, " WHERE a.eval_no = e.value");
+    add_where(listing, part, query);
+    add_after_within(listing, part, stretch->after, "e.value", query);
+    add_tests(listing, part, "a", sample_alias(listing, part), false, query);
+    add_order(listing, part, part->column, "a.no", query);
+    query_add(query, " LIMIT 1) AS no FROM ");
+    listing_from(query, evals);
+    query_add(query, is_sqlite ? " LIMIT -1 OFFSET 0) t CROSS JOIN "
+                               : " OFFSET 0) t CROSS JOIN LATERAL (SELECT a.* FROM ");
+    query_add(query, part->is_score ? "listing_score a" : "listing_sample a");
+    query_add(query, " WHERE a.no = t.no");
+    if (part->is_score)
+        query_add_value(query, " AND a.\"key\" = ?", SQL_TEXT(listing->key));
+    query_add(query, is_sqlite ? "" : " OFFSET 0) a");
+    add_order(listing, part, part->column, "a.no", query);
+    query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
+}
+
+static int find_heads(Listing *listing, const ListingStretch *stretch, ListingRow *ret,
+                      size_t *ret_n, Error *err)
+{
+    auto_query Query query = {0};
+    query_begin(&query, listing->dialect);
+    add_heads(listing, stretch, listing_evals_text(listing, listing->evals, listing->n_evals),
+              &query);
+    return listing_fetch(listing, &query, stretch->part, stretch->at_part, ret, stretch->max, ret_n,
+                         err);
+}
+
+/* Of few evals each is read; of many those whose first rows are best. Once a page is full, an eval
+   whose first row would not be on it has none that would be, nor has any that comes after it. */
+int listing_merge(Listing *listing, ListingStretch *stretch, Error *err)
+{
+    bool are_few = listing->n_evals <= listing->limits->n_evals_few;
+    size_t n_heads = listing->n_evals;
+    auto_free ListingRow *heads = mem_array(stretch->max, sizeof(*heads));
+    auto_free ListingRow *rows = mem_array(stretch->max, sizeof(*rows));
+    stretch->n = 0;
+    if (!are_few && find_heads(listing, stretch, heads, &n_heads, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n_heads; i++) {
+        bool is_full = stretch->n == stretch->max;
+        if (!are_few && is_full && !comes_first(listing, &heads[i], &stretch->ret[stretch->n - 1]))
+            break;
+        size_t n = 0;
+        int64_t eval_no = are_few ? listing->evals[i].no : heads[i].eval_no;
+        if (listing_read_eval(listing, stretch, eval_no, stretch->after, rows, stretch->max, &n,
+                              err) < 0)
+            return -1;
+        merge_in(listing, stretch, rows, n);
+    }
+    return 0;
+}
