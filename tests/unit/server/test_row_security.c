@@ -258,6 +258,32 @@ static void a_transaction_for_somebody_sees_their_groups_and_the_next_does_not(v
     }
 }
 
+/* hawk.sample names the sample that a transaction is about; its rows are then not asked about one
+   by one. */
+static void a_sample_that_is_named_is_shown_to_those_who_may_see_it(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"mine", "other", "nobody"};
+    begin();
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        auto_error Error err = ERROR_INIT;
+        char pk[DATABASE_UUID_MAX];
+        auto_sql_tx SqlTx *tx = NULL;
+        auto_sql_rows SqlRows *named = NULL;
+        auto_sql_rows SqlRows *found = NULL;
+        if (sql_begin_as(sql, STR("[\"a\"]"), &tx, &err) < 0 ||
+            sql_query(tx, "SELECT set_config('hawk.sample', $1, true)",
+                      SQL_ARGS(SQL_TEXTZ(database_uuid(names[i], pk))), &named, &err) < 0 ||
+            sql_rows_next(named, &err) < 0)
+            fail_msg("%s", error_text(&err));
+        sql_rows_free(TAKE(named));
+        if (sql_query(tx, "SELECT count(*) FROM event", SQL_NO_ARGS, &found, &err) < 0 ||
+            sql_rows_next(found, &err) < 0)
+            fail_msg("%s", error_text(&err));
+        assert_int_equal(sql_rows_int(found, 0), 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_search_finds_what_is_the_reader_s),
         cmocka_unit_test(exports_have_what_is_the_reader_s),
         cmocka_unit_test(usage_counts_what_is_the_reader_s),
+        cmocka_unit_test(a_sample_that_is_named_is_shown_to_those_who_may_see_it),
         cmocka_unit_test(a_transaction_for_somebody_sees_their_groups_and_the_next_does_not),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
