@@ -19,7 +19,7 @@ const ListingLimits listing_limits = {
     .gather_first_max = 2000,
     .fast_offset_max = 2000,
     .n_evals_few = 20,
-    .n_evals_tried = 32,
+    .n_evals_tried = 4,
 };
 
 /* clang-format off */
@@ -117,14 +117,6 @@ Str listing_evals_text(const Listing *listing, const ListingEval *evals, size_t 
     }
     buf_addc(&text, is_json ? ']' : '}');
     return arena_str(listing->arena, buf_str(&text));
-}
-
-void listing_in(Query *query, Str list)
-{
-    query_add_value(query,
-                    query->dialect == SQL_SQLITE ? " IN (SELECT value FROM json_each(?))"
-                                                 : " = ANY (?::bigint[])",
-                    SQL_TEXT(list));
 }
 
 void listing_from(Query *query, Str list)
@@ -226,30 +218,58 @@ static void add_prunes(const Listing *listing, Query *query)
     }
 }
 
+/* Runs a query for keys of a list of n evals, in their order, and copies those evals. */
+static int copy_found(const Listing *listing, Query *query, const ListingEval *evals, size_t n,
+                      ListingEval *ret, size_t *ret_n, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    int64_t base = listing->dialect == SQL_POSTGRES; /* counts from 1 */
+    size_t m = 0;
+    int has_row = 0;
+    if (query_run(query, listing->tx, &rows, err) < 0)
+        return -1;
+    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
+        int64_t key = sql_rows_int(rows, 0) - base;
+        if (key >= (int64_t)m && (uint64_t)key < n)
+            ret[m++] = evals[key];
+    }
+    if (has_row < 0)
+        return -1;
+    *ret_n = m;
+    return 0;
+}
+
 int listing_prune_evals(Listing *listing, Error *err)
 {
     if (listing->is_pruned || !listing_has_tests(listing))
         return 0;
     listing->is_pruned = true;
     auto_query Query query = {0};
-    auto_sql_rows SqlRows *rows = NULL;
     query_begin(&query, listing->dialect);
     query_add(&query, "SELECT e.key FROM ");
     listing_from(&query, listing_evals_text(listing, listing->evals, listing->n_evals));
     add_prunes(listing, &query);
     query_add(&query, " ORDER BY e.key");
-    if (query_run(&query, listing->tx, &rows, err) < 0)
-        return -1;
-    int64_t base = listing->dialect == SQL_POSTGRES; /* counts from 1 */
-    size_t n = 0;
-    int has_row = 0;
-    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        int64_t key = sql_rows_int(rows, 0) - base;
-        if (key >= (int64_t)n && (uint64_t)key < listing->n_evals)
-            listing->evals[n++] = listing->evals[key];
-    }
-    listing->n_evals = has_row < 0 ? listing->n_evals : n;
-    return has_row;
+    return copy_found(listing, &query, listing->evals, listing->n_evals, listing->evals,
+                      &listing->n_evals, err);
+}
+
+/* An eval without a sample of the time or range would be read to its end: that is asked first. */
+int listing_find_having(const Listing *listing, const ListingEval *evals, size_t n,
+                        ListingEval *ret, size_t *ret_n, Error *err)
+{
+    auto_query Query query = {0};
+    query_begin(&query, listing->dialect);
+    query_add(&query, "SELECT e.key FROM (SELECT e.key, e.value FROM ");
+    listing_from(&query, listing_evals_text(listing, evals, n));
+    add_prunes(listing, &query);
+    query_add(&query, query.dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) e" : " OFFSET 0) e");
+    query.glue = " WHERE ";
+    query_where(&query, "(SELECT a.no FROM listing_sample a WHERE a.eval_no = e.value");
+    listing_add_tests(listing, &query, "a", "a", false);
+    listing_add_score_test(listing, &query, "a");
+    query_add(&query, " LIMIT 1) IS NOT NULL ORDER BY e.key");
+    return copy_found(listing, &query, evals, n, ret, ret_n, err);
 }
 
 /* Texts are sorted by their beginning, so that a cursor can hold it. */
@@ -430,9 +450,10 @@ void listing_add_score_test(const Listing *listing, Query *query, const char *a)
 void listing_add_tests(const Listing *listing, Query *query, const char *a, const char *l,
                        bool with_evals)
 {
+    auto_free char *eval = mem_printf("%s.eval_no", a);
     if (with_evals && !listing->is_open) {
-        buf_printf(&query->text, " AND %s.eval_no", a);
-        listing_in(query, listing_evals_text(listing, listing->evals, listing->n_evals));
+        query_add(query, " AND ");
+        query_add_in(query, eval, listing_evals_text(listing, listing->evals, listing->n_evals));
     }
     if (listing->statuses.p)
         buf_printf(&query->text, " AND %s%s.status IN (%.*s)", sign_of(listing, "a.status"), a,
@@ -448,8 +469,8 @@ void listing_add_tests(const Listing *listing, Query *query, const char *a, cons
             query_add_value(query, " = ?", SQL_TEXT(word->text));
         }
         if (!word->in_no_eval) {
-            buf_printf(&query->text, " OR %s.eval_no", a);
-            listing_in(query, word->evals);
+            query_add(query, " OR ");
+            query_add_in(query, eval, word->evals);
         }
         query_add(query, ")");
     }

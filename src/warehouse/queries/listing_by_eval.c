@@ -20,15 +20,14 @@ static bool eval_comes_first(const Listing *listing, const ListingEval *a, const
 
 const ListingPart listing_by_number = {0};
 
-/* Appends the rows of the i-th eval. */
-static int append_eval(Listing *listing, size_t i, const ListingRow *after, Error *err)
+/* Appends the rows of the i-th eval that come behind one of it. */
+static int append_behind(Listing *listing, size_t i, const ListingRow *after, Error *err)
 {
     const ListingEval *eval = &listing->evals[i];
     const ListingStretch stretch = {.part = &listing_by_number};
     size_t n = 0;
     ListingRow *rows = listing->rows + listing->n_rows;
-    const ListingRow *behind = after && after->eval_no == eval->no ? after : NULL;
-    if (listing_read_eval(listing, &stretch, eval->no, behind, rows,
+    if (listing_read_eval(listing, &stretch, eval->no, after, rows,
                           listing->n_wanted - listing->n_rows, &n, err) < 0)
         return -1;
     for (size_t j = 0; j < n; j++)
@@ -65,18 +64,25 @@ static int compare_ranks(const void *left, const void *right)
     return (a->no > b->no) - (a->no < b->no);
 }
 
-/* Few samples fit: all of them are fetched and put in the order of their evals. */
-static int gather_ranked(Listing *listing, size_t from, const ListingRow *after,
-                         const ListingDriver *driver, Error *err)
+/* Few samples fit: all of them are fetched, and those of the evals from one on put in their order.
+ */
+static int gather_ranked(Listing *listing, size_t from, const ListingDriver *driver, Error *err)
 {
     enum { ROWS_MAX = 32768 }; /* more than a driver finds */
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     query_add(&query, "SELECT a.no, NULL, a.eval_no FROM (");
     listing_add_driver(listing, &query, driver);
-    query_add(&query, ") c CROSS JOIN listing_sample a WHERE a.no = c.no");
+    if (!driver->is_word && !listing_needs_sample(listing))
+        query_add(&query, ") a WHERE 1 = 1");
+    else if (query.dialect == SQL_POSTGRES) /* OFFSET: each is found by its number */
+        query_add(&query, ") c CROSS JOIN LATERAL (SELECT a.* FROM listing_sample a WHERE a.no = "
+                          "c.no OFFSET 0) a WHERE 1 = 1");
+    else
+        query_add(&query, ") c CROSS JOIN listing_sample a WHERE a.no = c.no");
     listing_add_tests(listing, &query, "a", "a", true);
-    listing_add_score_test(listing, &query, "a");
+    if (!driver->is_range)
+        listing_add_score_test(listing, &query, "a");
     auto_free ListingRow *rows = mem_array(ROWS_MAX, sizeof(*rows));
     auto_free Ranked *ranked = mem_array(ROWS_MAX, sizeof(*ranked));
     auto_free Rank *ranks = mem_array(listing->n_evals, sizeof(*ranks));
@@ -90,10 +96,7 @@ static int gather_ranked(Listing *listing, size_t from, const ListingRow *after,
     for (size_t i = 0; i < n; i++) {
         const Rank key = {.no = rows[i].eval_no};
         const Rank *found = bsearch(&key, ranks, listing->n_evals, sizeof(*ranks), compare_ranks);
-        bool is_behind =
-            found && (found->rank > from || !after || after->eval_no != rows[i].eval_no ||
-                      (listing->is_ascending ? rows[i].no > after->no : rows[i].no < after->no));
-        if (!found || found->rank < from || !is_behind)
+        if (!found || found->rank < from)
             continue;
         ranked[m] = (Ranked){rows[i], found->rank, listing->is_ascending};
         ranked[m++].row.value = listing->evals[found->rank].value;
@@ -104,68 +107,58 @@ static int gather_ranked(Listing *listing, size_t from, const ListingRow *after,
     return 0;
 }
 
-/* Which of the evals from one on have rows, in their order, as many as are still wanted. */
-static int find_having(Listing *listing, size_t from, size_t *ret, size_t *ret_n, Error *err)
+/* Appends the rows of the next n evals, from one on. */
+static int append_next(Listing *listing, size_t from, size_t n, Error *err)
 {
-    size_t max = listing->n_wanted - listing->n_rows;
-    auto_query Query query = {0};
-    auto_sql_rows SqlRows *rows = NULL;
-    query_begin(&query, listing->dialect);
-    query_add(&query, "SELECT t.key FROM (SELECT e.key AS key, (SELECT a.no FROM listing_sample a "
-                      "WHERE a.eval_no = e.value");
-    listing_add_tests(listing, &query, "a", "a", false);
-    listing_add_score_test(listing, &query, "a");
-    query_add(&query, " LIMIT 1) AS no FROM ");
-    listing_from(&query,
-                 listing_evals_text(listing, listing->evals + from, listing->n_evals - from));
-    query_add(&query, ") t WHERE t.no IS NOT NULL ORDER BY t.key");
-    query_add_value(&query, " LIMIT ?", SQL_INT((int64_t)max));
-    if (query_run(&query, listing->tx, &rows, err) < 0)
-        return -1;
-    int64_t base = listing->dialect == SQL_POSTGRES; /* counts from 1 */
-    size_t n = 0;
-    int has_row = 0;
-    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        int64_t key = sql_rows_int(rows, 0) - base;
-        if (key >= 0 && (uint64_t)key < listing->n_evals - from && n < max)
-            ret[n++] = from + (size_t)key;
+    auto_free ListingEval *having = mem_array(n, sizeof(*having));
+    const ListingEval *evals = listing->evals + from;
+    size_t n_rows = 0;
+    if (listing_has_tests(listing)) {
+        if (listing_find_having(listing, evals, n, having, &n, err) < 0)
+            return -1;
+        evals = having;
     }
-    *ret_n = n;
-    return has_row;
+    size_t n_wanted = listing->n_wanted - listing->n_rows;
+    ListingRow *rows = listing->rows + listing->n_rows;
+    n = n < n_wanted ? n : n_wanted;
+    if (n == 0)
+        return 0;
+    if (listing_read_evals(listing, evals, n, rows, n_wanted, &n_rows, err) < 0)
+        return -1;
+    size_t at = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        while (at < n && evals[at].no != rows[i].eval_no)
+            at++;
+        rows[i].value = at < n ? evals[at].value : SQL_NULL;
+    }
+    listing->n_rows += n_rows;
+    return 0;
 }
 
 int listing_pick_by_eval(Listing *listing, const ListingRow *after, Error *err)
 {
-    const QueriesSamples *filter = listing->filter;
-    bool has_span =
-        filter->has_completed_after || filter->has_completed_before || listing_has_range(listing);
+    const ListingDriver *driver = NULL;
     size_t at = 0;
-    /* An eval without a sample of the time or range would be read to its end. */
-    if (has_span && listing_prune_evals(listing, err) < 0)
-        return -1;
     while (after && at < listing->n_evals &&
            eval_comes_first(listing, &listing->evals[at], &after->value, after->eval_no))
         at++;
+    if (after && at < listing->n_evals && listing->evals[at].no == after->eval_no &&
+        append_behind(listing, at++, after, err) < 0)
+        return -1;
     size_t first = at;
-    for (; at < listing->n_evals && at < first + listing->limits->n_evals_tried; at++) {
-        if (append_eval(listing, at, after, err) < 0)
-            return -1;
+    size_t n_tried = listing->limits->n_evals_tried;
+    for (size_t n = n_tried ? n_tried : 1; at < listing->n_evals; at += n, n *= 4) {
         if (listing->n_rows == listing->n_wanted)
             return 0;
-    }
-    if (at == listing->n_evals)
-        return 0;
-    const ListingDriver *driver = NULL;
-    if (listing_find_driver(listing, listing->limits->gather_max, &driver, err) < 0)
-        return -1;
-    if (driver->text)
-        return gather_ranked(listing, at, NULL, driver, err);
-    auto_free size_t *having = mem_array(listing->n_wanted, sizeof(*having));
-    size_t n = 0;
-    if (find_having(listing, at, having, &n, err) < 0)
-        return -1;
-    for (size_t i = 0; i < n && listing->n_rows < listing->n_wanted; i++)
-        if (append_eval(listing, having[i], after, err) < 0)
+        if (at >= first + n_tried && !driver) {
+            if (listing_find_driver(listing, listing->limits->gather_max, &driver, err) < 0)
+                return -1;
+            if (driver->text)
+                return gather_ranked(listing, at, driver, err);
+        }
+        size_t n_left = listing->n_evals - at;
+        if (append_next(listing, at, n < n_left ? n : n_left, err) < 0)
             return -1;
+    }
     return 0;
 }

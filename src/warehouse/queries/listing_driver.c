@@ -16,11 +16,11 @@ static void driver_from(ListingDriver *ret, Arena *arena, const Query *query)
     }
 }
 
-/* The numbers in text count from $1; they move up behind those of the query. */
-void listing_add_driver(const Listing *listing, Query *query, const ListingDriver *driver)
+/* Numbers of samples, a few of them twice. The numbers in text count from $1; they move up behind
+   those of the query. */
+static void add_rows(const Listing *listing, Query *query, const ListingDriver *driver)
 {
     const char *rest = driver->text;
-    query_add(query, "SELECT DISTINCT d.no FROM (");
     for (size_t i = 0; i < driver->n_args; i++) {
         auto_free char *mark = mem_printf("$%zu", i + 1);
         const char *at = strstr(rest, mark);
@@ -29,8 +29,14 @@ void listing_add_driver(const Listing *listing, Query *query, const ListingDrive
         rest = at + strlen(mark);
     }
     query_add(query, rest);
-    /* The limit keeps DISTINCT out of the plan. */
-    query_add_value(query, " LIMIT ?) d", SQL_INT(listing->driver_max + 1));
+    query_add_value(query, " LIMIT ?", SQL_INT(listing->driver_max + 1));
+}
+
+void listing_add_driver(const Listing *listing, Query *query, const ListingDriver *driver)
+{
+    query_add(query, driver->is_word ? "SELECT DISTINCT d.no FROM (" : "");
+    add_rows(listing, query, driver);
+    query_add(query, driver->is_word ? ") d" : "");
 }
 
 static int count(Listing *listing, const ListingDriver *driver, int64_t *ret, Error *err)
@@ -39,7 +45,7 @@ static int count(Listing *listing, const ListingDriver *driver, int64_t *ret, Er
     auto_sql_rows SqlRows *rows = NULL;
     query_begin(&query, listing->dialect);
     query_add(&query, "SELECT count(*) FROM (");
-    listing_add_driver(listing, &query, driver);
+    add_rows(listing, &query, driver);
     query_add(&query, ") c");
     if (query_run(&query, listing->tx, &rows, err) < 0 || sql_rows_next(rows, err) < 0)
         return -1;
@@ -50,7 +56,8 @@ static int count(Listing *listing, const ListingDriver *driver, int64_t *ret, Er
 static void by_score(const Listing *listing, Query *query)
 {
     const QueriesSamples *filter = listing->filter;
-    query_add_value(query, "SELECT r.no FROM listing_score r WHERE r.\"key\" = ?",
+    query_add_value(query,
+                    "SELECT r.no, r.eval_no, r.status FROM listing_score r WHERE r.\"key\" = ?",
                     SQL_TEXT(listing->key));
     if (listing->statuses.p)
         buf_printf(&query->text, " AND r.status IN (%.*s)", STR_ARG(listing->statuses));
@@ -62,13 +69,14 @@ static void by_score(const Listing *listing, Query *query)
 
 static void by_status(const Listing *listing, Query *query)
 {
-    buf_printf(&query->text, "SELECT r.no FROM listing_sample r WHERE r.status IN (%.*s)",
+    buf_printf(&query->text,
+               "SELECT r.no, r.eval_no, r.status FROM listing_sample r WHERE r.status IN (%.*s)",
                STR_ARG(listing->statuses));
 }
 
 static void by_time(const QueriesSamples *filter, Query *query)
 {
-    query_add(query, "SELECT r.no FROM listing_sample r");
+    query_add(query, "SELECT r.no, r.eval_no, r.status FROM listing_sample r");
     if (filter->has_completed_after)
         query_where_value(query, "r.completed_at >= ?", SQL_INT(filter->completed_after_us));
     if (filter->has_completed_before)
@@ -90,9 +98,8 @@ static void by_word(Query *query, const ListingWord *word)
 }
 
 /* Counts what a query finds and keeps it when that is less than the best so far. */
-static int consider(Listing *listing, const Query *query, Error *err)
+static int consider(Listing *listing, const Query *query, ListingDriver driver, Error *err)
 {
-    ListingDriver driver = {0};
     driver_from(&driver, listing->arena, query);
     if (count(listing, &driver, &driver.n, err) < 0)
         return -1;
@@ -106,7 +113,7 @@ static int consider_scores(Listing *listing, Error *err)
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     by_score(listing, &query);
-    return consider(listing, &query, err);
+    return consider(listing, &query, (ListingDriver){.is_range = true}, err);
 }
 
 static int consider_statuses(Listing *listing, Error *err)
@@ -114,7 +121,7 @@ static int consider_statuses(Listing *listing, Error *err)
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     by_status(listing, &query);
-    return consider(listing, &query, err);
+    return consider(listing, &query, (ListingDriver){0}, err);
 }
 
 static int consider_times(Listing *listing, Error *err)
@@ -122,7 +129,7 @@ static int consider_times(Listing *listing, Error *err)
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     by_time(listing->filter, &query);
-    return consider(listing, &query, err);
+    return consider(listing, &query, (ListingDriver){0}, err);
 }
 
 static int consider_word(Listing *listing, const ListingWord *word, Error *err)
@@ -132,7 +139,7 @@ static int consider_word(Listing *listing, const ListingWord *word, Error *err)
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     by_word(&query, word);
-    return consider(listing, &query, err);
+    return consider(listing, &query, (ListingDriver){.is_word = true}, err);
 }
 
 int listing_find_driver(Listing *listing, int64_t max, const ListingDriver **ret, Error *err)

@@ -9,6 +9,13 @@ static bool is_merge_cheaper(const Listing *listing, const ListingDriver *driver
     return (int64_t)listing->n_evals * STEPS < driver->n;
 }
 
+/* A merge of so few evals takes less than the long walk. */
+static bool is_merge_short(const Listing *listing)
+{
+    enum { STEPS = 8 };
+    return (int64_t)listing->n_evals * STEPS < listing->limits->walk_max;
+}
+
 static bool are_few(const Listing *listing)
 {
     return listing->has_evals && listing->n_evals <= listing->limits->n_evals_few;
@@ -37,6 +44,15 @@ static int pick_quickly(Listing *listing, ListingStretch *stretch, bool *ret_is_
     return 0;
 }
 
+/* Whether a longer walk would fill the page if it went on as the first one did. */
+static bool promises_page(const Listing *listing, const ListingStretch *stretch)
+{
+    const ListingLimits *limits = listing->limits;
+    int64_t n = (int64_t)stretch->n;
+    return limits->walk_first_max == 0 ||
+           n * limits->walk_max >= (int64_t)stretch->max * limits->walk_first_max;
+}
+
 static int pick_stretch(Listing *listing, ListingStretch *stretch, Error *err)
 {
     static const QueryWords none;
@@ -54,9 +70,19 @@ static int pick_stretch(Listing *listing, ListingStretch *stretch, Error *err)
     if (listing->is_open && !has_tests && (int64_t)stretch->n < limits->walk_first_max)
         return 0;
     if (listing_find_driver(listing, limits->gather_max, &driver, err) < 0 ||
-        listing_load_evals(listing, &none, err) < 0 || listing_prune_evals(listing, err) < 0)
+        listing_load_evals(listing, &none, err) < 0)
         return -1;
-    if (!are_few(listing) && are_many(listing)) {
+    /* When no condition is narrow a walk mostly does, and it takes less than looking for the evals
+       that can fit. */
+    bool is_worth_it = promises_page(listing, stretch);
+    bool is_walked = is_worth_it && !driver->text && are_many(listing);
+    if (is_walked && listing_walk(listing, stretch, limits->walk_max, err) < 0)
+        return -1;
+    if (is_walked && stretch->n == stretch->max)
+        return 0;
+    if (listing_prune_evals(listing, err) < 0)
+        return -1;
+    if (is_worth_it && !is_walked && !is_merge_short(listing) && are_many(listing)) {
         if (listing_walk(listing, stretch, limits->walk_max, err) < 0)
             return -1;
         if (stretch->n == stretch->max)

@@ -47,10 +47,12 @@ typedef struct ListingWord {
     bool is_uuid; /* of a sample */
 } ListingWord;
 
-/* The narrowest condition on samples, as a query for their numbers; text is NULL when none leaves
-   few enough. */
+/* The narrowest condition on samples, as a query for their numbers, evals and statuses; text is
+   NULL when none leaves few enough. */
 typedef struct ListingDriver {
     const char *text;
+    bool is_range; /* that of scores: it need not be tested again */
+    bool is_word;  /* numbers alone, and some of them twice */
     SqlValue args[LISTING_ARGS_MAX];
     size_t n_args;
     int64_t n; /* how many it leaves */
@@ -92,11 +94,14 @@ int listing_load_evals(Listing *listing, const QueryWords *words, Error *err) HA
 /* Leaves out of the evals those of which no sample can fit; once for a listing. */
 int listing_prune_evals(Listing *listing, Error *err) HAWK_MUST_USE;
 
-/* A list of evals from one on, as a text that listing_in and listing_from take. */
+/* Copies those of n evals that have a sample that fits. */
+int listing_find_having(const Listing *listing, const ListingEval *evals, size_t n,
+                        ListingEval *ret, size_t *ret_n, Error *err) HAWK_MUST_USE;
+
+/* A list of evals from one on, as a text that query_add_in and listing_from take. */
 Str listing_evals_text(const Listing *listing, const ListingEval *evals, size_t n);
 
-/* Append " IN (the list)", and the list as a table e (value, key), key counting up. */
-void listing_in(Query *query, Str list);
+/* Appends the list as a table e (value, key), key counting up. */
 void listing_from(Query *query, Str list);
 
 /* Append the conditions on samples but that on scores, and that one; `a` is the alias of number,
@@ -134,6 +139,10 @@ int listing_merge(Listing *listing, ListingStretch *stretch, Error *err) HAWK_MU
 int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t eval_no,
                       const ListingRow *after, ListingRow *ret, size_t max, size_t *ret_n,
                       Error *err) HAWK_MUST_USE;
+
+/* The same of several evals one after the other, each by number, until there are max. */
+int listing_read_evals(Listing *listing, const ListingEval *evals, size_t n, ListingRow *ret,
+                       size_t max, size_t *ret_n, Error *err) HAWK_MUST_USE;
 
 /* Runs a query for numbers, sort values and evals; at most max rows go to ret, which has room for
    them. */

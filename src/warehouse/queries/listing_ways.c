@@ -67,30 +67,36 @@ static void add_after(const Listing *listing, const char *column, const char *no
     }
 }
 
-/* The same for rows of one eval, which is an expression. PostgreSQL takes such a condition for one
-   that leaves few rows of all, and would rather walk all evals: the comparison is said to be one
-   within the eval, by the columns of its index. */
-static void add_after_within(const Listing *listing, const ListingPart *part,
-                             const ListingRow *after, const char *eval, Query *query)
+/* Compares rows of one eval, which is an expression, with a row, in PostgreSQL. It would take a
+   comparison of value and number for one that leaves few rows of all, and rather walk all evals: so
+   it is said to be one within the eval, by the columns of its index. */
+static void add_within(const Listing *listing, const ListingPart *part, const char *sign,
+                       const ListingRow *row, const char *eval, Query *query)
 {
-    if (!after || query->dialect != SQL_POSTGRES) {
-        add_after(listing, part->column, "a.no", after, query);
-        return;
-    }
     buf_printf(&query->text, " AND (a.eval_no, %s", part->is_score ? "a.\"key\", " : "");
     if (part->column)
         buf_printf(&query->text, "%s, ", part->column);
-    buf_printf(&query->text, "a.no) %s (%s, ", listing->is_ascending ? ">" : "<", eval);
+    buf_printf(&query->text, "a.no) %s (%s, ", sign, eval);
     if (part->is_score)
         query_add_value(query, "?, ", SQL_TEXT(listing->key));
     if (part->column)
-        query_add_value(query, "?, ", after->value);
-    query_add_value(query, "?)", SQL_INT(after->no));
+        query_add_value(query, "?, ", row->value);
+    query_add_value(query, "?)", SQL_INT(row->no));
+}
+
+/* The same as add_after for rows of one eval. */
+static void add_after_within(const Listing *listing, const ListingPart *part,
+                             const ListingRow *after, const char *eval, Query *query)
+{
+    if (!after || query->dialect != SQL_POSTGRES)
+        add_after(listing, part->column, "a.no", after, query);
+    else
+        add_within(listing, part, listing->is_ascending ? ">" : "<", after, eval, query);
 }
 
 /* What remains to be tested of each row. */
 static void add_tests(const Listing *listing, const ListingPart *part, const char *a, const char *l,
-                      bool with_evals, Query *query)
+                      bool with_evals, bool with_range, Query *query)
 {
     if (part->lacks_score) {
         /* NOT EXISTS would be made a join with all scores of the key. */
@@ -99,7 +105,7 @@ static void add_tests(const Listing *listing, const ListingPart *part, const cha
         buf_printf(&query->text, " AND %s.status <> %d", a, LISTING_PROVISIONAL);
     }
     listing_add_tests(listing, query, a, l, with_evals);
-    if (!listing_is_ranged(listing, part))
+    if (with_range && !listing_is_ranged(listing, part))
         listing_add_score_test(listing, query, a);
 }
 
@@ -181,7 +187,7 @@ static void add_walk(const Listing *listing, const ListingStretch *stretch, int6
     add_after(listing, part->column, "a.no", stretch->after, query);
     add_order(listing, part, part->column, "a.no", query);
     query_add_value(query, " LIMIT ?) w WHERE 1 = 1", SQL_INT(max));
-    add_tests(listing, part, "w", "w", true, query);
+    add_tests(listing, part, "w", "w", true, true, query);
     /* SQLite keeps the order of the inner query, but would sort once more if told to. */
     if (query->dialect == SQL_POSTGRES)
         add_order(listing, part, "w.k", "w.no", query);
@@ -204,17 +210,24 @@ static void add_gather(const Listing *listing, const ListingStretch *stretch,
                        const ListingDriver *driver, Query *query)
 {
     const ListingPart *part = stretch->part;
-    /* OFFSET keeps a planner from walking along the order instead. */
+    /* OFFSET keeps a planner from walking along the order instead, and makes PostgreSQL find each
+       row by its number. */
     buf_printf(&query->text,
                "SELECT q.no, q.k, q.eval_no FROM (SELECT a.no AS no, %s AS k, a.eval_no AS eval_no "
                "FROM (",
                column_of(part));
     listing_add_driver(listing, query, driver);
     query_add(query, ") c CROSS JOIN ");
-    add_from(listing, part, query);
+    if (query->dialect == SQL_POSTGRES)
+        buf_printf(&query->text,
+                   "LATERAL (SELECT a.* FROM listing_%s a WHERE a.no = c.no OFFSET 0) a",
+                   part->is_score ? "score" : "sample");
+    else
+        query_add(query, part->is_score ? "listing_score a" : "listing_sample a");
+    query_add(query, joins_sample(listing, part) ? " CROSS JOIN listing_sample l" : "");
     query_add(query, " WHERE a.no = c.no");
     add_where(listing, part, query);
-    add_tests(listing, part, "a", sample_alias(listing, part), true, query);
+    add_tests(listing, part, "a", sample_alias(listing, part), true, !driver->is_range, query);
     query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) q WHERE 1 = 1"
                                                   : " OFFSET 0) q WHERE 1 = 1");
     add_after(listing, part->column ? "q.k" : NULL, "q.no", stretch->after, query);
@@ -289,37 +302,63 @@ int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t e
     query_add_value(&query, " WHERE a.eval_no = ?", SQL_INT(eval_no));
     add_where(listing, part, &query);
     add_after_within(listing, part, after, "$1", &query); /* the eval is the first value */
-    add_tests(listing, part, "a", sample_alias(listing, part), false, &query);
+    add_tests(listing, part, "a", sample_alias(listing, part), false, true, &query);
     add_order(listing, part, part->column, "a.no", &query);
     query_add_value(&query, " LIMIT ?", SQL_INT((int64_t)max));
     return listing_fetch(listing, &query, part, stretch->at_part, ret, max, ret_n, err);
 }
 
-/* The first row of each eval, the best ones of these in order. The evals come first in the plan,
-   and each row is found by its number: OFFSET keeps planners from other ways. */
-static void add_heads(const Listing *listing, const ListingStretch *stretch, Str evals,
-                      Query *query)
+/* The rows of an eval that is e.value, up to and with a last one (PostgreSQL) unless that is NULL.
+ */
+static void add_rows_within(const Listing *listing, const ListingStretch *stretch,
+                            const ListingRow *last, size_t max, Query *query)
 {
     const ListingPart *part = stretch->part;
-    bool is_sqlite = query->dialect == SQL_SQLITE;
-    buf_printf(&query->text, "SELECT a.no, %s, a.eval_no FROM (SELECT (SELECT a.no FROM ",
-               column_of(part));
     add_from(listing, part, query);
     query_add(query, " WHERE a.eval_no = e.value");
     add_where(listing, part, query);
     add_after_within(listing, part, stretch->after, "e.value", query);
-    add_tests(listing, part, "a", sample_alias(listing, part), false, query);
+    if (last)
+        add_within(listing, part, listing->is_ascending ? "<=" : ">=", last, "e.value", query);
+    add_tests(listing, part, "a", sample_alias(listing, part), false, true, query);
     add_order(listing, part, part->column, "a.no", query);
-    query_add(query, " LIMIT 1) AS no FROM ");
+    query_add_value(query, " LIMIT ?", SQL_INT((int64_t)max));
+}
+
+/* Such rows of each of some evals, as a table h; PostgreSQL only. */
+static void add_lateral(const Listing *listing, const ListingStretch *stretch, Str evals,
+                        const ListingRow *last, size_t max, Query *query)
+{
+    query_add(query, "SELECT h.no, h.k, h.eval_no FROM ");
     listing_from(query, evals);
-    query_add(query, is_sqlite ? " LIMIT -1 OFFSET 0) t CROSS JOIN "
-                               : " OFFSET 0) t CROSS JOIN LATERAL (SELECT a.* FROM ");
-    query_add(query, part->is_score ? "listing_score a" : "listing_sample a");
-    query_add(query, " WHERE a.no = t.no");
-    if (part->is_score)
-        query_add_value(query, " AND a.\"key\" = ?", SQL_TEXT(listing->key));
-    query_add(query, is_sqlite ? "" : " OFFSET 0) a");
-    add_order(listing, part, part->column, "a.no", query);
+    buf_printf(&query->text, " CROSS JOIN LATERAL (SELECT a.no, %s AS k, a.eval_no FROM ",
+               column_of(stretch->part));
+    add_rows_within(listing, stretch, last, max, query);
+    query_add(query, ") h");
+}
+
+/* The first row of each eval, the best ones of these in order. In SQLite an expression finds the
+   number only, by which the row is found again; OFFSET keeps its planner from other ways. */
+static void add_heads(const Listing *listing, const ListingStretch *stretch, Str evals,
+                      Query *query)
+{
+    const ListingPart *part = stretch->part;
+    if (query->dialect == SQL_POSTGRES) {
+        add_lateral(listing, stretch, evals, NULL, 1, query);
+        add_order(listing, part, "h.k", "h.no", query);
+    } else {
+        buf_printf(&query->text, "SELECT a.no, %s, a.eval_no FROM (SELECT (SELECT a.no FROM ",
+                   column_of(part));
+        add_rows_within(listing, stretch, NULL, 1, query);
+        query_add(query, ") AS no FROM ");
+        listing_from(query, evals);
+        query_add(query, " LIMIT -1 OFFSET 0) t CROSS JOIN ");
+        query_add(query, part->is_score ? "listing_score a" : "listing_sample a");
+        query_add(query, " WHERE a.no = t.no");
+        if (part->is_score)
+            query_add_value(query, " AND a.\"key\" = ?", SQL_TEXT(listing->key));
+        add_order(listing, part, part->column, "a.no", query);
+    }
     query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
 }
 
@@ -334,27 +373,83 @@ static int find_heads(Listing *listing, const ListingStretch *stretch, ListingRo
                          err);
 }
 
-/* Of few evals each is read; of many those whose first rows are best. Once a page is full, an eval
-   whose first row would not be on it has none that would be, nor has any that comes after it. */
+/* Up to max rows of some evals, in order, none behind a last one unless that is NULL. PostgreSQL
+   takes longer to plan a statement than to find some rows, and does with one. */
+static int read_group(Listing *listing, const ListingStretch *stretch, const ListingEval *evals,
+                      size_t n, const ListingRow *last, ListingRow *ret, size_t *ret_n, Error *err)
+{
+    if (listing->dialect == SQL_SQLITE)
+        return listing_read_eval(listing, stretch, evals[0].no, stretch->after, ret, stretch->max,
+                                 ret_n, err);
+    auto_query Query query = {0};
+    query_begin(&query, listing->dialect);
+    add_lateral(listing, stretch, listing_evals_text(listing, evals, n), last, stretch->max,
+                &query);
+    add_order(listing, stretch->part, "h.k", "h.no", &query);
+    query_add_value(&query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
+    return listing_fetch(listing, &query, stretch->part, stretch->at_part, ret, stretch->max, ret_n,
+                         err);
+}
+
+/* Once a page is full, an eval whose first row would not be on it has none that would be, nor has
+   any that comes after it. Without heads the evals are in no order. */
+static int merge_evals(Listing *listing, ListingStretch *stretch, const ListingEval *evals,
+                       const ListingRow *heads, size_t n_evals, Error *err)
+{
+    bool is_sqlite = listing->dialect == SQL_SQLITE;
+    size_t n_group = is_sqlite ? 1 : heads ? 2 : n_evals;
+    size_t n = 0;
+    auto_free ListingRow *rows = mem_array(stretch->max, sizeof(*rows));
+    const ListingRow *last = heads && n_evals == stretch->max ? &heads[n_evals - 1] : NULL;
+    stretch->n = 0;
+    for (size_t i = 0; i < n_evals; i += n, n_group *= is_sqlite ? 1 : 4) {
+        if (stretch->n == stretch->max)
+            last = &stretch->ret[stretch->n - 1];
+        if (heads && stretch->n == stretch->max && !comes_first(listing, &heads[i], last))
+            break;
+        size_t n_rows = 0;
+        n = n_group < n_evals - i ? n_group : n_evals - i;
+        if (read_group(listing, stretch, evals + i, n, last, rows, &n_rows, err) < 0)
+            return -1;
+        merge_in(listing, stretch, rows, n_rows);
+    }
+    return 0;
+}
+
+/* Of few evals each is read; of many those whose first rows are best. */
 int listing_merge(Listing *listing, ListingStretch *stretch, Error *err)
 {
-    bool are_few = listing->n_evals <= listing->limits->n_evals_few;
-    size_t n_heads = listing->n_evals;
+    if (listing->n_evals <= listing->limits->n_evals_few)
+        return merge_evals(listing, stretch, listing->evals, NULL, listing->n_evals, err);
+    size_t n = 0;
     auto_free ListingRow *heads = mem_array(stretch->max, sizeof(*heads));
-    auto_free ListingRow *rows = mem_array(stretch->max, sizeof(*rows));
-    stretch->n = 0;
-    if (!are_few && find_heads(listing, stretch, heads, &n_heads, err) < 0)
+    auto_free ListingEval *evals = mem_array(stretch->max, sizeof(*evals));
+    if (find_heads(listing, stretch, heads, &n, err) < 0)
         return -1;
-    for (size_t i = 0; i < n_heads; i++) {
-        bool is_full = stretch->n == stretch->max;
-        if (!are_few && is_full && !comes_first(listing, &heads[i], &stretch->ret[stretch->n - 1]))
-            break;
-        size_t n = 0;
-        int64_t eval_no = are_few ? listing->evals[i].no : heads[i].eval_no;
-        if (listing_read_eval(listing, stretch, eval_no, stretch->after, rows, stretch->max, &n,
-                              err) < 0)
+    for (size_t i = 0; i < n; i++)
+        evals[i].no = heads[i].eval_no;
+    return merge_evals(listing, stretch, evals, heads, n, err);
+}
+
+int listing_read_evals(Listing *listing, const ListingEval *evals, size_t n, ListingRow *ret,
+                       size_t max, size_t *ret_n, Error *err)
+{
+    const ListingStretch stretch = {.part = &listing_by_number};
+    *ret_n = 0;
+    if (listing->dialect == SQL_POSTGRES) {
+        auto_query Query query = {0};
+        query_begin(&query, listing->dialect);
+        add_lateral(listing, &stretch, listing_evals_text(listing, evals, n), NULL, max, &query);
+        buf_printf(&query.text, " ORDER BY e.key, h.no %s", listing_direction(listing));
+        query_add_value(&query, " LIMIT ?", SQL_INT((int64_t)max));
+        return listing_fetch(listing, &query, stretch.part, 0, ret, max, ret_n, err);
+    }
+    for (size_t i = 0; i < n && *ret_n < max; i++) {
+        size_t more = 0;
+        if (listing_read_eval(listing, &stretch, evals[i].no, NULL, ret + *ret_n, max - *ret_n,
+                              &more, err) < 0)
             return -1;
-        merge_in(listing, stretch, rows, n);
+        *ret_n += more;
     }
     return 0;
 }

@@ -45,8 +45,12 @@ Str query_like_loose(Arena *arena, Str word);
 /* An expression that is true where the caller may see the row of eval with the alias "e". */
 void query_add_access(Query *query, const QueriesAccess *access);
 
-/* The same for listing_eval. Its rows differ in few ways, each of which is asked once. */
+/* The same for listing_eval. Its rows differ in few ways; SQLite asks once for each. */
 void query_add_listed_access(Query *query, const QueriesAccess *access);
+
+/* Appends the condition that an expression is among numbers: "{1,2}" for PostgreSQL, "[1,2]" for
+   SQLite. */
+void query_add_in(Query *query, const char *expression, Str list);
 
 /* The words of a search; ERR_USAGE when there are too many. */
 typedef struct QueryWords {

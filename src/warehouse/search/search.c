@@ -165,8 +165,8 @@ static void add_hits(const SearchScope *scope, const Page *page, Query *query)
               " JOIN search_doc d ON d.no = p.value LEFT JOIN sample s ON s.pk = d.sample_pk "
               "JOIN listing_eval v ON v.eval_pk = coalesce(s.eval_pk, d.eval_pk)");
     if (!scope->is_open) {
-        query_add(query, " WHERE v.no");
-        search_add_in(query, scope->evals_text);
+        query_add(query, " WHERE ");
+        query_add_in(query, "v.no", scope->evals_text);
     }
     query_add(query, " ORDER BY p.key");
 }
@@ -242,8 +242,8 @@ static int write_todo(const SearchScope *scope, JsonOut *out, Error *err)
     query_add(&query, "SELECT count(*) FROM (SELECT 1 FROM search_todo t JOIN listing_eval v ON "
                       "v.eval_pk = t.eval_pk WHERE t.sample_pk IS NOT NULL");
     if (!scope->is_open) {
-        query_add(&query, " AND v.no");
-        search_add_in(&query, scope->evals_text);
+        query_add(&query, " AND ");
+        query_add_in(&query, "v.no", scope->evals_text);
     }
     buf_printf(&query.text, " LIMIT %d) t", TODO_MAX);
     if (query_run(&query, scope->tx, &rows, err) < 0 || sql_rows_next(rows, err) < 0)

@@ -38,14 +38,6 @@ void search_add_numbers(Query *query, const int64_t *numbers, size_t n)
                     SQL_TEXT(list_text(query->dialect, numbers, n, query->arena)));
 }
 
-void search_add_in(Query *query, Str list)
-{
-    query_add_value(query,
-                    query->dialect == SQL_SQLITE ? " IN (SELECT value FROM json_each(?))"
-                                                 : " = ANY (?::bigint[])",
-                    SQL_TEXT(list));
-}
-
 /* ---- the scope ---- */
 
 static int load_evals(SearchScope *scope, const QueriesAccess *access,
@@ -129,8 +121,9 @@ void search_add_stretch(Query *query, const SearchStretch *stretch, const char *
     buf_printf(&query->text, " AND %s", no);
     query_add_value(query, " < ?", SQL_INT(stretch->end));
     if (stretch->tests_evals) {
-        buf_printf(&query->text, " AND (%s >> %d)", no, SEARCH_EVAL_SHIFT);
-        search_add_in(query, stretch->scope->evals_text);
+        auto_free char *eval = mem_printf("(%s >> %d)", no, SEARCH_EVAL_SHIFT);
+        query_add(query, " AND ");
+        query_add_in(query, eval, stretch->scope->evals_text);
     }
 }
 

@@ -53,9 +53,8 @@ void search_add_stretch(Query *query, const SearchStretch *stretch, const char *
 /* Finds the newest documents of the stretch that have the words, in PostgreSQL. */
 int search_find_places(SearchStretch *stretch, Error *err) HAWK_MUST_USE;
 
-/* Appends "p (value, key)", a table of numbers in their order; and " IN (...)" of a list. */
+/* Appends "p (value, key)", a table of numbers in their order. */
 void search_add_numbers(Query *query, const int64_t *numbers, size_t n);
-void search_add_in(Query *query, Str list);
 Str search_list(const SearchScope *scope, const int64_t *numbers, size_t n);
 
 /* One hit of a page. */
