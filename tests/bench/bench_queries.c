@@ -1,7 +1,8 @@
 /* How long lists take over a large warehouse: bench_queries URL [ROUNDS [lists|searches [NAME]]],
    URL as in sql.h, of a database that make_warehouse.py has filled. Each row is one choice of
    filters and reader, asked in every sort order, the first page and one far behind by its cursor;
-   the figures are milliseconds, and the last column is the order that took longest.
+   the figures are milliseconds, and the last column is the order that took longest. Readers are
+   held by row-level security, as those of a server are.
    bench_queries.py runs it. */
 
 #include <inttypes.h>
@@ -10,10 +11,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "access/models.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "jobs/job_table.h"
+#include "server/row_security.h"
 #include "warehouse/queries/listing.h"
 #include "warehouse/queries/queries.h"
 #include "warehouse/queries/queries_priv.h"
@@ -82,18 +86,27 @@ static const Case cases[] = {
                                    .statuses = success_or_error, .n_statuses = 2, .scorer = STR("grade"), SCORES(0.1, 0.9), TIMES(10, 300) } },
 };
 
-static const char *const public_groups[] = { "model-access-public" };
-static const char *const one_more_group[] = { "model-access-public", "model-access-rare" };
-static const char *const some_groups[] = { "model-access-public", "model-access-red", "model-access-blue" };
-static const struct { const char *name; QueriesAccess access; } readers[] = {
-    { "sees all",    { .sees_all = true } },
-    { "3 groups",    { .groups = some_groups, .n_groups = 3 } },
-    { "one more",    { .groups = one_more_group, .n_groups = 2 } },
-    { "public only", { .groups = public_groups, .n_groups = 1 } },
+static const char *const most_groups[] = { "model-access-public", "model-access-red", "model-access-blue", "model-access-green" };
+static const char *const rare_group[] = { "model-access-public", "model-access-rare" };
+static const char *const public_group[] = { "model-access-public" };
+static const char *const few_group[] = { "model-access-few" };
+static const char *const one_group[] = { "model-access-one" };
+static const struct Reader { const char *name; QueriesAccess access; const char *eval_set; /* that they see */ } readers[] = {
+    { "sees all",    { .sees_all = true },                                             "bench-set-0001" },
+    { "most groups", { .groups = most_groups,  .n_groups = ARRAY_LEN(most_groups) },   "bench-set-0001" },
+    { "two groups",  { .groups = rare_group,   .n_groups = ARRAY_LEN(rare_group) },    "bench-set-0001" },
+    { "public only", { .groups = public_group, .n_groups = ARRAY_LEN(public_group) },  "bench-set-0001" },
+    { "few evals",   { .groups = few_group,    .n_groups = ARRAY_LEN(few_group) },     "bench-set-0047" },
+    { "one set",     { .groups = one_group,    .n_groups = ARRAY_LEN(one_group) },     "bench-set-0207" },
+    { "sees none",   { .n_groups = 0 },                                                NULL },
 };
 /* clang-format on */
 
 static Sql *sql;
+static Store *store;
+static struct {
+    size_t n, n_over, n_rows, n_rows_over;
+} sum;                     /* since it was printed last */
 static int64_t server_pid; /* of PostgreSQL's process for our only connection; 0: none */
 
 static void fail(const Error *err)
@@ -202,6 +215,19 @@ static void print_times(const char *name, const char *reader, Times *times, int 
            percentile_ms(times->cpu_us, times->n, 0.5), cpu, (double)times->worst_us / 1000,
            times->worst, cpu > budget_ms ? "   OVER" : "");
     fflush(stdout);
+    sum.n_rows++;
+    sum.n_rows_over += cpu > budget_ms;
+    sum.n += times->n;
+    for (size_t i = 0; i < times->n; i++)
+        sum.n_over += times->cpu_us[i] > (int64_t)budget_ms * 1000;
+}
+
+/* How much of what was printed since the last sum is over the budget, by processor time. */
+static void print_sum(int budget_ms)
+{
+    printf("%zu of %zu rows, %zu of %zu answers took over %d ms of processor time\n",
+           sum.n_rows_over, sum.n_rows, sum.n_over, sum.n, budget_ms);
+    sum.n = sum.n_over = sum.n_rows = sum.n_rows_over = 0;
 }
 
 /* Sets the cursor to a page a thousand rows behind, or leaves it when there are not so many. */
@@ -246,15 +272,15 @@ static void measure_order(const QueriesAccess *access, QueriesSamples filter, co
         add_time(times, ask(access, &filter, arena, &cursor), sort, deep);
 }
 
-static void measure(const Case *asked, size_t reader, int rounds)
+static void measure(const Case *asked, const struct Reader *reader, int rounds)
 {
     static Times times;
     times = (Times){0};
     for (size_t i = 0; i < ARRAY_LEN(warehouse_sorts); i++)
         for (int is_ascending = 0; is_ascending < 2; is_ascending++)
-            measure_order(&readers[reader].access, asked->filter, warehouse_sorts[i], is_ascending,
-                          rounds, &times);
-    print_times(asked->name, readers[reader].name, &times, BUDGET_MS);
+            measure_order(&reader->access, asked->filter, warehouse_sorts[i], is_ascending, rounds,
+                          &times);
+    print_times(asked->name, reader->name, &times, BUDGET_MS);
 }
 
 /* The same first page by the plainest statement there is for it. */
@@ -279,22 +305,89 @@ static void measure_floor(const char *name, const char *statement, int rounds)
     print_times(name, "plain SQL", times, INT32_MAX);
 }
 
-static void measure_sets(const char *search, size_t reader, int rounds)
+/* ---- other pages ---- */
+
+typedef int Asker(Sql *db, const QueriesAccess *access, Str name, JsonOut *out, Error *err);
+
+static int ask_sets(Sql *db, const QueriesAccess *access, Str name, JsonOut *out, Error *err)
+{
+    (void)name;
+    return queries_eval_sets(db, access, (QueriesPage){.page = 1, .limit = 100}, STR_NONE, out,
+                             err);
+}
+
+static int ask_sets_by_words(Sql *db, const QueriesAccess *access, Str name, JsonOut *out,
+                             Error *err)
+{
+    (void)name;
+    return queries_eval_sets(db, access, (QueriesPage){.page = 1, .limit = 100},
+                             STR("bench task_0"), out, err);
+}
+
+static int ask_evals(Sql *db, const QueriesAccess *access, Str name, JsonOut *out, Error *err)
+{
+    return queries_evals(db, access, (QueriesPage){.page = 1, .limit = 100}, name, out, err);
+}
+
+static int ask_imports(Sql *db, const QueriesAccess *access, Str name, JsonOut *out, Error *err)
+{
+    (void)name;
+    const QueriesImportList list = {.limit = 100};
+    return queries_import_list(db, store, access, &list, out, err);
+}
+
+static int ask_events(Sql *db, const QueriesAccess *access, Str name, JsonOut *out, Error *err)
+{
+    const QueriesEvents filter = {.limit = 500};
+    return queries_sample_events(db, access, name, &filter, out, err);
+}
+
+/* clang-format off */
+static const struct { const char *name; Asker *ask; bool is_of_sample; } pages[] = {
+    { "eval sets",            ask_sets,              false },
+    { "eval sets, two words", ask_sets_by_words,     false },
+    { "evals of a set",       ask_evals,             false },
+    { "imports",              ask_imports,           false },
+    { "one sample",           queries_sample,        true },
+    { "scores of a sample",   queries_sample_scores, true },
+    { "500 events",           ask_events,            true },
+};
+/* clang-format on */
+
+/* The sample of an eval set that has events. */
+static Str sample_with_events(const char *eval_set, Arena *arena)
 {
     auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(sql, SQL_READ, &tx, &err) < 0 ||
+        sql_query(tx,
+                  "SELECT s.uuid FROM eval e JOIN sample s ON s.eval_pk = e.pk JOIN event v ON "
+                  "v.sample_pk = s.pk AND v.event_order = 0 WHERE e.eval_set_id = $1",
+                  SQL_ARGS(SQL_TEXTZ(eval_set)), &rows, &err) < 0 ||
+        sql_rows_next(rows, &err) < 0)
+        fail(&err);
+    return arena_str(arena, sql_rows_text(rows, 0));
+}
+
+static void measure_page(size_t which, const struct Reader *reader, int rounds)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_arena Arena *arena = arena_new();
     auto_free Times *times = mem_alloc(sizeof(*times));
+    Str name = str_of(reader->eval_set);
+    if (pages[which].is_of_sample)
+        name = sample_with_events(reader->eval_set, arena);
     for (int i = 0; i < rounds * 10; i++) {
         auto_buf Buf body = BUF_INIT(BODY_MAX);
         JsonOut out;
         json_out_init(&out, &body, 0);
         Taken begun = begin();
-        if (queries_eval_sets(sql, &readers[reader].access, (QueriesPage){.page = 1, .limit = 100},
-                              str_of(search), &out, &err) < 0)
+        if (pages[which].ask(sql, &reader->access, name, &out, &err) < 0)
             fail(&err);
         add_time(times, end(begun), "", "");
     }
-    print_times(search ? "eval sets, two words" : "eval sets", readers[reader].name, times,
-                BUDGET_MS);
+    print_times(pages[which].name, reader->name, times, BUDGET_MS);
 }
 
 /* clang-format off */
@@ -321,7 +414,7 @@ static const struct { const char *name; SearchQuestion question; } searches[] = 
 };
 /* clang-format on */
 
-static void measure_search(size_t which, size_t reader, int rounds)
+static void measure_search(size_t which, const struct Reader *reader, int rounds)
 {
     auto_error Error err = ERROR_INIT;
     auto_free Times *times = mem_alloc(sizeof(*times));
@@ -333,11 +426,11 @@ static void measure_search(size_t which, size_t reader, int rounds)
         JsonOut out;
         json_out_init(&out, &body, 0);
         Taken begun = begin();
-        if (search_answer(sql, &readers[reader].access, &question, &out, &err) < 0)
+        if (search_answer(sql, &reader->access, &question, &out, &err) < 0)
             fail(&err);
         add_time(times, end(begun), "", "");
     }
-    print_times(searches[which].name, readers[reader].name, times, SEARCH_BUDGET_MS);
+    print_times(searches[which].name, reader->name, times, SEARCH_BUDGET_MS);
 }
 
 static void print_head(const char *what, int budget_ms)
@@ -374,13 +467,16 @@ static void measure_lists(int rounds, const char *only)
     for (size_t r = 0; r < ARRAY_LEN(readers); r++)
         for (size_t i = 0; i < ARRAY_LEN(cases); i++)
             if (!only || strstr(cases[i].name, only))
-                measure(&cases[i], r, rounds);
-    for (size_t r = 0; !only && r < ARRAY_LEN(readers); r++) {
-        measure_sets(NULL, r, rounds);
-        measure_sets("bench task_0", r, rounds);
-    }
+                measure(&cases[i], &readers[r], rounds);
+    print_sum(BUDGET_MS);
+    print_head("other pages", BUDGET_MS);
+    for (size_t r = 0; r < ARRAY_LEN(readers); r++)
+        for (size_t i = 0; i < ARRAY_LEN(pages) && readers[r].eval_set; i++)
+            if (!only || strstr(pages[i].name, only))
+                measure_page(i, &readers[r], rounds);
     for (size_t i = 0; !only && i < ARRAY_LEN(floors); i++)
         measure_floor(floors[i].name, floors[i].statement, 5);
+    print_sum(BUDGET_MS);
 }
 
 static void measure_searches(int rounds, const char *only)
@@ -389,7 +485,8 @@ static void measure_searches(int rounds, const char *only)
     for (size_t r = 0; r < ARRAY_LEN(readers); r++)
         for (size_t i = 0; i < ARRAY_LEN(searches); i++)
             if (!only || strstr(searches[i].name, only))
-                measure_search(i, r, rounds);
+                measure_search(i, &readers[r], rounds);
+    print_sum(SEARCH_BUDGET_MS);
 }
 
 int main(int argc, char **argv)
@@ -397,7 +494,9 @@ int main(int argc, char **argv)
     auto_error Error err = ERROR_INIT;
     int64_t rounds = 3;
     if (argc < 2 || (argc > 2 && str_to_i64(str_of(argv[2]), 1, 20, &rounds) < 0) ||
-        sql_open(argv[1], 1, &sql, &err) < 0 || warehouse_migrate(sql, &err) < 0) {
+        sql_open(argv[1], 1, &sql, &err) < 0 || store_open("file:/var/empty", &store, &err) < 0 ||
+        warehouse_migrate(sql, &err) < 0 || models_migrate(sql, &err) < 0 ||
+        job_table_migrate(sql, &err) < 0 || row_security_update(sql, &err) < 0) {
         fprintf(stderr, "usage: bench_queries URL [ROUNDS [lists|searches [NAME]]]: %s\n",
                 error_text(&err));
         return 1;
@@ -408,6 +507,7 @@ int main(int argc, char **argv)
         measure_lists((int)rounds, only);
     if (argc < 4 || strcmp(argv[3], "searches") == 0)
         measure_searches((int)rounds, only);
+    store_close(store);
     sql_close(sql);
     return 0;
 }

@@ -74,22 +74,22 @@ def children(pid: int) -> list[int]:
 
 
 class Peak:
-    """The most memory of its own that a server held, and the largest process of its database, while it is entered."""
+    """The most memory of its own that each part held while it is entered: the server, the largest program that it has
+    started, the client, the largest process of the database."""
 
-    def __init__(self, server: int, database: int | None):
-        self.server, self.database = server, database
-        self.of_server = self.of_database = 0.0
+    def __init__(self, server: int, client: int, database: int | None):
+        self.parts = {"server": lambda: [server], "its Parquet writer": lambda: children(server), "client": lambda: [client]}
+        if database:
+            self.parts["database"] = lambda: children(database)
+        self.peaks = dict.fromkeys(self.parts, 0.0)
         self.is_over = threading.Event()
 
     def look(self) -> None:
         """Look now and then."""
         while not self.is_over.wait(0.02):
-            try:
-                self.of_server = max(self.of_server, own_megabytes(self.server))
-                if self.database:
-                    self.of_database = max(self.of_database, *map(own_megabytes, children(self.database)))
-            except OSError:
-                continue  # a process that has just ended
+            for name, pids in self.parts.items():
+                with contextlib.suppress(OSError):  # a process that has just ended
+                    self.peaks[name] = max(self.peaks[name], *map(own_megabytes, pids()), 0.0)
 
     def __enter__(self):
         self.thread = threading.Thread(target=self.look)
@@ -99,6 +99,9 @@ class Peak:
     def __exit__(self, *_):
         self.is_over.set()
         self.thread.join()
+
+    def __str__(self):
+        return ", ".join(f"{name} {peak:.1f} MB" for name, peak in self.peaks.items() if peak)
 
 
 def export(name: str, hawk, log_keys: list[str], database: int | None) -> None:
@@ -113,11 +116,11 @@ def export(name: str, hawk, log_keys: list[str], database: int | None) -> None:
         for table, form in EXPORTS:
             target = hawk.home / f"{table}.{form}"
             begun = time.monotonic()
-            with Peak(hawk.server.pid, database) as peak:
-                subprocess.run([hawk.program, "export", table, "-o", target, "--format", form], env=hawk.env, check=True, stderr=subprocess.DEVNULL)
-            of_database = f", its database {peak.of_database:6.1f} MB" if database else ""
-            print(f"{table:8} {form:8} {time.monotonic() - begun:7.1f} s  {target.stat().st_size / 1e6:8.1f} MB written  "
-                  f"server {peak.of_server:6.1f} MB{of_database} at most", flush=True)
+            with subprocess.Popen([hawk.program, "export", table, "-o", target, "--format", form], env=hawk.env, stderr=subprocess.DEVNULL) as client:
+                with Peak(hawk.server.pid, client.pid, database) as peak:
+                    if client.wait() != 0:
+                        raise SystemExit(f"hawk export {table} --format {form} failed")
+            print(f"{table:8} {form:8} {time.monotonic() - begun:7.1f} s  {target.stat().st_size / 1e6:8.1f} MB written; at most {peak}", flush=True)
             target.unlink()
     finally:
         hawk.stop()

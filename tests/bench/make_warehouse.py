@@ -17,9 +17,11 @@ BEGIN_US = 1_700_000_000_000_000
 YEAR_US = 365 * 86400 * 1_000_000
 LIMITS = ["context", "time", "working", "message", "token", "cost", "operator", "custom"]
 GROUPS = ["model-access-public", "model-access-red", "model-access-blue", "model-access-green", "model-access-rare"]
+FEW_GROUP, ONE_GROUP = "model-access-few", "model-access-one"  # of few eval sets, and of one
+EVENTS = 500  # of the first sample of each eval set
 
 # What has another form in the two databases; all else is text or a number in both.
-INSTANTS = {"created_at", "updated_at", "first_imported_at", "last_imported_at", "file_last_modified", "started_at", "completed_at", "scored_at"}
+INSTANTS = {"timestamp", "created_at", "updated_at", "first_imported_at", "last_imported_at", "file_last_modified", "started_at", "completed_at", "scored_at"}
 FLAGS = {"is_intermediate", "is_provisional"}
 LISTS = {"model_groups"}
 
@@ -85,11 +87,11 @@ class PostgresWriter:
             raise SystemExit(f"cannot load {table}")
 
     def load_documents(self, rows) -> None:
-        self.script("DELETE FROM search_todo; DROP INDEX search_doc_by_words; CREATE UNLOGGED TABLE made (no bigint, sample_pk uuid, "
+        self.script("DELETE FROM search_todo; DROP INDEX IF EXISTS search_doc_by_words; CREATE UNLOGGED TABLE made (no bigint, sample_pk uuid, "
                     "entity int, content int, entity_pk text, anchor text, body text)")
         self.load("made", DOC_COLUMNS, rows)
         self.script("INSERT INTO search_doc (no, sample_pk, entity, content, entity_pk, anchor, body, tsv) SELECT no, sample_pk, entity, "
-                    "content, entity_pk, anchor, body, to_tsvector('simple', regexp_replace(body, '[^a-zA-Z0-9]+', ' ', 'g')) FROM made; "
+                    "content, entity_pk, anchor, body, to_tsvector('simple', regexp_replace(body, '[^a-zA-Z0-9]+', ' ', 'g')) || search_places(no) FROM made; "
                     "DROP TABLE made; CREATE INDEX search_doc_by_words ON search_doc USING gin (tsv)")
 
     def finish(self) -> None:
@@ -114,6 +116,8 @@ class Evals:
             model = min(int(pick.expovariate(0.35)), 11)
             which = i * n_sets // n
             groups = [GROUPS[0]] if which % 3 else [GROUPS[0], GROUPS[1 + min(int(pick.expovariate(1)), 3)]]
+            if which % 40 == 7:
+                groups = [FEW_GROUP] if which != 207 else [ONE_GROUP]
             count = n_samples // n
             eval_set, name = f"bench-set-{which:04d}", f"task_{task:02d}"
             location = f"/var/lib/hawk/store/evals/{eval_set}/2026-01-01T00-00-00_{name}_{i:06d}.eval"
@@ -156,6 +160,24 @@ def samples(evals: Evals):
                    seconds * 0.8, seconds, seconds * 0.5, error, limit,
                    f"{sample_id} {name} eval{i:08d} {eval_set} {location} {model_name}")
             number += 1
+
+
+EVENT_COLUMNS = ["pk", "created_at", "updated_at", "sample_pk", "event_order", "event_type", "event_uuid", "timestamp", "info_source",
+                 "info_data"]
+
+
+def events(evals: Evals):
+    """One sample of each eval set has events, all others have none."""
+    number = 0
+    at = 0
+    last_set = None
+    for _task, _model, created, count, eval_set, *_rest in evals.facts:
+        for k in range(EVENTS if eval_set != last_set else 0):
+            text = json.dumps({"step": k, "said": "what an agent says of what it does now " * 5})
+            yield (uuid(5, number), created, created, uuid(2, at), k, "info", f"event{number:09d}", created + k, "agent", text)
+            number += 1
+        last_set = eval_set
+        at += count
 
 
 DOC_COLUMNS = ["no", "sample_pk", "entity", "content", "entity_pk", "anchor", "body"]
@@ -232,6 +254,8 @@ def main() -> None:
     say("samples")
     writer.load("score", SCORE_COLUMNS, scores(evals))
     say("scores")
+    writer.load("event", EVENT_COLUMNS, events(evals))
+    say("events")
     for step in steps[1:]:
         writer.script(step.read_text())
         say(step.name)
