@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import inspect
 import json
 import logging
 import os
@@ -28,6 +29,9 @@ SLOTS = Path(".slots").absolute()
 """Places under limits that all workers share, in the folder of the job, which this process starts in."""
 ONE_PROCESS = "HAWK_ONE_PROCESS"
 """Set in the environment of a run, it asks for no process for each task."""
+
+RETRIES = 10
+"""Of a failed task, where the config says nothing; as Inspect."""
 
 was_cancelled = False
 """Whether SIGTERM came; Inspect may return from eval_set after it as if all had ended well."""
@@ -136,13 +140,14 @@ def _scan(user: Json, infra: Json) -> int:
     return FAILED if trouble else 0
 
 
-def _run_tasks(tasks: list[Any], loaded: "Loaded", number: int, **changes: Any) -> list[Json]:
+def _run_tasks(tasks: list[Any], loaded: "Loaded", number: int, retries: int | None, **changes: Any) -> list[Json]:
     """Calls eval_set for these tasks; returns their results.
 
     Args:
         tasks: What to run.
         loaded: The eval set.
         number: The name under which the process tells what its samples are at.
+        retries: How often a failed task is tried again; None: eval_set sees to that.
         changes: To the arguments of eval_set.
 
     Raises:
@@ -158,7 +163,13 @@ def _run_tasks(tasks: list[Any], loaded: "Loaded", number: int, **changes: Any) 
     repeats.watch_requests()
     stop_watch = stop.watch(loaded.arguments["log_dir"], number)
     try:
-        success, logs = inspect_ai.eval_set(tasks=tasks, model_roles=loaded.roles or None, **loaded.arguments | changes)
+        arguments = loaded.arguments | changes
+
+        def call() -> tuple[bool, list[Any]]:
+            return inspect_ai.eval_set(tasks=tasks, model_roles=loaded.roles or None, **arguments)
+
+        success, logs = call() if retries is None else repeats.run(
+            call, retries, lambda: bool(stop_watch.stop_all), arguments.get("retry_wait"))
     except PrerequisiteError as error:
         raise CannotWork(_plain(error)) from error
     except KeyboardInterrupt:
@@ -176,15 +187,20 @@ def _run_tasks(tasks: list[Any], loaded: "Loaded", number: int, **changes: Any) 
 
 def _work_task(loaded: "Loaded", packet: Json) -> int:
     """One task, in a process of its own; its result becomes a file."""
+    import inspect_ai
+
     from hawk_worker import ledger, verdict
 
     ledger.only_tasks()
     number = packet["task"]
-    changes = {"log_dir_allow_dirty": True, "retry_cleanup": False}
+    retries = loaded.arguments.get("retry_attempts", RETRIES)
+    changes = {"log_dir_allow_dirty": True, "retry_cleanup": False, "retry_attempts": 0}
+    if "retry_immediate" in inspect.signature(inspect_ai.eval_set).parameters:
+        changes["retry_immediate"] = False
     if packet.get("max_samples"):
         changes["max_samples"] = packet["max_samples"]
     try:
-        (result, *more) = _run_tasks([loaded.tasks[number]], loaded, number, **changes)
+        (result, *more) = _run_tasks([loaded.tasks[number]], loaded, number, retries, **changes)
         if more and result["status"] == "success":
             result = more[-1]
     except CannotWork as error:
@@ -235,7 +251,7 @@ def _run_alone(loaded: "Loaded") -> int:
     stop.forget(loaded.arguments["log_dir"])
     phase("running")
     try:
-        results = _run_tasks(loaded.tasks, loaded, 0)
+        results = _run_tasks(loaded.tasks, loaded, 0, None)
     finally:
         phase("finishing")
     return verdict.judge(results)

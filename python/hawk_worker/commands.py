@@ -10,6 +10,7 @@ what is missing. Answers stand in the file of live.py.
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -20,6 +21,8 @@ from hawk_worker.live import live
 from hawk_worker.report import logger
 
 HOLD_SECONDS = 0.2
+PRESSURE = Path(".slots/pressure").absolute()
+"""How short memory is, as the runner says: 0 not, and with each step half as many samples run at once."""
 SCORE_SECONDS = 20.0
 SCORE_POLL_SECONDS = 0.5
 
@@ -37,6 +40,7 @@ class Commands:
         self.known: dict[str, tuple[str, str, int]] = {}
         """By the uuid of a sample: its eval, id and epoch."""
         self.relayed = False
+        self.level = 0
 
     def sample_starts(self, uuid: str, eval_id: str, sample: Any) -> None:
         """To be told of each sample that begins."""
@@ -67,6 +71,21 @@ class Commands:
         except channel.ChannelError:
             # It is there only while Inspect runs a task; until then samples are held.
             self.relayed = False
+
+    def look_at_memory(self) -> None:
+        """Brings the number of samples at once in line with how short memory is."""
+        try:
+            level = int(PRESSURE.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            level = 0
+        if level == self.level:
+            return
+        if level > self.level:
+            live.allowed = max(1, (live.allowed or len(self.begun)) // 2)
+        else:
+            live.allowed = 0 if level == 0 else live.allowed * 2
+        self.level = level
+        logger.info(f"memory is short: {live.allowed} samples at once" if level else "memory is free again")
 
     def do(self, name: str, text: bytes) -> None:
         """Carries out a command, once."""

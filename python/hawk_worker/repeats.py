@@ -7,7 +7,9 @@ ends with that error. Rate limits, timeouts and connections that break are no an
 
 import os
 import re
+import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from hawk_worker.live import live, plain_error
@@ -16,6 +18,10 @@ from hawk_worker.report import logger
 SAME_REQUESTS = 20
 SAME_SAMPLES = 3
 """Tries of a task in which the same sample may fail with the same error."""
+
+FIRST_WAIT = 30.0
+LONGEST_WAIT = 3600.0
+"""Seconds before another try of a task whose failures look like those of machines and networks; others are tried at once."""
 
 RATE_LIMIT = 429
 
@@ -63,7 +69,7 @@ def watch_requests() -> None:
     Model.should_retry = counted  # type: ignore[method-assign]
 
 
-class Tries:
+class _Tries:
     """The tries of one task, and whether another one makes sense."""
 
     def __init__(self) -> None:
@@ -86,9 +92,38 @@ class Tries:
         return f"{what} has failed {self.seen[lasting[0]]} times in the same way: {error}"
 
 
-def is_infrastructure(log: Any) -> bool:
+def _is_infrastructure(log: Any) -> bool:
     """Whether a log's failures look like those of machines and networks, which pass."""
     from inspect_ai.log import read_eval_log_sample_summaries
 
     texts = [summary.error for summary in read_eval_log_sample_summaries(log.location) if summary.error]
     return any(_INFRASTRUCTURE.search(text) for text in [*texts, log.error.message if log.error else ""])
+
+
+def run(call: Callable[[], tuple[bool, list[Any]]], retries: int, is_stopped: Callable[[], bool], first_wait: float | None) -> tuple[bool, list[Any]]:
+    """Calls eval_set for a task until it succeeds or another try makes no sense; samples that are done are not run again.
+
+    Args:
+        call: Makes one try.
+        retries: How often it is tried again at most.
+        is_stopped: Whether somebody has asked the run to stop.
+        first_wait: Seconds before the first try again that waits; None for the default.
+    """
+    tries = _Tries()
+    wait = first_wait or FIRST_WAIT
+    for left in reversed(range(retries + 1)):
+        success, logs = call()
+        failed = [log for log in logs if log.status != "success"]
+        if success or not left or not failed or is_stopped() or any(log.status == "cancelled" for log in failed):
+            break
+        why = next(filter(None, map(tries.failed, failed)), None)
+        if why:
+            logger.warning(f"not tried again: {why}")
+            break
+        logger.info(f"the task failed; it is tried again, {left} times at most")
+        if any(map(_is_infrastructure, failed)):
+            until = time.monotonic() + min(wait, LONGEST_WAIT)
+            wait *= 2
+            while time.monotonic() < until and not is_stopped():
+                time.sleep(0.5)
+    return success, logs

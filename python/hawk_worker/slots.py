@@ -16,6 +16,8 @@ import anyio
 from inspect_ai._eval import context
 from inspect_ai.util._concurrency import _AnyIOSemaphoreRegistry
 
+from hawk_worker.live import live
+
 SHORTEST_WAIT = 0.01
 LONGEST_WAIT = 0.2
 LOOKS = 64
@@ -32,6 +34,7 @@ class _Places:
 
     def __init__(self, inner: Any, path: Path) -> None:
         self.inner = inner
+        self.name = str(getattr(inner, "name", path.name))
         self.own = inner.semaphore
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.held: set[int] = set()
@@ -48,6 +51,10 @@ class _Places:
         return False
 
     async def __aenter__(self) -> None:
+        with live.waiting("slot", self.name):
+            await self._enter()
+
+    async def _enter(self) -> None:
         await self.own.__aenter__()
         wait = SHORTEST_WAIT
         try:

@@ -126,6 +126,7 @@ class StopWatch:
     def _watch(self) -> None:
         while not self.ended.wait(POLL_SECONDS):
             self._try(self._look)
+            self._try(self.commands.look_at_memory)
             self._try(self._tell)
             loop = self.loop
             if loop and not loop.is_closed():

@@ -1,4 +1,5 @@
-/* hawk stop, pause, resume-run, requeue, score, explain: what is said to a run and what it says. */
+/* hawk stop, pause, resume-run, requeue, score, explain, doctor: what is said to a run and what it
+ * says. */
 
 #include <stdlib.h>
 
@@ -45,6 +46,9 @@ static const OptArg explain_args[] = {
 };
 static const OptRow explain_rows[] = {
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON, with all the evidence"},
+};
+static const OptRow doctor_rows[] = {
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"},
 };
 static const OptRow requeue_rows[] = {SAMPLE_ROW(Options, "The sample that failed or was cancelled")};
 static const OptRow score_rows[] = {
@@ -239,6 +243,33 @@ static int run_explain(Cli *cli, const void *given, Error *err)
     return print_text(cli, buf_str(&text), err);
 }
 
+static int run_doctor(Cli *cli, const void *given, Error *err)
+{
+    const Options *options = given;
+    Json *answer = NULL;
+    if (api_get(cli, "/monitoring/doctor", &answer, err) < 0)
+        return -1;
+    const Json *findings = json_get(answer, "findings");
+    if (options->json) {
+        if (print_json(cli, answer, err) < 0)
+            return -1;
+    } else {
+        auto_buf Buf text = BUF_INIT(4 << 20);
+        for (const Json *item = findings ? findings->first : NULL; item; item = item->next) {
+            Str id = json_text(item, "job_id", STR_NONE);
+            buf_printf(&text, "%.*s%s%.*s\n    %.*s\n", STR_ARG(id), id.n ? ": " : "",
+                       STR_ARG(json_text(item, "text", STR(""))),
+                       STR_ARG(json_text(item, "fix", STR(""))));
+        }
+        if (!text.len)
+            buf_printf(&text, "nothing is wrong with the newest %lld jobs\n",
+                       (long long)json_int(answer, "jobs", 0));
+        if (print_text(cli, buf_str(&text), err) < 0)
+            return -1;
+    }
+    return findings && findings->first ? 1 : 0;
+}
+
 #define SPEC(opt_rows, n, opt_args, type)                                                          \
     .spec = {.rows = (opt_rows),                                                                   \
              .n_rows = (n),                                                                        \
@@ -300,4 +331,12 @@ const Command commands_explain = {
     .examples = "hawk explain\nhawk explain my-set-0123456789abcdef --json",
     SPEC(explain_rows, ARRAY_LEN(explain_rows), explain_args, Options),
     .run = run_explain,
+};
+
+const Command commands_doctor = {
+    .path = "doctor",
+    .section = COMMAND_SYSTEM,
+    .summary = "Say what is wrong with jobs and how to mend it; 1 when something is",
+    .spec = {.rows = doctor_rows, .n_rows = ARRAY_LEN(doctor_rows), .size = sizeof(Options)},
+    .run = run_doctor,
 };

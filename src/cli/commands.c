@@ -45,6 +45,7 @@ const Command *const command_rows[] = {
     &commands_plan,
     &commands_schema,
     &commands_serve,
+    &commands_doctor,
     &commands_login,
     &commands_logout,
     &commands_auth_access_token,

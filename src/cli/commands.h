@@ -13,6 +13,7 @@ extern const Command commands_completion;
 extern const Command commands_config;
 extern const Command commands_delete;
 extern const Command commands_docs_cli;
+extern const Command commands_doctor;
 extern const Command commands_download;
 extern const Command commands_download_artifacts;
 extern const Command commands_edit_samples;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "codec/json_scan.h"
 #include "codec/zip.h"
+#include "codec/zip_write.h"
 #include "evallog/evallog.h"
 #include "evallog/evallog_text.h"
 
@@ -111,5 +112,8 @@ int evallog_find_summary(EvalLog *log, Str array, Str uuid, EvalLogSummary *ret,
 
 /* Leaves the last of each id and epoch, at the place of the first. */
 void evallog_dedupe_summaries(EvalLog *log);
+
+/* Adds summaries.json with the summaries of the log. */
+int evallog_priv_add_summaries(EvalLog *log, ZipWrite *zip, Error *err) HAWK_MUST_USE;
 
 #endif

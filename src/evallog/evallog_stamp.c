@@ -236,7 +236,7 @@ static int add_samples(EvalLog *log, ZipWrite *zip, Error *err)
     return 0;
 }
 
-static int add_summaries(EvalLog *log, ZipWrite *zip, Error *err)
+int evallog_priv_add_summaries(EvalLog *log, ZipWrite *zip, Error *err)
 {
     const EvalLogSummaries *summaries = NULL;
     auto_buf Buf text = BUF_INIT(EVALLOG_SUMMARIES_MAX);
@@ -258,7 +258,8 @@ static int write_json(const Stamp *stamp, EvalLog *log, ZipWrite *zip, Error *er
 {
     Str reductions = STR_NONE;
     if (add_start(stamp, log, zip, err) < 0 || add_samples(log, zip, err) < 0 ||
-        add_summaries(log, zip, err) < 0 || evallog_reductions(log, &reductions, err) < 0)
+        evallog_priv_add_summaries(log, zip, err) < 0 ||
+        evallog_reductions(log, &reductions, err) < 0)
         return -1;
     if (reductions.p && zip_write_add(zip, STR("reductions.json"), reductions, err) < 0)
         return -1;

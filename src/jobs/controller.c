@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "jobs/jobs_priv.h"
+#include "jobs/unfinished.h"
 
 enum {
     TICK_MS = 1000,

@@ -20,7 +20,7 @@ enum {
     REASON_TEXT_MAX = 2000,
 };
 
-enum { RANK_STATE = 0, RANK_PHASE = 5, RANK_RUNNING = 900 };
+enum { RANK_STATE = 0, RANK_PHASE = 5, RANK_RESULT = 48, RANK_RUNNING = 900 };
 
 /* ---- reading ---- */
 
@@ -115,7 +115,7 @@ static void add_queued(Jobs *jobs, const Job *job, Reasons *reasons)
 }
 
 /* Results of tasks that did not succeed. */
-static void add_results(Jobs *jobs, const Job *job, Reasons *reasons)
+static void add_results(Jobs *jobs, const Job *job, int rank, Reasons *reasons)
 {
     Arena *arena = reasons->arena;
     int64_t number = 0;
@@ -128,8 +128,9 @@ static void add_results(Jobs *jobs, const Job *job, Reasons *reasons)
         Str why = str_slice(json_text(result, "reason", STR("")), 0, REASON_TEXT_MAX);
         Str named = json_text(task, "name", STR("?"));
         int64_t deaths = json_int(task, "deaths", 0);
-        reasons->n_killed += json_int(live, "running", 0);
-        if (str_eqz(status, "success"))
+        if (job_state_is_over(job->state))
+            reasons->n_killed += json_int(live, "running", 0);
+        if (!result || str_eqz(status, "success"))
             continue;
         const Reason failed = {
             .code = str_eqz(status, "died") ? "task.given_up" : "task.failed",
@@ -140,7 +141,7 @@ static void add_results(Jobs *jobs, const Job *job, Reasons *reasons)
                            : arena_printf(arena, "task %.*s ended with %.*s: %.*s", STR_ARG(named),
                                           STR_ARG(status), STR_ARG(why)),
             .task = arena_strndup(arena, named.p, named.n),
-            .rank = RANK_PHASE,
+            .rank = rank,
             .is_trouble = true};
         reasons_priv_add(reasons, &failed);
     }
@@ -154,7 +155,7 @@ static void add_over(Jobs *jobs, const Job *job, Reasons *reasons)
                          .rank = RANK_STATE,
                          .is_trouble = job->state != JOB_COMPLETE};
     reasons_priv_add(reasons, &over);
-    add_results(jobs, job, reasons);
+    add_results(jobs, job, RANK_PHASE, reasons);
 }
 
 /* clang-format off */
@@ -214,6 +215,7 @@ static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, 
                                        .rank = RANK_PHASE});
     add_wishes(jobs, job, reasons);
     reasons_priv_tasks(jobs, job, reasons);
+    add_results(jobs, job, RANK_RESULT, reasons);
     const Reason running = {
         .code = "run.running",
         .text = arena_printf(

@@ -16,9 +16,11 @@
 #include "codec/json.h"
 #include "codec/json_out.h"
 #include "runner/memory.h"
+#include "runner/pressure.h"
 #include "runner/schedule.h"
 #include "runner/worker.h"
 
+enum { LOOK_MS = 1000 };
 enum { PACKET_MAX = 64 << 10, STATUS_MAX = 64 << 20, POOL_DEATHS_MAX = 3, RESULT_MAX = 64 << 10 };
 
 /* Between two writings of tasks.json, which is written whole: a moment, and longer for many tasks,
@@ -53,6 +55,8 @@ typedef struct Pool {
     bool has_end;     /* a process has told what the run has come to */
     int exit_status;  /* that */
     int64_t oom_kills;
+    Pressure pressure;
+    int64_t look_ms; /* not before this is memory looked at again */
 } Pool;
 
 /* --- what is written down --- */
@@ -72,6 +76,32 @@ static void write_tasks(Pool *pool)
     pool->is_changed = false;
     pool->write_ms = clock_monotonic_ms() +
                      (pause_ms < WRITE_PAUSE_MAX_MS ? pause_ms : (int64_t)WRITE_PAUSE_MAX_MS);
+}
+
+/* Tells the tasks how short memory is; they look at the file each second. */
+static void write_pressure(const Pool *pool)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_free char *folder = fs_join(pool->run->folder, ".slots");
+    auto_free char *path = fs_join(folder, "pressure");
+    auto_free char *text = mem_printf("%d\n", pool->pressure.level);
+    if (fs_make_dirs(folder, 0700, &err) < 0 || fs_write_file(path, str_of(text), 0600, &err) < 0)
+        output_say(pool->run->output, "error", "cannot write how short memory is: %s",
+                   error_text(&err));
+}
+
+static void look_at_memory(Pool *pool)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < pool->look_ms)
+        return;
+    pool->look_ms = now_ms + LOOK_MS;
+    if (!pressure_look(&pool->pressure, memory_available(""), now_ms))
+        return;
+    output_say(pool->run->output, "warn", "memory is %s: step %d",
+               pool->pressure.level ? "short, so fewer samples run at once" : "free again",
+               pool->pressure.level);
+    write_pressure(pool);
 }
 
 /* A process that died left no result; the judge reads one for each task. */
@@ -353,6 +383,7 @@ static int look(void *context, const struct pollfd *fds, size_t n, Error *err)
     if (pool->socket >= 0 && go_on(pool, err) < 0)
         return -1;
     drop_parts(pool, false);
+    look_at_memory(pool);
     if (pool->is_changed && clock_monotonic_ms() >= pool->write_ms)
         write_tasks(pool);
     return 0;
@@ -410,9 +441,11 @@ int pool_run(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret, E
 {
     auto_schedule Schedule *schedule = schedule_new(run->arena);
     auto_free char *results = fs_join(run->folder, "results");
-    if (fs_exists(results) && fs_remove_tree(results, err) < 0)
+    auto_free char *live = fs_join(run->folder, "live");
+    if (fs_remove_tree(results, err) < 0 || fs_remove_tree(live, err) < 0)
         return -1;
     Pool pool = {.run = run, .schedule = schedule, .socket = -1, .oom_kills = memory_oom_kills("")};
+    write_pressure(&pool);
     int result = run_to_end(&pool, cache_dir, venv, ret, err);
     if (schedule_n_tasks(schedule))
         write_tasks(&pool);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/sse.h"
+#include "jobs/doctor.h"
 #include "jobs/jobs.h"
 #include "jobs/reasons.h"
 #include "jobs/status.h"
@@ -108,6 +109,18 @@ static int monitoring_explain(RouteCtx *ctx, Error *err)
     json_out_init(&out, &body, 0);
     reasons_write(ctx->app->jobs, &job, &out);
     if (buf_check(&body, "the explanation", err) < 0)
+        return -1;
+    route_send_json(ctx, &body);
+    return 0;
+}
+
+static int monitoring_doctor(RouteCtx *ctx, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(ANSWER_MAX);
+    JsonOut out;
+    json_out_init(&out, &body, 0);
+    if (doctor_write(ctx->app->jobs, ctx->caller, &out, err) < 0 ||
+        buf_check(&body, "the findings", err) < 0)
         return -1;
     route_send_json(ctx, &body);
     return 0;
@@ -293,6 +306,7 @@ static const Shape shapes[] = {
       "job_id: str; status: " JOB_STATUSES "; pending_interactions: int; created_by: str?; is_owner_or_admin: bool;"
       " trouble_reason: str?; pods: PodStatusData?; metrics: MetricsQueryResult{}?; admission: AdmissionStatus?;"
       " progress: StatusProgress; tasks: TaskStatus[]; waiting_samples: object[]; errors: str{}" },
+    { "Finding", "what: str; job_id: str?; text: str; fix: str" },
     { "Evidence", "reason: str; text: str; since: time?; task: str?; samples: int; trouble: bool" },
     { "Explanation",
       "job_id: str; status: " JOB_STATUSES "; state: str; reason: str; text: str; evidence: Evidence[]; running: int;"
@@ -308,6 +322,8 @@ static const Route rows[] = {
       .answer = "{entries: LogEntry[]}" },
     { "GET", "/monitoring/jobs/{job_id}/job-status",             ROUTE_READ, monitoring_job_status, "status of a job with its imports",
       .answer = "JobStatusResponse" },
+    { "GET", "/monitoring/doctor",                               ROUTE_READ, monitoring_doctor, "what is wrong with jobs, and how to mend it",
+      .answer = "{findings: Finding[]; jobs: int}" },
     { "GET", "/monitoring/jobs/{job_id}/explain",                ROUTE_READ, monitoring_explain, "why a job is not done, with the evidence",
       .answer = "Explanation" },
     { "GET", "/monitoring/jobs/{job_id}/eval-set-status",        ROUTE_READ, monitoring_eval_set_status, "tasks and samples of an eval set",

@@ -15,9 +15,9 @@ def config_of(*tasks: dict, model: str = "ok", **more) -> dict:
     return {"tasks": [{**group, "items": tasks}], "models": [{**group, "items": [{"name": model}]}], **more}
 
 
-def submit(hawk, job_id: str, config: dict) -> str:
+def submit(hawk, job_id: str, config: dict, priority: str = "medium") -> str:
     """Submit a config under an id; return the id."""
-    status, _, body = hawk.request("POST", "/eval_sets/", {"eval_set_config": {**config, "eval_set_id": job_id}})
+    status, _, body = hawk.request("POST", "/eval_sets/", {"eval_set_config": {**config, "eval_set_id": job_id}, "priority": priority})
     assert status == 200, body
     return job_id
 

@@ -194,6 +194,7 @@ ROWS = {
     "GET /eval_sets/{eval_set_id}/config": ("/eval_sets/{id}/config", None, READERS),
     "POST /eval_sets/{eval_set_id}/control": ("/eval_sets/{id}/control", {"action": "pause"}, CONTROLLERS.replace("200", "409")),
     "GET /eval_sets/{eval_set_id}/control/{command}": ("/eval_sets/{id}/control/none", None, READERS),
+    "GET /monitoring/doctor": ("/monitoring/doctor", None, ALL),
     "GET /monitoring/jobs/{job_id}/explain": ("/monitoring/jobs/{id}/explain", None, READERS),
     "POST /eval_sets/{eval_set_id}/stop": ("/eval_sets/{id}/stop", None, CONTROLLERS),
     "DELETE /eval_sets/{eval_set_id}": ("/eval_sets/{id}", None, CONTROLLERS),

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from faults import config_of, explained, lines, live, marked, submit
+from inspect_ai.log import read_eval_log
 
 OLD = {"packages": ["inspect-ai==0.3.188"]}
 
@@ -33,6 +34,8 @@ def test_a_stop_within_a_time_ends_wedged_samples_and_leaves_no_process(hawk, tm
     done = hawk.run("stop", job, "--within", "12s", timeout=30)
     assert explained(hawk, job)["state"] == "cancelled"
     assert not marked(hawk, job)
+    logs = [read_eval_log(str(path)) for path in (hawk.data / "store/evals" / job).glob("*.eval")]
+    assert sorted(log.status for log in logs) == ["cancelled", "success"]
     assert "2 were scored" in done.stdout and "killed" in done.stdout, done.stdout
 
 

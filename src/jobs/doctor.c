@@ -1,0 +1,136 @@
+/* One look at each job: troubles while it runs, unfinished logs and failed imports once it is over.
+ */
+
+#include "jobs/doctor.h"
+
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#include "base/mem.h"
+#include "jobs/jobs_priv.h"
+#include "jobs/reasons.h"
+#include "jobs/status_priv.h"
+#include "jobs/unfinished.h"
+
+enum { DISK_LEFT_PERCENT = 5, MEGABYTE = 1 << 20 };
+
+typedef struct Finding {
+    const char *what;
+    const char *job_id; /* NULL: of no job */
+    const char *text;
+    const char *fix;
+} Finding;
+
+static void write_finding(const Finding *finding, JsonOut *out)
+{
+    json_out_object(out);
+    json_out_kvz(out, "what", finding->what);
+    json_out_kvz(out, "job_id", finding->job_id);
+    json_out_kvz(out, "text", finding->text);
+    json_out_kvz(out, "fix", finding->fix);
+    json_out_end_object(out);
+}
+
+static void look_at_running(Jobs *jobs, const Job *job, Arena *arena, JsonOut *out)
+{
+    Reasons reasons;
+    reasons_look(jobs, job, arena, &reasons);
+    for (size_t i = 0; i < reasons.n; i++)
+        if (reasons.items[i].is_trouble)
+            write_finding(&(Finding){.what = reasons.items[i].code,
+                                     .job_id = job->job_id,
+                                     .text = reasons.items[i].text,
+                                     .fix = arena_printf(arena,
+                                                         "if it does not pass: hawk stop %s "
+                                                         "--within 5m",
+                                                         job->job_id)},
+                          out);
+}
+
+static int look_at_logs(Jobs *jobs, const Job *job, Arena *arena, JsonOut *out, Error *err)
+{
+    Unfinished found;
+    if (unfinished_list(jobs, arena, job->job_id, &found, err) < 0)
+        return -1;
+    for (size_t i = 0; i < found.n; i++) {
+        const UnfinishedLog *log = &found.items[i];
+        write_finding(
+            &(Finding){.what = log->error ? "log.unreadable" : "log.unfinished",
+                       .job_id = job->job_id,
+                       .text = log->error
+                                   ? arena_printf(arena, "the log %s cannot be read: %s", log->key,
+                                                  log->error)
+                                   : arena_printf(arena, "the log %s was not finished", log->key),
+                       .fix = arena_printf(arena, "run what is missing: hawk eval-set resume %s",
+                                           job->job_id)},
+            out);
+    }
+    return 0;
+}
+
+static int look_at_imports(Jobs *jobs, const Job *job, Arena *arena, JsonOut *out, Error *err)
+{
+    JobsImports imports;
+    if (status_priv_imports(jobs, arena, job->job_id, &imports, err) < 0)
+        return -1;
+    for (size_t i = 0; i < imports.n_logs; i++)
+        if (imports.logs[i].error)
+            write_finding(
+                &(Finding){.what = "import.failed",
+                           .job_id = job->job_id,
+                           .text = arena_printf(arena, "%s was not imported: %s",
+                                                imports.logs[i].location, imports.logs[i].error),
+                           .fix = "see: hawk list imports"},
+                out);
+    return 0;
+}
+
+static int look_at_job(Jobs *jobs, const Job *job, JsonOut *out, Error *err)
+{
+    auto_arena Arena *arena = arena_new();
+    if (job->deleted_us)
+        return 0;
+    if (!job_state_is_over(job->state)) {
+        look_at_running(jobs, job, arena, out);
+        return 0;
+    }
+    if (job->type == JOB_EVAL_SET && look_at_logs(jobs, job, arena, out, err) < 0)
+        return -1;
+    return look_at_imports(jobs, job, arena, out, err);
+}
+
+static void look_at_disk(Jobs *jobs, JsonOut *out)
+{
+    auto_arena Arena *arena = arena_new();
+    Executor *executor = jobs->options.executor;
+    auto_free char *folder = executor->file(executor, "..", "");
+    struct statvfs disk;
+    if (!folder || statvfs(folder, &disk) < 0 || disk.f_blocks == 0 ||
+        disk.f_bavail * 100 / disk.f_blocks >= DISK_LEFT_PERCENT)
+        return;
+    write_finding(&(Finding){.what = "disk.full",
+                             .text = arena_printf(
+                                 arena, "the disk of the data folder has %llu MB left",
+                                 (unsigned long long)(disk.f_bavail * disk.f_frsize / MEGABYTE)),
+                             .fix = "make room: runs fail when it is full"},
+                  out);
+}
+
+int doctor_write(Jobs *jobs, const Caller *caller, JsonOut *out, Error *err)
+{
+    auto_arena Arena *arena = arena_new();
+    const JobsQuery query = {.page = 1, .limit = DOCTOR_JOBS_MAX};
+    JobsList list;
+    if (jobs_list(jobs, caller, &query, arena, &list, err) < 0)
+        return -1;
+    json_out_object(out);
+    json_out_kv_array(out, "findings");
+    look_at_disk(jobs, out);
+    for (size_t i = 0; i < list.n; i++)
+        if (look_at_job(jobs, &list.items[i].job, out, err) < 0)
+            return -1;
+    json_out_end_array(out);
+    json_out_kv_int(out, "jobs", (int64_t)list.n);
+    json_out_end_object(out);
+    return 0;
+}

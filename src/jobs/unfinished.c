@@ -1,0 +1,102 @@
+/* Finding and closing. A log is written anew into a file without a name, which then takes its
+   place, so a crash leaves the old one or the new one. */
+
+#include "jobs/unfinished.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "evallog/evallog_finish.h"
+#include "jobs/jobs_priv.h"
+
+typedef struct Search {
+    Store *store;
+    Arena *arena;
+    Unfinished *found;
+} Search;
+
+static int open_log(Store *store, const char *key, EvalLog **ret, Error *err)
+{
+    auto_source Source *source = NULL;
+    if (store_source(store, key, &source, err) < 0 || evallog_open(source, ret, err) < 0)
+        return -1;
+    (void)TAKE(source);
+    return 0;
+}
+
+static int each_log(void *context, const char *key, const StoreStat *stat, Error *err)
+{
+    (void)stat;
+    (void)err;
+    Search *search = context;
+    auto_error Error reading = ERROR_INIT;
+    auto_evallog EvalLog *log = NULL;
+    const EvalLogHeader *header = NULL;
+    const char *why = NULL;
+    Str name = str_of(key);
+    if (!str_ends(name, STR(".eval")) || str_ends(name, STR(".fast.eval")) ||
+        search->found->n == UNFINISHED_MAX)
+        return 0;
+    if (open_log(search->store, key, &log, &reading) < 0 ||
+        evallog_header(log, &header, &reading) < 0)
+        why = error_text(&reading);
+    else if (header->status != EVALLOG_STARTED)
+        return 0;
+    if (!search->found->items)
+        search->found->items =
+            arena_array(search->arena, UNFINISHED_MAX, sizeof(*search->found->items));
+    search->found->items[search->found->n++] =
+        (UnfinishedLog){.key = arena_strdup(search->arena, key),
+                        .error = why ? arena_strdup(search->arena, why) : NULL};
+    return 0;
+}
+
+int unfinished_list(Jobs *jobs, Arena *arena, const char *job_id, Unfinished *ret, Error *err)
+{
+    auto_free char *prefix = mem_printf("evals/%s", job_id);
+    Search search = {.store = jobs->options.store, .arena = arena, .found = ret};
+    *ret = (Unfinished){0};
+    return store_list(search.store, prefix, false, each_log, &search, err);
+}
+
+static int write_bytes(void *context, Str bytes, Error *err)
+{
+    int *fd = context;
+    return fs_write_all(*fd, bytes.p, bytes.n, err);
+}
+
+static int close_log(Jobs *jobs, const char *job_id, const char *key, Error *err)
+{
+    Executor *executor = jobs->options.executor;
+    Store *store = jobs->options.store;
+    auto_free char *folder = executor->file(executor, job_id, "");
+    auto_evallog EvalLog *log = NULL;
+    auto_fd int fd = fs_open_unlinked(folder, err);
+    if (fd < 0 || open_log(store, key, &log, err) < 0 ||
+        evallog_finish_write(log, clock_now_us(), write_bytes, &fd, err) < 0)
+        return -1;
+    return store_put_file(store, key, fd, err);
+}
+
+void unfinished_close(Jobs *jobs, const char *job_id)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_error Error err = ERROR_INIT;
+    Unfinished found;
+    if (unfinished_list(jobs, arena, job_id, &found, &err) < 0) {
+        log_warn("job.logs_not_listed", KV("job", job_id), KV("error", error_text(&err)));
+        return;
+    }
+    for (size_t i = 0; i < found.n; i++) {
+        auto_error Error why = ERROR_INIT;
+        if (!found.items[i].error && close_log(jobs, job_id, found.items[i].key, &why) == 0)
+            log_info("job.log_closed", KV("job", job_id), KV("log", found.items[i].key));
+        else
+            log_warn("job.log_not_closed", KV("job", job_id), KV("log", found.items[i].key),
+                     KV("error", found.items[i].error ? found.items[i].error : error_text(&why)));
+    }
+}
