@@ -196,6 +196,25 @@ static void add_wishes(Jobs *jobs, const Job *job, Reasons *reasons)
     }
 }
 
+/* False while no sample can run yet, or any more. */
+static bool add_phase(const ExecutorState *state, Reasons *reasons)
+{
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
+        if (!state->phase || strcmp(state->phase, phases[i].phase) != 0)
+            continue;
+        const Reason phase = {.code = phases[i].code,
+                              .text = state->phase_detail
+                                          ? arena_printf(reasons->arena, "%s: %s", phases[i].text,
+                                                         state->phase_detail)
+                                          : phases[i].text,
+                              .since_us = state->phase_since_us,
+                              .rank = RANK_PHASE};
+        reasons_priv_add(reasons, &phase);
+        return false;
+    }
+    return true;
+}
+
 static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, Reasons *reasons)
 {
     Arena *arena = reasons->arena;
@@ -203,16 +222,7 @@ static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, 
         reasons_priv_add(reasons, &(Reason){.code = "run.stopping",
                                             .text = arena_strdup(arena, job->reason),
                                             .rank = RANK_STATE});
-    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
-        if (state->phase && strcmp(state->phase, phases[i].phase) == 0)
-            reasons_priv_add(reasons,
-                             &(Reason){.code = phases[i].code,
-                                       .text = state->phase_detail
-                                                   ? arena_printf(arena, "%s: %s", phases[i].text,
-                                                                  state->phase_detail)
-                                                   : phases[i].text,
-                                       .since_us = state->phase_since_us,
-                                       .rank = RANK_PHASE});
+    bool has_begun = add_phase(state, reasons);
     add_wishes(jobs, job, reasons);
     reasons_priv_tasks(jobs, job, reasons);
     add_results(jobs, job, RANK_RESULT, reasons);
@@ -228,7 +238,8 @@ static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, 
         .since_us = job->started_us,
         .n = reasons->n_running,
         .rank = RANK_RUNNING};
-    reasons_priv_add(reasons, &running);
+    if (has_begun || reasons->n == 0)
+        reasons_priv_add(reasons, &running);
 }
 
 static int by_rank(const void *a, const void *b)
