@@ -4,15 +4,19 @@
    words, names for the places that it is in: its eval, and the stretches of 32 and of 1024 evals
    that the eval is in (search_places in 0003_search.sql). The index crosses a word with a place
    without reading documents. A word that many documents have is looked for in one place after
-   another, the newest first, down to single evals. */
+   another, the newest first, down to single evals: even the list of all its documents would take
+   too long. */
 
 #include "warehouse/search/search_priv.h"
 
 enum {
-    LEVELS = 3,     /* of places: an eval, 32 of them, 1024 */
-    BITS = 5,       /* from one to the next */
-    N_FEW = 4000,   /* documents that are fetched and sorted at once */
-    EVALS_MAX = 64, /* that are named one by one */
+    LEVELS = 3,              /* of places: an eval, 32 of them, 1024 */
+    BITS = 5,                /* from one to the next */
+    N_FEW = 4000,            /* documents that are fetched and sorted at once */
+    EVALS_MAX = 8,           /* that are named one by one */
+    RARE_MAX = 20000,        /* documents of words that are looked for everywhere at once */
+    COMMON_MIN = 500 * 1000, /* of words that are looked for in the smaller places at once */
+    EVALS_MANY = 32 * 128,   /* too many for that */
 };
 
 /* A stretch of evals, [first, end). */
@@ -157,11 +161,60 @@ static int forbid_reading_all(SqlTx *tx, Error *err)
     return sql_rows_next(rows, err) < 0 ? -1 : 0;
 }
 
+/* How many documents PostgreSQL thinks to have the words, which it knows of common ones. */
+static int estimate(const SearchStretch *stretch, int64_t *ret, Error *err)
+{
+    auto_query Query query = {0};
+    auto_sql_rows SqlRows *rows = NULL;
+    query_begin(&query, SQL_POSTGRES);
+    query_add_value(&query,
+                    "EXPLAIN SELECT 1 FROM search_doc d WHERE d.tsv @@ to_tsquery('simple', ?)",
+                    SQL_TEXT(search_words_text(stretch->words, SQL_POSTGRES, query.arena)));
+    if (query_run(&query, stretch->scope->tx, &rows, err) < 0 || sql_rows_next(rows, err) < 0)
+        return -1;
+    Str plan = sql_rows_text(rows, 0);
+    Str mark = STR("rows=");
+    ptrdiff_t at = str_find_str(plan, mark);
+    Str rest = at < 0 ? STR("") : str_slice(plan, (size_t)at + mark.n, plan.n);
+    size_t n = 0;
+    while (n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9')
+        n++;
+    if (str_to_i64(str_slice(rest, 0, n), 0, INT64_MAX, ret) < 0)
+        *ret = 0; /* it passes for rare */
+    return 0;
+}
+
+/* The smallest place that the stretch is in. */
+static int find_place(const SearchStretch *stretch, Place *ret, Error *err)
+{
+    int64_t first = stretch->first >> SEARCH_EVAL_SHIFT;
+    int64_t end = (stretch->end - 1) >> SEARCH_EVAL_SHIFT;
+    Place all = {.level = LEVELS};
+    for (int level = 0; level < LEVELS; level++)
+        if (first >> (BITS * level) == end >> (BITS * level)) {
+            *ret = place_of(level, first >> (BITS * level));
+            return 0;
+        }
+    if (find_end(stretch, &all.end, err) < 0)
+        return -1;
+    *ret = all;
+    return 0;
+}
+
 int search_find_places(SearchStretch *stretch, Error *err)
 {
-    Place all = {.level = LEVELS};
+    Place place;
+    int64_t n = 0;
     stretch->n = 0;
-    if (forbid_reading_all(stretch->scope->tx, err) < 0 || find_end(stretch, &all.end, err) < 0)
+    if (forbid_reading_all(stretch->scope->tx, err) < 0 || find_place(stretch, &place, err) < 0)
         return -1;
-    return visit(stretch, &all, err);
+    if (place.level < LEVELS)
+        return visit(stretch, &place, err);
+    if (estimate(stretch, &n, err) < 0)
+        return -1;
+    if (n <= RARE_MAX)
+        return visit(stretch, &place, err);
+    /* To ask a place takes as long as it, or the word, has documents, whichever are fewer. */
+    place.level = n >= COMMON_MIN && place.end <= EVALS_MANY ? LEVELS - 1 : LEVELS;
+    return visit_parts(stretch, &place, err);
 }
