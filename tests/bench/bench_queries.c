@@ -29,7 +29,7 @@ enum {
     BODY_MAX = 64 << 20,
     BUDGET_MS = 50,
     SEARCH_BUDGET_MS = 300,
-    DEEP_PAGES = 2,
+    DEEP_PAGES = 1,
     TIMES_MAX = 4096
 };
 
@@ -230,7 +230,7 @@ static void print_sum(int budget_ms)
     sum.n = sum.n_over = sum.n_rows = sum.n_rows_over = 0;
 }
 
-/* Sets the cursor to a page a thousand rows behind, or leaves it when there are not so many. */
+/* Sets the cursor to a page 500 rows behind, or leaves it when there are not so many. */
 static void go_deep(const QueriesAccess *access, QueriesSamples *filter, Arena *arena)
 {
     auto_error Error err = ERROR_INIT;
