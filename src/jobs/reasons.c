@@ -215,6 +215,18 @@ static bool add_phase(const ExecutorState *state, Reasons *reasons)
     return true;
 }
 
+static const char *running_in_words(const Reasons *reasons)
+{
+    Arena *arena = reasons->arena;
+    const char *tasks = reasons->n_tasks > 1
+                            ? arena_printf(arena, ", %lld of %lld tasks are done",
+                                           (long long)reasons->n_over, (long long)reasons->n_tasks)
+                            : "";
+    return arena_printf(arena, "it is running: %s at work, %lld have ended%s",
+                        reasons_priv_count(arena, reasons->n_running, "sample"),
+                        (long long)reasons->n_ended, tasks);
+}
+
 static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, Reasons *reasons)
 {
     Arena *arena = reasons->arena;
@@ -226,18 +238,12 @@ static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, 
     add_wishes(jobs, job, reasons);
     reasons_priv_tasks(jobs, job, reasons);
     add_results(jobs, job, RANK_RESULT, reasons);
-    const Reason running = {
-        .code = "run.running",
-        .text = arena_printf(
-            arena, "it is running: %s at work, %lld have ended%s",
-            reasons_priv_count(arena, reasons->n_running, "sample"), (long long)reasons->n_ended,
-            reasons->n_tasks > 1
-                ? arena_printf(arena, ", %lld of %lld tasks are done", (long long)reasons->n_over,
-                               (long long)reasons->n_tasks)
-                : ""),
-        .since_us = job->started_us,
-        .n = reasons->n_running,
-        .rank = RANK_RUNNING};
+    const Reason running = {.code = "run.running",
+                            .text = job->type == JOB_SCAN ? "it is running"
+                                                          : running_in_words(reasons),
+                            .since_us = job->started_us,
+                            .n = reasons->n_running,
+                            .rank = RANK_RUNNING};
     if (has_begun || reasons->n == 0)
         reasons_priv_add(reasons, &running);
 }

@@ -437,13 +437,20 @@ static int run_to_end(Pool *pool, const char *cache_dir, const Venv *venv, RunCh
     return 0;
 }
 
+int pool_forget(const Run *run, Error *err)
+{
+    static const char *const names[] = {"results", "live", "tasks.json"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        auto_free char *path = fs_join(run->folder, names[i]);
+        if (fs_remove_tree(path, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int pool_run(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret, Error *err)
 {
     auto_schedule Schedule *schedule = schedule_new(run->arena);
-    auto_free char *results = fs_join(run->folder, "results");
-    auto_free char *live = fs_join(run->folder, "live");
-    if (fs_remove_tree(results, err) < 0 || fs_remove_tree(live, err) < 0)
-        return -1;
     Pool pool = {.run = run, .schedule = schedule, .socket = -1, .oom_kills = memory_oom_kills("")};
     write_pressure(&pool);
     int result = run_to_end(&pool, cache_dir, venv, ret, err);

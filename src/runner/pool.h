@@ -13,4 +13,8 @@
 int pool_run(Run *run, const char *cache_dir, const Venv *venv, RunChild *ret,
              Error *err) HAWK_MUST_USE;
 
+/* Removes what tasks of an earlier attempt left in the job's folder, so that nobody takes it for
+   this one's. */
+int pool_forget(const Run *run, Error *err) HAWK_MUST_USE;
+
 #endif

@@ -251,6 +251,8 @@ static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err
     if (read_configs(run, is_scan ? JOBSPEC_SCAN : JOBSPEC_EVAL_SET, err) < 0)
         return -1;
     hide_secrets(run);
+    if (pool_forget(run, err) < 0)
+        return -1;
     if (arguments->waits && wait_for_turn(run, err) < 0)
         return -1;
     run_phase(run, "installing", NULL);

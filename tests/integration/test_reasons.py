@@ -18,7 +18,16 @@ def hawk(tmp_path_factory, cache):
     """A server that runs all of the runs but one at once."""
     it = Hawk(tmp_path_factory.mktemp("reasons"), cache)
     it.env |= {"HAWK_NO_PROGRESS_SECONDS": "8", "HAWK_SAME_FAILURES": "50"}
-    it.start("--max-running", "4")
+    try:
+        begin(it.start("--max-running", "4"))
+        yield it
+    finally:
+        it.end_runners()
+        it.stop()
+
+
+def begin(it) -> None:
+    """Submit the runs."""
     many = [WAITS, {"kind": "block", "seconds": 300}, {"kind": "narrow", "seconds": 600}, {"kind": "wait", "sandbox": "slow_box"},
             {"kind": "error_or_wait", "samples": 7, "every": 2, "seconds": 600}, {"kind": "segfault"}]
     submit(it, "uninstallable", config_of({}, packages=["hawk-no-such-package==1"]))
@@ -30,9 +39,6 @@ def hawk(tmp_path_factory, cache):
     submit(it, "approval", config_of({}, model="tool", approval=approvers))
     submit(it, "short", config_of({"kind": "wait", "seconds": 2, "samples": 1000}, max_samples=4))
     submit(it, "waits", config_of(WAITS), "low")
-    yield it
-    it.end_runners()
-    it.stop()
 
 
 def freeze(hawk) -> None:
