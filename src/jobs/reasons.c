@@ -239,8 +239,8 @@ static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, 
     reasons_priv_tasks(jobs, job, reasons);
     add_results(jobs, job, RANK_RESULT, reasons);
     const Reason running = {.code = "run.running",
-                            .text = job->type == JOB_SCAN ? "it is running"
-                                                          : running_in_words(reasons),
+                            .text =
+                                job->type == JOB_SCAN ? "it is running" : running_in_words(reasons),
                             .since_us = job->started_us,
                             .n = reasons->n_running,
                             .rank = RANK_RUNNING};
