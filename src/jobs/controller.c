@@ -160,6 +160,8 @@ static void finish(Jobs *jobs, JobsLive *live)
     if (!job_state_may(live->state, end.state)) /* a good end without ever having had a turn */
         end.state = JOB_FAILED;
     executor->settle(executor, live->job_id);
+    if (live->type == JOB_EVAL_SET)
+        unfinished_close(jobs, live->job_id, end.state != JOB_FAILED);
     if (jobs_priv_keep_capsule(jobs, live->type, live->job_id, &err) < 0) {
         log_warn("job.capsule_not_kept", KV("job", live->job_id), KV("error", error_text(&err)));
         error_reset(&err);

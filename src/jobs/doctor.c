@@ -54,6 +54,8 @@ static int look_at_logs(Jobs *jobs, const Job *job, Arena *arena, JsonOut *out, 
         return -1;
     for (size_t i = 0; i < found.n; i++) {
         const UnfinishedLog *log = &found.items[i];
+        if (log->is_replaced && !log->error)
+            continue;
         write_finding(
             &(Finding){.what = log->error ? "log.unreadable" : "log.unfinished",
                        .job_id = job->job_id,

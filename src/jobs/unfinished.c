@@ -13,10 +13,20 @@
 #include "evallog/evallog_finish.h"
 #include "jobs/jobs_priv.h"
 
+/* Any log of the job. */
+typedef struct Known {
+    const char *key;
+    const char *task_id;
+    const char *error;
+    int64_t created_us;
+    bool is_started;
+} Known;
+
 typedef struct Search {
     Store *store;
     Arena *arena;
-    Unfinished *found;
+    Known *logs; /* UNFINISHED_MAX */
+    size_t n;
 } Search;
 
 static int open_log(Store *store, const char *key, EvalLog **ret, Error *err)
@@ -36,31 +46,53 @@ static int each_log(void *context, const char *key, const StoreStat *stat, Error
     auto_error Error reading = ERROR_INIT;
     auto_evallog EvalLog *log = NULL;
     const EvalLogHeader *header = NULL;
-    const char *why = NULL;
     Str name = str_of(key);
     if (!str_ends(name, STR(".eval")) || str_ends(name, STR(".fast.eval")) ||
-        search->found->n == UNFINISHED_MAX)
+        search->n == UNFINISHED_MAX)
         return 0;
+    Known *known = &search->logs[search->n++];
+    *known = (Known){.key = arena_strdup(search->arena, key), .task_id = ""};
     if (open_log(search->store, key, &log, &reading) < 0 ||
-        evallog_header(log, &header, &reading) < 0)
-        why = error_text(&reading);
-    else if (header->status != EVALLOG_STARTED)
+        evallog_header(log, &header, &reading) < 0) {
+        known->error = arena_strdup(search->arena, error_text(&reading));
         return 0;
-    if (!search->found->items)
-        search->found->items =
-            arena_array(search->arena, UNFINISHED_MAX, sizeof(*search->found->items));
-    search->found->items[search->found->n++] =
-        (UnfinishedLog){.key = arena_strdup(search->arena, key),
-                        .error = why ? arena_strdup(search->arena, why) : NULL};
+    }
+    if (header->task_id.p)
+        known->task_id = arena_strndup(search->arena, header->task_id.p, header->task_id.n);
+    known->created_us = header->created_us;
+    known->is_started = header->status == EVALLOG_STARTED;
     return 0;
+}
+
+/* Whether a later log of the same task goes on from this one. */
+static bool is_replaced(const Search *search, const Known *log)
+{
+    for (size_t i = 0; i < search->n; i++) {
+        const Known *other = &search->logs[i];
+        if (other != log && !other->error && strcmp(other->task_id, log->task_id) == 0 &&
+            (other->created_us > log->created_us ||
+             (other->created_us == log->created_us && !other->is_started)))
+            return true;
+    }
+    return false;
 }
 
 int unfinished_list(Jobs *jobs, Arena *arena, const char *job_id, Unfinished *ret, Error *err)
 {
     auto_free char *prefix = mem_printf("evals/%s", job_id);
-    Search search = {.store = jobs->options.store, .arena = arena, .found = ret};
-    *ret = (Unfinished){0};
-    return store_list(search.store, prefix, false, each_log, &search, err);
+    Search search = {.store = jobs->options.store,
+                     .arena = arena,
+                     .logs = arena_array(arena, UNFINISHED_MAX, sizeof(Known))};
+    *ret = (Unfinished){.items = arena_array(arena, UNFINISHED_MAX, sizeof(UnfinishedLog))};
+    if (store_list(search.store, prefix, false, each_log, &search, err) < 0)
+        return -1;
+    for (size_t i = 0; i < search.n; i++) {
+        const Known *log = &search.logs[i];
+        if (log->error || log->is_started)
+            ret->items[ret->n++] = (UnfinishedLog){
+                .key = log->key, .error = log->error, .is_replaced = is_replaced(&search, log)};
+    }
+    return 0;
 }
 
 static int write_bytes(void *context, Str bytes, Error *err)
@@ -82,7 +114,7 @@ static int close_log(Jobs *jobs, const char *job_id, const char *key, Error *err
     return store_put_file(store, key, fd, err);
 }
 
-void unfinished_close(Jobs *jobs, const char *job_id)
+void unfinished_close(Jobs *jobs, const char *job_id, bool all)
 {
     auto_arena Arena *arena = arena_new();
     auto_error Error err = ERROR_INIT;
@@ -93,6 +125,8 @@ void unfinished_close(Jobs *jobs, const char *job_id)
     }
     for (size_t i = 0; i < found.n; i++) {
         auto_error Error why = ERROR_INIT;
+        if (!all && !found.items[i].is_replaced)
+            continue;
         if (!found.items[i].error && close_log(jobs, job_id, found.items[i].key, &why) == 0)
             log_info("job.log_closed", KV("job", job_id), KV("log", found.items[i].key));
         else

@@ -2,6 +2,7 @@
 #ifndef HAWK_JOBS_UNFINISHED_H
 #define HAWK_JOBS_UNFINISHED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -12,6 +13,7 @@
 typedef struct UnfinishedLog {
     const char *key;
     const char *error; /* why it cannot be read; NULL: it was not finished */
+    bool is_replaced;  /* a later log of its task goes on from it */
 } UnfinishedLog;
 
 typedef struct Unfinished {
@@ -25,8 +27,10 @@ enum { UNFINISHED_MAX = 2000 };
 int unfinished_list(Jobs *jobs, Arena *arena, const char *job_id, Unfinished *ret,
                     Error *err) HAWK_MUST_USE;
 
-/* Closes the unfinished logs of a job that nobody runs as cancelled; the samples in them stay. What
-   cannot be closed is only logged. */
-void unfinished_close(Jobs *jobs, const char *job_id);
+/* Closes unfinished logs of a job that nobody runs as cancelled; the samples in them stay. Unless
+   `all`, only those that a later log has replaced: of the last one Inspect finds more samples in
+   its own buffer when the job is resumed, as long as the log is not finished. What cannot be closed
+   is only logged. */
+void unfinished_close(Jobs *jobs, const char *job_id, bool all);
 
 #endif
