@@ -42,7 +42,7 @@ typedef struct Options {
 /* clang-format off */
 #define CURSOR_ROW {"cursor", 0, OPT_TEXT, offsetof(Options, cursor), "Go on where an earlier list ended; it names the cursor", .metavar = "CURSOR"}
 #define STREAM_ROW {"stream", 0, OPT_FLAG, offsetof(Options, stream), "All of them, without a limit, one line of JSON each, as they come"}
-#define JSON_ROW   {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"}
+#define JSON_ROW   {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: the rows, how many there are, where they go on"}
 
 static const OptRow eval_sets_rows[] = {
     LIMIT_ROW("10"),
@@ -212,6 +212,10 @@ static int print_in_format(Cli *cli, const Options *options, const Json *answer,
                            Error *err)
 {
     *ret_done = options->json;
+    if (options->json && options->format)
+        return error_set(err, ERR_USAGE,
+                         "--json has the whole answer, --format %s only its rows; give one of them",
+                         options->format);
     return options->json
                ? print_json(cli, answer, err)
                : rows_print(cli, options->format, json_get(answer, "items"), ret_done, err);

@@ -274,6 +274,7 @@ def test_lists_come_in_every_format(filled, table):
     assert [list(line) for line in lines] == [list(item) for item in items]
     text = hawk.run("list", table, *ids, "--format", "csv").stdout
     assert len(pd.read_csv(io.StringIO(text)) if items else []) == len(items)
+    assert json.loads(hawk.run("list", table, *ids, "--format", "json").stdout) == lines
     assert hawk.run("list", table, *ids, "--format", "table").stdout == hawk.run("list", table, *ids).stdout
 
 

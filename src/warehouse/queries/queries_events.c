@@ -354,6 +354,7 @@ static int write_page(Page *page, Str uuid, Buf *body, JsonOut *out, Error *err)
 {
     int64_t total = 0;
     size_t from = body->len;
+    const EventTexts texts = {page->tx, page->dialect, page->sample_pk};
     auto_buf Buf orders = BUF_INIT(64 * 1024);
     if (survey(page, err) < 0 || count_all(page, &total, err) < 0 ||
         event_pool_read(&page->messages, page->tx, "message_pool", page->sample_pk, page->arena,
@@ -364,8 +365,7 @@ static int write_page(Page *page, Str uuid, Buf *body, JsonOut *out, Error *err)
     json_out_object(out);
     json_out_kv_str(out, "sample_uuid", uuid);
     if (write_events(page, &orders, body, out, err) < 0 ||
-        (page->filter->is_resolved &&
-         queries_events_insert_texts(page->tx, page->sample_pk, body, from, err) < 0))
+        (page->filter->is_resolved && queries_events_insert_texts(&texts, body, from, err) < 0))
         return -1;
     json_out_kv_array(out, "event_orders");
     if (orders.len)
@@ -373,7 +373,7 @@ static int write_page(Page *page, Str uuid, Buf *body, JsonOut *out, Error *err)
     json_out_end_array(out);
     write_pools(page, out);
     json_out_key(out, STR("attachments"));
-    if (queries_events_write_texts(page->tx, page->sample_pk, body, from, out, err) < 0)
+    if (queries_events_write_texts(&texts, body, from, out, err) < 0)
         return -1;
     if (page->has_more)
         json_out_kv_int(out, "next_from_order", page->end_order);

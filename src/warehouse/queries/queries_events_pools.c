@@ -12,6 +12,7 @@ enum {
     ENTRIES_MAX = 200 * 1000,
     KEYS_MAX = 20 * 1000, /* texts of one answer */
     KEY_LENGTH = 32,
+    BATCH = 100, /* texts of one query */
 };
 #define PREFIX STR("attachment://")
 
@@ -225,6 +226,14 @@ static int compare_keys(const void *left, const void *right)
     return memcmp(*(const char *const *)left, *(const char *const *)right, KEY_LENGTH);
 }
 
+static bool is_hash(const char *p)
+{
+    for (size_t i = 0; i < KEY_LENGTH; i++)
+        if (!((p[i] >= '0' && p[i] <= '9') || (p[i] >= 'a' && p[i] <= 'f')))
+            return false;
+    return true;
+}
+
 /* Hashes that a text refers to, each once and in order. */
 static size_t find_keys(Str text, const char **ret)
 {
@@ -234,7 +243,8 @@ static size_t find_keys(Str text, const char **ret)
         found = str_find_str(text, PREFIX);
         if (found < 0 || text.n - (size_t)found < PREFIX.n + KEY_LENGTH)
             break;
-        ret[n++] = text.p + found + PREFIX.n;
+        if (is_hash(text.p + found + PREFIX.n))
+            ret[n++] = text.p + found + PREFIX.n;
     }
     if (n)
         qsort(ret, n, sizeof(*ret), compare_keys);
@@ -245,71 +255,80 @@ static size_t find_keys(Str text, const char **ret)
     return n_unique;
 }
 
-/* The text of a hash: 1, or 0 when there is none. */
-static int read_text(SqlTx *tx, Str sample_pk, Str key, SqlRows **ret, Error *err)
+/* Takes the text of a hash. */
+typedef int TextTaker(void *context, Str key, Str text, Error *err);
+
+static int read_batch(const EventTexts *texts, Str keys, TextTaker *taker, void *context,
+                      Error *err)
 {
-    if (!str_is_utf8(key) || memchr(key.p, '\0', key.n))
-        return 0;
+    static const char *const statements[] = {
+        [SQL_SQLITE] = "SELECT attachment_key, content FROM sample_attachment WHERE sample_pk = $1 "
+                       "AND attachment_key IN (SELECT value FROM json_each($2))",
+        [SQL_POSTGRES] = "SELECT attachment_key, content FROM sample_attachment WHERE sample_pk = "
+                         "$1 AND attachment_key = ANY ($2)",
+    };
     auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(tx,
-                  "SELECT content FROM sample_attachment WHERE sample_pk = $1 AND "
-                  "attachment_key = $2",
-                  SQL_ARGS(SQL_TEXT(sample_pk), SQL_TEXT(key)), &rows, err) < 0)
+    if (sql_query(texts->tx, statements[texts->dialect],
+                  SQL_ARGS(SQL_TEXT(texts->sample_pk), SQL_LIST(keys)), &rows, err) < 0)
         return -1;
-    int has_row = sql_rows_next(rows, err);
-    if (has_row == 1)
-        *ret = TAKE(rows);
+    int has_row = 0;
+    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err))
+        if (taker(context, sql_rows_text(rows, 0), sql_rows_text(rows, 1), err) < 0)
+            return -1;
     return has_row;
 }
 
-/* What stands in body from `from` on, in memory of its own: hashes point into it while body grows.
- */
-static char *copy_of(const Buf *body, size_t from, Str *ret)
+/* Reads the texts of hashes, as far as there are some. */
+static int read_texts(const EventTexts *texts, const char *const *keys, size_t n, TextTaker *taker,
+                      void *context, Error *err)
 {
-    char *copy = mem_strndup(body->data + from, body->len - from);
-    *ret = (Str){copy, body->len - from};
-    return copy;
+    for (size_t i = 0; i < n; i += BATCH) {
+        auto_buf Buf list = BUF_INIT(BATCH * (KEY_LENGTH + 4) + 2);
+        JsonOut out;
+        json_out_init(&out, &list, 0);
+        json_out_array(&out);
+        for (size_t k = i; k < n && k < i + BATCH; k++)
+            json_out_str(&out, (Str){keys[k], KEY_LENGTH});
+        json_out_end_array(&out);
+        if (read_batch(texts, buf_str(&list), taker, context, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
-int queries_events_write_texts(SqlTx *tx, Str sample_pk, const Buf *body, size_t from, JsonOut *out,
+static int write_text(void *context, Str key, Str text, Error *err)
+{
+    JsonOut *out = context;
+    json_out_key(out, key);
+    json_out_str(out, text);
+    return out->buf->overflowed ? too_large("texts", err) : 0;
+}
+
+int queries_events_write_texts(const EventTexts *texts, const Buf *body, size_t from, JsonOut *out,
                                Error *err)
 {
-    Str written = STR_NONE;
-    auto_free char *copy = copy_of(body, from, &written);
+    /* A copy, since hashes point into it while body grows. */
+    auto_free char *copy = mem_strndup(body->data + from, body->len - from);
+    const Str written = {copy, body->len - from};
     auto_free const char **keys = mem_array(KEYS_MAX, sizeof(*keys));
     size_t n = find_keys(written, keys);
     json_out_object(out);
-    for (size_t i = 0; i < n; i++) {
-        auto_sql_rows SqlRows *rows = NULL;
-        Str key = {keys[i], KEY_LENGTH};
-        int has_row = read_text(tx, sample_pk, key, &rows, err);
-        if (has_row < 0)
-            return -1;
-        if (has_row == 0)
-            continue;
-        json_out_key(out, key);
-        json_out_str(out, sql_rows_text(rows, 0));
-        if (body->overflowed)
-            return too_large("texts", err);
-    }
+    if (read_texts(texts, keys, n, write_text, out, err) < 0)
+        return -1;
     json_out_end_object(out);
     return 0;
 }
 
-/* A text as JSON, by its hash. */
+/* Texts as JSON, by their hashes. */
 typedef struct Text {
-    Str key;
+    const char *key;
     Buf json; /* empty when there is none */
 } Text;
-
-static int compare_to_text(const void *key, const void *text)
-{
-    return memcmp(key, ((const Text *)text)->key.p, KEY_LENGTH);
-}
 
 typedef struct Texts {
     Text *items;
     size_t n;
+    size_t n_bytes;
 } Texts;
 
 static void texts_release(Texts *texts)
@@ -319,30 +338,40 @@ static void texts_release(Texts *texts)
     free(texts->items);
 }
 
-static int read_texts(SqlTx *tx, Str sample_pk, Str written, Texts *ret, Error *err)
+static int compare_to_text(const void *key, const void *text)
+{
+    return memcmp(key, ((const Text *)text)->key, KEY_LENGTH);
+}
+
+static Text *find_text(const Texts *texts, const char *key)
+{
+    return bsearch(key, texts->items, texts->n, sizeof(*texts->items), compare_to_text);
+}
+
+static int keep_text(void *context, Str key, Str content, Error *err)
+{
+    Texts *texts = context;
+    Text *text = key.n == KEY_LENGTH ? find_text(texts, key.p) : NULL;
+    texts->n_bytes += content.n;
+    if (texts->n_bytes > EVENTS_BYTES_MAX)
+        return too_large("texts", err);
+    if (!text)
+        return 0;
+    JsonOut out;
+    json_out_init(&out, &text->json, 0);
+    json_out_str(&out, content);
+    return 0;
+}
+
+static int keep_texts(const EventTexts *from, Str written, Texts *ret, Error *err)
 {
     auto_free const char **keys = mem_array(KEYS_MAX, sizeof(*keys));
     size_t n = find_keys(written, keys);
-    size_t n_bytes = 0;
     ret->items = mem_array(n + 1, sizeof(*ret->items));
-    for (size_t i = 0; i < n; i++) {
-        auto_sql_rows SqlRows *rows = NULL;
-        Text *text = &ret->items[ret->n++];
-        *text =
-            (Text){.key = {keys[i], KEY_LENGTH}, .json = BUF_INIT(8 * (size_t)EVENTS_BYTES_MAX)};
-        int has_row = read_text(tx, sample_pk, text->key, &rows, err);
-        if (has_row < 0)
-            return -1;
-        if (has_row == 0)
-            continue;
-        n_bytes += sql_rows_text(rows, 0).n;
-        if (n_bytes > EVENTS_BYTES_MAX)
-            return too_large("texts", err);
-        JsonOut out;
-        json_out_init(&out, &text->json, 0);
-        json_out_str(&out, sql_rows_text(rows, 0));
-    }
-    return 0;
+    ret->n = n;
+    for (size_t i = 0; i < n; i++)
+        ret->items[i] = (Text){keys[i], BUF_INIT(8 * (size_t)EVENTS_BYTES_MAX)};
+    return read_texts(from, keys, n, keep_text, ret, err);
 }
 
 /* The text for a string that is nothing but a reference and begins with the prefix at p, or NULL.
@@ -353,17 +382,17 @@ static const Text *text_of(const Texts *texts, Str written, size_t at)
     if (at == 0 || end >= written.n || written.p[at - 1] != '"' || written.p[end] != '"' ||
         (end + 1 < written.n && written.p[end + 1] == ':'))
         return NULL;
-    const Text *text = bsearch(written.p + at + PREFIX.n, texts->items, texts->n,
-                               sizeof(*texts->items), compare_to_text);
+    const Text *text = find_text(texts, written.p + at + PREFIX.n);
     return text && text->json.len > 0 ? text : NULL;
 }
 
-int queries_events_insert_texts(SqlTx *tx, Str sample_pk, Buf *body, size_t from, Error *err)
+int queries_events_insert_texts(const EventTexts *origin, Buf *body, size_t from, Error *err)
 {
-    Str written = STR_NONE;
-    auto_free char *copy = copy_of(body, from, &written);
+    /* A copy, since hashes point into it while body grows. */
+    auto_free char *copy = mem_strndup(body->data + from, body->len - from);
+    const Str written = {copy, body->len - from};
     HAWK_CLEANUP(texts_release) Texts texts = {0};
-    if (read_texts(tx, sample_pk, written, &texts, err) < 0)
+    if (keep_texts(origin, written, &texts, err) < 0)
         return -1;
     buf_truncate(body, from);
     size_t done = 0;

@@ -47,13 +47,20 @@ void event_pool_write_referred(const EventPool *pool, Str refs, JsonOut *out);
 void event_pool_write_entries(const EventPool *pool, JsonOut *out);
 void event_pool_write_orders(const EventPool *pool, JsonOut *out);
 
+/* Where the long texts of a sample are. */
+typedef struct EventTexts {
+    SqlTx *tx;
+    SqlDialect dialect;
+    Str sample_pk;
+} EventTexts;
+
 /* The texts that what stands in body from `from` on refers to, as an object by their hashes. */
-int queries_events_write_texts(SqlTx *tx, Str sample_pk, const Buf *body, size_t from, JsonOut *out,
+int queries_events_write_texts(const EventTexts *texts, const Buf *body, size_t from, JsonOut *out,
                                Error *err) HAWK_MUST_USE;
 
 /* Puts them into the place of the strings that are nothing but a reference. ERR_BAD_DATA when they
    are too many bytes. */
-int queries_events_insert_texts(SqlTx *tx, Str sample_pk, Buf *body, size_t from,
+int queries_events_insert_texts(const EventTexts *texts, Buf *body, size_t from,
                                 Error *err) HAWK_MUST_USE;
 
 #endif
