@@ -213,6 +213,8 @@ def order_of(path: str, body: dict) -> list:
     column = next((part.removeprefix("sort_by=") for part in path.split("?")[-1].split("&") if part.startswith("sort_by=")), "")
     if column == "score_value":  # sorted as a number; scores that are none are equal
         return [score_of(item) for item in body["items"]]
+    if column == "status":  # to the peer all limits are one
+        return [re.sub(r".*_limit$", "limit", str(item.get(column))) for item in body["items"]]
     return [item.get(column) for item in body["items"]]
 
 
