@@ -303,7 +303,7 @@ def main(argv: list[str]) -> int:
         set_up(infra.get("log_level"))
         os.environ.setdefault("INSPECT_DISPLAY", "log")
         environment = dict(os.environ)
-        hide.install()
+        hide.install(for_scans=argv[0] == "scan")
         if argv[0] == "scan":
             return _scan(user, infra)
         loaded = _load(user, infra)

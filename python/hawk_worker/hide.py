@@ -1,4 +1,5 @@
-"""Keep the values of a job's secrets out of what Inspect writes: logs, their live buffers, manifests, traces.
+"""Keep the values of a job's secrets out of what Inspect and Scout write: logs, their live buffers, manifests, traces,
+results of scans.
 
 Nearly all of it goes through one function of Inspect's that makes JSON of a value. What a package writes to files of its own
 does not, nor is a value found that was encoded or cut before it came there.
@@ -75,8 +76,36 @@ def _wrap(module: str, path: str, make: Callable[[Callable[..., Any]], Callable[
         logger.warning(f"this version of Inspect has no {module}.{path}: secrets may be in what it writes")
 
 
-def install() -> None:
-    """Hide the variables that the runner names, from now on."""
+def _install_for_scans(hider: Hider) -> None:
+    """Scout writes cells of Parquet files, and errors as lines of JSON."""
+
+    def cell(plain: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+        def hidden(name: str, value: Any) -> Any:
+            made = plain(name, value)
+            if isinstance(made, (bytes, bytearray)):
+                return hider.text(bytes(made).decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
+            return hider.text(made) if isinstance(made, str) else made
+
+        return hidden
+
+    def record(plain: Callable[..., Any]) -> Callable[..., Any]:
+        async def recorded(buffer: Any, transcript: Any, scanner: str, results: Any, metrics: Any) -> None:
+            for error in (result.error for result in results if result.error is not None):
+                error.error, error.traceback = hider.text(error.error), hider.text(error.traceback)
+            await plain(buffer, transcript, scanner, results, metrics)
+
+        return recorded
+
+    _wrap("inspect_scout._recorder.buffer", "_normalize_scalar", cell)
+    _wrap("inspect_scout._recorder.buffer", "RecorderBuffer.record", record)
+
+
+def install(for_scans: bool) -> None:
+    """Hide the variables that the runner names, from now on.
+
+    Args:
+        for_scans: In what Scout writes too.
+    """
     names = os.environ.pop(NAMES, "").split(",")
     values = [os.environ[name] for name in names if name in os.environ]
     if not values:
@@ -92,3 +121,5 @@ def install() -> None:
     _wrap("inspect_ai._util.json", "to_json", lambda plain: lambda *args, **kwargs: hider.json(plain(*args, **kwargs)))
     _wrap("inspect_ai._util.trace", "TraceFormatter.format", lambda plain: lambda *args: hider.text(plain(*args)))
     _wrap("inspect_ai.log._recorders.buffer.database", "SampleBufferDatabase._insert_attachments", insert)
+    if for_scans:
+        _install_for_scans(hider)

@@ -167,7 +167,7 @@ static void finish(Jobs *jobs, JobsLive *live)
         error_reset(&err);
     }
     if (jobs->options.hooks.ended)
-        jobs->options.hooks.ended(jobs->options.hooks.context, live->job_id);
+        jobs->options.hooks.ended(jobs->options.hooks.context, live->job_id, live->type);
     const JobMove move = {
         .job_id = live->job_id,
         .attempt = live->attempt,

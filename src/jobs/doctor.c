@@ -73,7 +73,7 @@ static int look_at_logs(Jobs *jobs, const Job *job, Arena *arena, JsonOut *out, 
 static int look_at_imports(Jobs *jobs, const Job *job, Arena *arena, JsonOut *out, Error *err)
 {
     JobsImports imports;
-    if (status_priv_imports(jobs, arena, job->job_id, &imports, err) < 0)
+    if (status_priv_imports(jobs, arena, job, &imports, err) < 0)
         return -1;
     for (size_t i = 0; i < imports.n_logs; i++)
         if (imports.logs[i].error)

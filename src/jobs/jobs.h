@@ -35,16 +35,23 @@ typedef struct JobsImports {
     int64_t n_samples; /* rows in the warehouse */
     const JobsImport *logs;
     size_t n_logs;
+    /* Of a scan; strings may be NULL. */
+    const char *scan_id; /* of the latest of its models */
+    const char *scan_name;
+    const char *scan_errors; /* of scanners, a JSON array of texts */
+    const char *scan_error;  /* why its results were not imported */
+    int64_t n_results;
 } JobsImports;
 
 /* Functions of whoever opens Jobs, called on any thread without a lock held; each may be NULL. */
 typedef struct JobsHooks {
     void *context;
     /* Fills the imports of a job from the warehouse. */
-    int (*imports)(void *context, Arena *arena, const char *job_id, JobsImports *ret, Error *err);
+    int (*imports)(void *context, Arena *arena, const char *job_id, JobType type, JobsImports *ret,
+                   Error *err);
     /* A job has come to its end, which is about to be recorded: its logs will not change any more.
      */
-    void (*ended)(void *context, const char *job_id);
+    void (*ended)(void *context, const char *job_id, JobType type);
     /* A job has moved to another state, in the transaction that records it: -1 undoes the move. */
     int (*moved)(void *context, SqlTx *tx, const Job *job, Error *err);
 } JobsHooks;

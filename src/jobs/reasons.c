@@ -308,7 +308,7 @@ void reasons_write(Jobs *jobs, const Job *job, JsonOut *out)
     auto_error Error err = ERROR_INIT;
     JobsImports imports;
     Reasons reasons;
-    if (status_priv_imports(jobs, arena, job->job_id, &imports, &err) < 0)
+    if (status_priv_imports(jobs, arena, job, &imports, &err) < 0)
         imports = (JobsImports){0};
     reasons_look(jobs, job, arena, &reasons);
     json_out_object(out);

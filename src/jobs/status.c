@@ -55,11 +55,12 @@ JobStatus job_status_of(const Job *job, const JobsImports *imports)
     return JOB_STATUS_COMPLETE;
 }
 
-int status_priv_imports(Jobs *jobs, Arena *arena, const char *job_id, JobsImports *ret, Error *err)
+int status_priv_imports(Jobs *jobs, Arena *arena, const Job *job, JobsImports *ret, Error *err)
 {
     const JobsHooks *hooks = &jobs->options.hooks;
     *ret = (JobsImports){0};
-    return hooks->imports ? hooks->imports(hooks->context, arena, job_id, ret, err) : 0;
+    return hooks->imports ? hooks->imports(hooks->context, arena, job->job_id, job->type, ret, err)
+                          : 0;
 }
 
 JobStatus status_priv_now(const Job *job, const JobsImports *imports, const Reasons *reasons)
@@ -78,6 +79,8 @@ const char *status_priv_trouble(Arena *arena, const Job *job, const JobsImports 
             return reasons->items[i].text;
     if (job->state != JOB_COMPLETE)
         return NULL;
+    if (imports->scan_error)
+        return arena_printf(arena, "its results were not imported: %s", imports->scan_error);
     for (size_t i = 0; i < imports->n_logs; i++)
         if (imports->logs[i].error)
             return arena_printf(arena, "%s was not imported: %s", imports->logs[i].location,
@@ -205,6 +208,30 @@ static void write_imports(const JobsImports *imports, JsonOut *out)
 
 /* ---- documents ---- */
 
+static void write_set_details(const JobsImports *imports, JsonOut *out)
+{
+    if (imports->total > 0) {
+        json_out_key(out, STR("import_summary"));
+        write_imports(imports, out);
+    } else {
+        json_out_kv_null(out, "import_summary");
+    }
+    json_out_kv_int(out, "warehouse_sample_count", imports->n_samples);
+}
+
+static void write_scan_details(const Job *job, const JobsImports *imports, JsonOut *out)
+{
+    json_out_kvz(out, "scan_id", imports->scan_id ? imports->scan_id : job->job_id);
+    json_out_kvz(out, "scan_name", imports->scan_name);
+    if (imports->scan_errors) {
+        json_out_key(out, STR("errors"));
+        json_out_raw(out, str_of(imports->scan_errors));
+    } else {
+        json_out_kv_null(out, "errors");
+    }
+    json_out_kv_int(out, "scanner_result_count", imports->n_results);
+}
+
 int status_write_job(Jobs *jobs, const Job *job, JsonOut *out, Error *err)
 {
     auto_arena Arena *arena = arena_new();
@@ -212,7 +239,7 @@ int status_write_job(Jobs *jobs, const Job *job, JsonOut *out, Error *err)
     JobsImports imports;
     ExecutorState state;
     Reasons reasons;
-    if (status_priv_imports(jobs, arena, job->job_id, &imports, err) < 0)
+    if (status_priv_imports(jobs, arena, job, &imports, err) < 0)
         return -1;
     executor->probe(executor, arena, job->job_id, job->attempt, &state);
     reasons_look(jobs, job, arena, &reasons);
@@ -227,13 +254,10 @@ int status_write_job(Jobs *jobs, const Job *job, JsonOut *out, Error *err)
     json_out_key(out, STR("admission"));
     status_priv_admission(jobs, job, out);
     json_out_kv_object(out, "details");
-    if (imports.total > 0) {
-        json_out_key(out, STR("import_summary"));
-        write_imports(&imports, out);
-    } else {
-        json_out_kv_null(out, "import_summary");
-    }
-    json_out_kv_int(out, "warehouse_sample_count", imports.n_samples);
+    if (job->type == JOB_SCAN)
+        write_scan_details(job, &imports, out);
+    else
+        write_set_details(&imports, out);
     json_out_kvz(out, "trouble_reason", status_priv_trouble(arena, job, &imports, &reasons));
     json_out_end_object(out);
     json_out_end_object(out);

@@ -8,7 +8,7 @@
 #include "jobs/status.h"
 
 /* The imports of a job through the hook; zeros when there is no hook. */
-int status_priv_imports(Jobs *jobs, Arena *arena, const char *job_id, JobsImports *ret,
+int status_priv_imports(Jobs *jobs, Arena *arena, const Job *job, JobsImports *ret,
                         Error *err) HAWK_MUST_USE;
 
 /* Why the job is in trouble, in the arena; NULL when it is not. */

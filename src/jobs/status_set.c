@@ -338,8 +338,7 @@ int status_write_eval_set(Jobs *jobs, const Job *job, const Caller *caller, Str 
     StatusTag tag = {0};
     size_t n_live = 0;
     size_t n_running = 0;
-    if (status_priv_imports(jobs, arena, job->job_id, &imports, err) < 0 ||
-        list_logs(&set, err) < 0)
+    if (status_priv_imports(jobs, arena, job, &imports, err) < 0 || list_logs(&set, err) < 0)
         return -1;
     executor->probe(executor, arena, job->job_id, job->attempt, &state);
     reasons_look(jobs, job, arena, &set.reasons);

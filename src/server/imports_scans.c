@@ -196,7 +196,9 @@ static int finalize(Scans *scans, Error *err)
         return -1;
     if (imports_put_models(scans->ctx, "scans", scans->id, &scans->models, &scans->groups, err) < 0)
         return -1;
-    return move_all(scans, taken, published, err);
+    if (move_all(scans, taken, published, err) < 0)
+        return -1;
+    return scans_look(scans->ctx->app, scans->id, err);
 }
 
 int imports_finalize_scans(RouteCtx *ctx, const char *id, const Str **ret_scans, size_t *ret_n,

@@ -1,6 +1,5 @@
-/* Parquet: makes a Parquet file of a feed (FRAME_FEED) with a small Python program of ours, for
-   there is no C library of it to rely on. Its virtualenv, CACHE/frames/<hash>/, is made once from
-   pinned packages; until then that needs a Python and a package index. */
+/* Parquet: makes a Parquet file of a feed (FRAME_FEED) with a small Python program of ours; see
+   frames.h. */
 #ifndef HAWK_SERVER_PARQUET_H
 #define HAWK_SERVER_PARQUET_H
 

@@ -288,10 +288,11 @@ static const Shape shapes[] = {
     { "ImportStatusDetail", "location: str; status: 'pending' | 'importing' | 'success' | 'failed'; error_message: str?" },
     { "ImportSummary", "total: int; pending: int; importing: int; success: int; failed: int; details: ImportStatusDetail[]" },
     { "EvalSetDetails", "import_summary: ImportSummary?; warehouse_sample_count: int; trouble_reason: str?" },
+    { "ScanDetails", "scan_id: str; scan_name: str?; errors: str[]?; scanner_result_count: int; trouble_reason: str?" },
     { "JobStatusResponse",
       "job_type: 'eval_set' | 'scan' | 'unknown'; status: " JOB_STATUSES "; pending_interactions: int;"
       " pod_status: PodStatusData?; pod_status_error: str?; unschedulable_sandboxes: int; admission: AdmissionStatus?;"
-      " details: EvalSetDetails" },
+      " details: EvalSetDetails | ScanDetails" },
     { "StatusProgress", "total: int; completed: int; running: int; errored: int; canceled: int; limit: int; waiting: int" },
     { "EventBrief", "type: str; description: str?; timestamp: time?; duration_seconds: num?; pending: bool" },
     { "SampleStatus",

@@ -21,6 +21,7 @@
 #include "server/row_security.h"
 #include "server/server_priv.h"
 #include "warehouse/importer/importer.h"
+#include "warehouse/scans/scan_imports.h"
 #include "warehouse/warehouse.h"
 
 enum {
@@ -165,11 +166,32 @@ static void set_changed(void *context, const char *eval_set_id)
     log_changed(context);
 }
 
-static int job_imports(void *context, Arena *arena, const char *job_id, JobsImports *ret,
-                       Error *err)
+static int scan_imports(App *app, Arena *arena, const char *job_id, JobsImports *ret, Error *err)
+{
+    ScanImportsState found = {0};
+    if (scan_imports_of_job(app->sql, arena, job_id, &found, err) < 0)
+        return -1;
+    *ret = (JobsImports){
+        .total = found.n_pending + found.n_success + found.n_failed,
+        .importing = found.n_pending,
+        .success = found.n_success,
+        .failed = found.n_failed,
+        .scan_error = found.error,
+        .scan_id = found.scan_id,
+        .scan_name = found.scan_name,
+        .scan_errors = found.errors,
+        .n_results = found.n_results,
+    };
+    return 0;
+}
+
+static int job_imports(void *context, Arena *arena, const char *job_id, JobType type,
+                       JobsImports *ret, Error *err)
 {
     App *app = context;
     QueriesImports found = {0};
+    if (type == JOB_SCAN)
+        return scan_imports(app, arena, job_id, ret, err);
     if (queries_imports(app->sql, app->store, str_of(job_id), arena, &found, err) < 0)
         return -1;
     JobsImport *logs = arena_array(arena, found.n_logs, sizeof(*logs));
@@ -190,11 +212,13 @@ static int job_imports(void *context, Arena *arena, const char *job_id, JobsImpo
 
 /* Before the end of a job is recorded its logs are in the queue, so that nobody sees it complete
    while they are not. */
-static void job_ended(void *context, const char *job_id)
+static void job_ended(void *context, const char *job_id, JobType type)
 {
     App *app = context;
     auto_error Error err = ERROR_INIT;
-    if (import_queue_scan(app->imports, job_id, &err) < 0)
+    int looked = type == JOB_SCAN ? scans_look(app, job_id, &err)
+                                  : import_queue_scan(app->imports, job_id, &err);
+    if (looked < 0)
         log_warn("job.logs_not_looked_at", KV("job", job_id), KV("error", error_text(&err)));
 }
 
@@ -305,7 +329,8 @@ static int start_imports(App *app, Error *err)
         .context = app, .look = look_at_logs, .scan = scan_logs, .changed = set_changed};
     const SearchIndexerOptions indexer = {.sql = app->sql, .troubled = indexing_troubled};
     if (import_workers_start(&workers, &app->importers, err) < 0 ||
-        search_indexer_start(&indexer, &app->indexer, err) < 0)
+        search_indexer_start(&indexer, &app->indexer, err) < 0 ||
+        scans_start(app, &app->scans, err) < 0)
         return -1;
     return watcher_start(app->store, &hooks, &app->watcher, err);
 }
@@ -488,6 +513,7 @@ static void app_close(App *app)
     edits_close(app->edits);
     watcher_stop(app->watcher);
     import_workers_stop(app->importers);
+    scans_stop(app->scans);
     search_indexer_stop(app->indexer);
     announcer_stop(app->announcer);
     jobs_close(app->jobs); /* which calls its hooks up to here */

@@ -19,6 +19,7 @@
 #include "server/metrics.h"
 #include "server/origins.h"
 #include "server/route.h"
+#include "server/scans.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/spans.h"
@@ -62,6 +63,7 @@ struct App {
     ImportQueue *imports;
     ImportWorkers *importers;
     SearchIndexer *indexer;
+    Scans *scans;
     Watcher *watcher;
     int64_t logs_changed_ms; /* wall clock; read and written atomically */
     Viewer *viewer;

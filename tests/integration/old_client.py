@@ -21,7 +21,7 @@ from hawk_server import Client, Server
 from inspect_ai._util import zipfile as inspect_zipfile  # noqa: F401 - teaches zipfile about zstd
 from test_jobs_survive import config_of
 
-GROUPS = {"model": "model-access-public", "steady": "model-access-public", "hidden": "model-access-secret"}
+GROUPS = {"model": "model-access-public", "steady": "model-access-public", "judge": "model-access-public", "hidden": "model-access-secret"}
 SETS = {"set-1": ["tools", "errors", "limits_messages"], "two": ["intermediate", "unscored"]}
 NAMES = {
     name: f"2026-01-02T03-04-0{i}-00-00_{name.split('_')[0]}_{'abcdefgh'[i] * 22}.eval"
@@ -87,11 +87,13 @@ class World:
             self.clients[who] = Client(self.peer, self.folder / f"home-{who}", env)
             started.callback(self.clients[who].close)
         self._run_job()
+        self._run_scan()
         self.ours.wait_for(self._is_imported, 60)
         samples = self.ours.get("/meta/samples?eval_set_id=set-1&sort_by=id&limit=100", token=self.tokens["ada"])[1]["items"]
         self.names = {
             "UUID": next(sample["uuid"] for sample in samples if sample["status"] == "success"),
             "ERROR": next(sample["uuid"] for sample in samples if sample["status"] == "error"),
+            "RESULT": self.postgresql.run("SELECT uuid FROM scanner_result ORDER BY scanner_key, transcript_id LIMIT 1", "ours").strip(),
             **{f"LOG-{name}": file for name, file in NAMES.items()},
         }
 
@@ -141,6 +143,34 @@ class World:
             VALUES ('ran', 'eval-set', 'ada', '{created_at}', '{{model-access-public}}')
         """, "theirs")
         self._import(self.postgresql.tcp_url("theirs"), [f"evals/{name}" for name in self.ran])
+
+    def _run_scan(self) -> None:
+        """A scan of ours over the logs of two eval sets, whose results the peer imports too."""
+        package = {"package": str(ROOT / "examples/hawk_scanners"), "name": "hawk_scanners"}
+        config = {
+            "name": "words", "max_processes": 1, "models": [{**package, "items": [{"name": "judge"}]}],
+            "scanners": [{**package, "items": [{"name": "mentions", "args": {"pattern": "hello"}}, {"name": "polite"}]}],
+            "transcripts": {"sources": [{"eval_set_id": "ran"}, {"eval_set_id": "two"}], "filter": {"where": [{"error": None}]}},
+        }
+        (self.folder / "scan.yaml").write_text(json.dumps(config))
+        secrets = [word for name in self.bucket.env for word in ("--secret", name)]
+        self.scanned = self.clients["ours"].run("scan", "run", str(self.folder / "scan.yaml"), *secrets, env=self.bucket.env)
+        assert self.scanned.returncode == 0, self.scanned.stderr
+        self.scan_id = re.search(r"^Scan job ID: (\S+)$", self.scanned.stdout, re.MULTILINE)[1]
+        ada = self.tokens["ada"]
+        status = self.ours.wait_for(lambda: self._ended(self.scan_id), 600)
+        assert status["status"] == "complete", status
+        self.postgresql.run(f"""
+            INSERT INTO job (job_id, job_type, created_by, model_groups)
+            VALUES ('{self.scan_id}', 'scan', 'ada', '{{model-access-public}}')
+        """, "theirs")
+        (scan,) = self.ours.get("/meta/scans", token=ada)[1]["items"]
+        self._import(self.postgresql.tcp_url("theirs"), [scan["location"].removeprefix(f"s3://{self.bucket.name}/")])
+
+    def _ended(self, job: str) -> dict | None:
+        """The status of a job that is over."""
+        status = self.ours.get(f"/monitoring/jobs/{job}/job-status", token=self.tokens["ada"])[1]
+        return status if status["status"] in ("complete", "failed") else None
 
     def _is_imported(self) -> bool:
         items = self.ours.get("/meta/imports?limit=100", token=self.tokens["ada"])[1]["items"]

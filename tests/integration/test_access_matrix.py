@@ -3,11 +3,13 @@
 One eval set has a log of a model in a group that few are in; its texts hold a canary. A route without a row below fails.
 """
 
+import io
 import json
 import re
 import time
 import urllib.parse
 
+import pyarrow.parquet
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -87,6 +89,32 @@ def scan_config() -> dict:
     return {"scan_config": {"scanners": scanners, "transcripts": {"sources": [{"eval_set_id": "hidden-set"}]}}}
 
 
+def scan_files(run: str, scan: str, uuid: str) -> dict[str, bytes]:
+    """A scan of a sample with one result, full of canaries."""
+    row = {"transcript_id": uuid, "transcript_source_type": "eval_log", "transcript_source_id": "e", "scanner_key": "s",
+           "scanner_name": "s", "uuid": "result-1", "value": CANARY, "value_type": "string", "scan_total_tokens": 0,
+           "timestamp": "2026-01-01T00:00:00+00:00"}
+    parquet = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), parquet)
+    spec = {"scan_id": scan, "scan_name": CANARY, "timestamp": row["timestamp"], "scanners": {}, "model": None,
+            "metadata": {"job_id": run, "created_by": "owner", "imported": True},
+            "transcripts": {"type": "eval_log", "transcript_ids": {uuid: None}}}
+    return {"_scan.json": json.dumps(spec).encode(), "_summary.json": b'{"complete": true}', "s.parquet": parquet.getvalue()}
+
+
+def import_scan(hawk: Hawk, uuid: str, owner: str) -> str:
+    """Bring a scan of a sample along; return the uuid of its result."""
+    begun = json.loads(hawk.request("POST", "/scan_imports/", {"scan_count": 1}, token=owner)[2])
+    run, (scan,) = begun["scan_run_id"], begun["scan_ids"]
+    for name, data in scan_files(run, scan, uuid).items():
+        entry = {"scan_id": scan, "filename": name, "size_bytes": len(data)}
+        (upload,) = json.loads(hawk.request("POST", f"/scan_imports/{run}/uploads", {"files": [entry]}, token=owner)[2])["uploads"]
+        assert hawk.send("PUT", upload["url"].removeprefix(hawk.url), data)[0] == 200
+    assert hawk.request("POST", f"/scan_imports/{run}/finalize", token=owner)[0] == 200
+    hawk.wait_for(lambda: hawk.get("/meta/scans", token=owner)[1]["items"])
+    return "result-1"
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, cache):
     """The hidden eval set: a job of the owner, and beside it a log that is full of canaries."""
@@ -122,6 +150,7 @@ def place(tmp_path_factory, cache):
         assert hawk.request("POST", "/humans/", {"name": "ann", "ssh_public_key": it.names["key"]}, token=owner)[0] == 201
         it.names["import"] = json.loads(hawk.request("POST", "/eval_sets/import/", {}, token=owner)[2])["eval_set_id"]
         it.names["scans"] = json.loads(hawk.request("POST", "/scan_imports/", {"scan_count": 1}, token=owner)[2])["scan_run_id"]
+        it.names["result"] = import_scan(hawk, items[0]["uuid"], owner)
         it.names["scan"] = json.loads(hawk.request("POST", "/scans/", scan_config(), token=owner)[2])["scan_run_id"]
         hawk.wait_for(lambda: hawk.get(f"/monitoring/jobs/{it.names['scan']}/job-status", token=owner)[1]["status"] == "failed")
         hawk.wait_for(lambda: hawk.get(f"/meta/search?q={CANARY}", token=owner)[1]["not_indexed"] == 0)
@@ -231,6 +260,8 @@ ROWS = {
     "POST /eval_sets/import": ("/eval_sets/import", {}, CHANGERS),
     "POST /eval_sets/import/{eval_set_id}/uploads": ("/eval_sets/import/{import}/uploads", FILES, "403 403 403 200 200 200"),
     "POST /eval_sets/import/{eval_set_id}/finalize": ("/eval_sets/import/{import}/finalize", None, "403 403 403 404 404 404"),
+    "GET /meta/scans": ("/meta/scans", None, ALL + "!"),
+    "GET /meta/scan-export/{scanner_result_uuid}": ("/meta/scan-export/{result}", None, READERS + "!"),
     "POST /scans/": ("/scans/", scan_config(), "403 403 200 200 200 403"),
     "POST /scans": ("/scans", scan_config(), "403 403 200 200 200 403"),
     "POST /scans/{scan_run_id}/resume": ("/scans/{scan}/resume", None, "403 403 403 200 409 403"),

@@ -49,7 +49,7 @@ def test_commands_about_runs_work(hawk, page, tmp_path):
         hawk.run(*(words.get(word, word) for word in shlex.split(command)[1:]), cwd=tmp_path)
 
 
-@pytest.mark.parametrize("page", [*PAGES, *PAGES_ABOUT_RUNS, "CONTRIBUTING.md", "docs/architecture.md", "docs/decisions.md"])
+@pytest.mark.parametrize("page", [*PAGES, *PAGES_ABOUT_RUNS, "CONTRIBUTING.md", "docs/scans.md", "docs/architecture.md", "docs/decisions.md"])
 def test_links_lead_to_files(page):
     """Relative links point at something that is there."""
     folder = (ROOT / page).parent

@@ -230,7 +230,7 @@ def test_a_machine_without_python_says_what_to_do(filled, tmp_path):
     hawk, _ = filled
     done = hawk.run("export", "evals", "-o", str(tmp_path / "x.parquet"), check=False, env={"HAWK_PYTHON": "no-such-python", "HAWK_CACHE": str(tmp_path)})
     assert done.returncode == 2
-    assert "this machine cannot write Parquet: there is no python3" in done.stderr
+    assert "this machine cannot work with Parquet: there is no python3" in done.stderr
     assert "csv" in done.stderr
     assert not (tmp_path / "x.parquet").exists()
 

@@ -79,6 +79,7 @@ COMMANDS = [
     "edit-samples twice.json",
     "edit-samples wrong.json",
     "scan-export 1234567890123456789012",
+    "scan-export RESULT",
     "delete none -y",
     "stop none",
     "stop set-1",
@@ -126,6 +127,7 @@ CALLS = [
     ["get_download_urls", [["set-1/LOG-tools", "set-1/LOG-errors"]], {}],
     ["download_to_file", ["/view/logs/log-download/set-1/LOG-errors", "log"], {}],
     ["download_scan_export", ["1" * 22, "scan"], {}],
+    ["download_scan_export", ["RESULT", "scan"], {}],
     ["get_sample_metadata", ["UUID"], {}],
     ["get_sample_metadata", ["1" * 22], {}],
     ["fetch_logs", ["none"], {}],
@@ -162,7 +164,6 @@ DIFFERENT = {
 DIFFERENT_CALLS = {
     "create_eval_set(None, eval_set_id=none)": "that there is nothing is said, there that one may not",
     "get_log_files(none)": "why is said",
-    "download_scan_export(1111111111111111111111, scan)": "there are no scans yet",
     "get_eval_set_status(none)": "that there is no such job is said, there that one may not see it",
     "stop_eval_set(none)": "other words",
     "stop_eval_set(none, sample_uuid=UUID, error=True)": "other words",
@@ -336,6 +337,51 @@ def test_a_job_is_resumed_stopped_and_deleted(world):
     done = client.run("delete", "stopped", "-y")
     assert (done.returncode, done.stdout.strip()) == (0, "Eval set stopped deleted."), done.stderr
     assert world.ours.get("/monitoring/jobs/stopped/job-status", token=ada)[1]["status"] == "deleted"
+
+
+# --- scans ---
+
+
+def test_a_submitted_scan_is_told_with_its_address(world):
+    """Id and address, on standard output."""
+    assert world.scanned.stdout.splitlines() == [f"Scan job ID: {world.scan_id}", f"See your scan: http://viewer.example/scan/{world.scan_id}"]
+
+
+def test_the_list_of_scans_is_that_of_the_peer(world):
+    """But for the names of rows."""
+    answers = []
+    for url in world.urls.values():
+        request = urllib.request.Request(f"{url}/meta/scans", headers={"Authorization": f"Bearer {world.tokens['ada']}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            answers.append(json.load(answer))
+    for answer in answers:
+        for item in answer["items"]:
+            del item["pk"], item["created_at"]
+    assert answers[0] == answers[1] and len(answers[0]["items"]) == 1
+
+
+def test_rows_of_scans_are_those_of_the_peer(world):
+    """Column by column, but for keys and the times of the import."""
+    for table, order in (("scan", "scan_id"), ("scanner_result", "uuid")):
+        query = f"SELECT * FROM {table} ORDER BY {order}"
+        ours, theirs = ([comparable_row(row) for row in world.postgresql.rows(query, who)] for who in ("ours", "theirs"))
+        assert ours == theirs and ours
+
+
+def comparable_row(row: dict) -> dict:
+    """A row without keys of one database and times of its own."""
+    own = ("pk", "created_at", "updated_at", "first_imported_at", "last_imported_at", "search_tsv")
+    return {key: value for key, value in row.items() if key not in own and not key.endswith("_pk")}
+
+
+def test_a_scan_is_resumed_and_deleted(world):
+    """What is complete is left as it is."""
+    client = world.clients["ours"]
+    secrets = [word for name in world.bucket.env for word in ("--secret", name)]
+    done = client.run("scan", "resume", world.scan_id, *secrets, env=world.bucket.env)
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == f"Resuming scan: {world.scan_id}", done.stderr
+    done = client.run("delete", world.scan_id, "-y")
+    assert (done.returncode, done.stdout.strip()) == (0, f"Scan {world.scan_id} deleted."), done.stderr
 
 
 # --- logging in ---

@@ -1,5 +1,6 @@
-"""Two scanners: one looks for a pattern, one asks a model."""
+"""Scanners: one looks for a pattern, one asks a model, one shows that secrets are hidden."""
 
+import os
 import re
 
 from inspect_scout import Result, Scanner, Transcript, llm_scanner, scanner
@@ -28,3 +29,20 @@ def mentions(pattern: str = "hello", fail_on: str | None = None) -> Scanner[Tran
 def polite() -> Scanner[Transcript]:
     """Whether the assistant was polite, as the model sees it."""
     return llm_scanner(question="Was the assistant polite?", answer="boolean")
+
+
+@scanner(messages="all")
+def variable(name: str, fail: bool = False) -> Scanner[Transcript]:
+    """The value of a variable of the environment, to see what becomes of secrets.
+
+    Args:
+        name: Name of the variable.
+        fail: Raise an error with the value instead.
+    """
+
+    async def scan(transcript: Transcript) -> Result:
+        if fail:
+            raise ValueError(os.environ[name])
+        return Result(value=os.environ[name], metadata={"value": os.environ[name]})
+
+    return scan

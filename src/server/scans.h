@@ -1,0 +1,32 @@
+/* Scans: brings the results of scans, which lie in the store, into the warehouse. What there is to
+   do is in the table scan_import; a thread does it, with a small Python program that reads Parquet.
+ */
+#ifndef HAWK_SERVER_SCANS_H
+#define HAWK_SERVER_SCANS_H
+
+#include "base/error.h"
+#include "base/process.h"
+#include "server/route.h"
+#include "store/store.h"
+#include "warehouse/scans/scan_queries.h"
+
+typedef struct Scans Scans;
+
+/* Starts the thread, which begins with a look at everything. The App must outlive it. */
+int scans_start(App *app, Scans **ret, Error *err) HAWK_MUST_USE;
+void scans_stop(Scans *scans); /* NULL is fine */
+
+/* Notes what results of a job there are in the store now; of all jobs when job_id is NULL. */
+int scans_look(App *app, const char *job_id, Error *err) HAWK_MUST_USE;
+
+/* A folder of results, or one of its files, on this machine. */
+typedef struct ScansCopy {
+    char *path;
+    char *temporary; /* removed with it; NULL: it is the store's own */
+} ScansCopy;
+int scans_copy(App *app, const char *folder, const char *only_file, ScansCopy *ret,
+               Error *err) HAWK_MUST_USE;
+void scans_copy_release(ScansCopy *copy);
+#define auto_scans_copy HAWK_CLEANUP(scans_copy_release)
+
+#endif

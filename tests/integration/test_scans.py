@@ -1,0 +1,265 @@
+"""Scans by Inspect Scout: run, killed and resumed, imported, listed, exported, and the same as plain `scout scan`."""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+from conftest import ROOT, Hawk
+
+PACKAGE = {"package": str(ROOT / "examples/hawk_scanners"), "name": "hawk_scanners"}
+EXAMPLES = {"package": str(ROOT / "examples/hawk_examples"), "name": "hawk_examples"}
+PLAIN = """
+import json, sys
+import inspect_scout
+from hawk_scanners import registry
+from inspect_ai.model import get_model
+transcripts, scans = sys.argv[1:]
+scanners = {"mentions": registry.mentions(pattern="hello|red"), "polite": registry.polite()}
+status = inspect_scout.scan(scanners, inspect_scout.transcripts_from(transcripts), scans=scans, max_processes=1,
+                            model=get_model("hawk_scanners/judge"), display="none")
+assert status.complete, status
+print(status.location)
+"""
+
+
+def scan_config(*items: dict, **more) -> dict:
+    """A scan of the eval set with these scanners, in one process, which starts sooner than four."""
+    items = items or ({"name": "mentions", "args": {"pattern": "hello|red"}}, {"name": "polite"})
+    return {
+        "name": "words", "max_processes": 1, "scanners": [{**PACKAGE, "items": list(items)}],
+        "models": [{**PACKAGE, "items": [{"name": "judge"}]}], "transcripts": {"sources": [{"eval_set_id": "read-me"}]}, **more,
+    }
+
+
+class Scanned:
+    """A server with an eval set of three samples and a scan of it."""
+
+    def __init__(self, hawk: Hawk, folder: pathlib.Path):
+        self.hawk = hawk
+        self.folder = folder
+        eval_set = {"eval_set_id": "read-me", "tasks": [{**EXAMPLES, "items": [{"name": "hello"}]}],
+                    "models": [{**EXAMPLES, "items": [{"name": "steady"}]}]}
+        self.run("eval-set", eval_set)
+        self.id = self.run("scan", scan_config())["scan_run_id"]
+
+    def run(self, kind: str, config: dict, *args: str, check: bool = True):
+        """Run a config to its end; return what was printed, or how it ended."""
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(config))
+        done = self.hawk.run(kind, "run", str(path), "--watch", "--json", *args, check=check, timeout=600)
+        return json.loads(done.stdout) if check else done
+
+    def results(self, job: str) -> pathlib.Path:
+        """The one folder of results of a scan."""
+        (found,) = (self.hawk.data / "store/scans" / job).glob("scan_id=*")
+        return found
+
+    def listed(self, job: str) -> dict:
+        """What the list says of the one scan of a job."""
+        (item,) = [one for one in self.hawk.json("list", "scans", "--limit", "100")["items"] if one["job_id"] == job]
+        return item
+
+    def rows(self, job: str, columns: str) -> list[dict]:
+        """The imported results of a job."""
+        query = (f"SELECT {columns} FROM scanner_result r JOIN scan s ON s.pk = r.scan_pk WHERE s.job_id = '{job}'"
+                 " ORDER BY scanner_key, transcript_task_id")
+        return self.hawk.json("sql", query)
+
+    def exported(self, result: str, *args: str) -> list[dict]:
+        """The rows of an export."""
+        path = self.folder / "exported.csv"
+        said = self.hawk.run("scan-export", result, "-o", str(path), *args).stdout
+        assert said == f"Exported: {path}\n"
+        return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory, cache):
+    """On a folder, with SQLite."""
+    hawk = Hawk(tmp_path_factory.mktemp("scans"), cache).start()
+    try:
+        yield Scanned(hawk, tmp_path_factory.mktemp("configs"))
+    finally:
+        hawk.stop()
+
+
+def test_a_scan_is_listed_with_what_it_found(scanned):
+    """Two scanners, three transcripts; a status that says so."""
+    item = scanned.listed(scanned.id)
+    assert item["scan_id"] == scanned.results(scanned.id).name.removeprefix("scan_id=")
+    assert item["scanner_result_count"] == 6 and item["errors"] is None and item["meta_name"] == "words"
+    status = scanned.hawk.get(f"/monitoring/jobs/{scanned.id}/job-status")[1]
+    assert status["job_type"] == "scan" and status["status"] == "complete"
+    assert status["details"]["scan_id"] == item["scan_id"] and status["details"]["scanner_result_count"] == 6
+
+
+def test_results_are_rows_that_belong_to_samples(scanned):
+    """Values have their types, numbers are to be calculated with, and each row knows its sample."""
+    rows = scanned.rows(scanned.id, "scanner_key, scanner_name, value, value_type, value_float, sample_pk, transcript_task_id")
+    assert [(row["scanner_key"], json.loads(row["value"]), row["value_type"]) for row in rows] == [
+        ("mentions", 2, "number"), ("mentions", 0, "number"), ("mentions", 0, "number"),
+        ("polite", True, "boolean"), ("polite", False, "boolean"), ("polite", False, "boolean"),
+    ]
+    assert all(row["sample_pk"] and row["scanner_name"] == f"hawk_scanners/{row['scanner_key']}" for row in rows)
+    assert rows[0]["value_float"] == 2
+
+
+def test_results_are_those_of_plain_scout(scanned, cache):
+    """The same transcripts, scanners and model without hawk, in the virtualenv of the scan."""
+    pythons = [ready.parent / "bin/python" for ready in (cache / "venvs").glob("*/ready")
+               if list(ready.parent.glob("lib/*/site-packages/hawk_scanners"))]
+    newest = max(pythons, key=lambda python: python.parent.parent.stat().st_mtime)
+    done = subprocess.run([newest, "-c", PLAIN, str(scanned.hawk.data / "store/evals/read-me"), str(scanned.folder / "plain")],
+                          env=scanned.hawk.env, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    plain = pathlib.Path(done.stdout.splitlines()[-1].removeprefix("file://"))
+    for key in ("mentions", "polite"):
+        ours, theirs = (read_parquet(folder / f"{key}.parquet") for folder in (scanned.results(scanned.id), plain))
+        assert ours == theirs and len(ours) == 3
+
+
+def read_parquet(path: pathlib.Path) -> dict[str, dict]:
+    """The results of a file by transcript, without what differs from run to run."""
+    import pyarrow.parquet
+
+    own = {"uuid", "timestamp", "scan_id", "scan_metadata", "scan_events", "input_ids", "scan_git_origin", "scan_git_version",
+           "scan_git_commit"}
+    rows = pyarrow.parquet.read_table(path).to_pylist()
+    return {row["transcript_id"]: {key: read_json(value) for key, value in row.items() if key not in own} for row in rows}
+
+
+def read_json(value):
+    """What a text says, when it is JSON: the order of members is not the same in each run."""
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def test_an_export_has_every_column_but_the_transcripts(scanned):
+    """By the uuid of a result or by the scan; CSV and Parquet have the same."""
+    import pyarrow.parquet
+
+    (row, *_) = scanned.rows(scanned.id, "uuid, scanner_key")
+    by_uuid = scanned.exported(row["uuid"])
+    by_scan = scanned.exported(scanned.listed(scanned.id)["scan_id"], "--scanner", "mentions")
+    assert by_uuid == by_scan and [one["value"] for one in by_uuid].count("2") == 1
+    scouts = pyarrow.parquet.read_table(scanned.results(scanned.id) / "mentions.parquet")
+    assert list(by_uuid[0]) == [name for name in scouts.column_names if name not in ("input", "scan_events")]
+    path = scanned.folder / "exported.parquet"
+    scanned.hawk.run("scan", "export", row["uuid"], "-o", str(path))
+    assert pyarrow.parquet.read_table(path).equals(scouts.drop_columns(["input", "scan_events"]))
+
+
+def test_a_result_that_is_not_there_cannot_be_exported(scanned):
+    """And a scan of several scanners asks which one."""
+    done = scanned.hawk.run("scan-export", "nothing", check=False)
+    assert done.returncode == 5 and "Scanner result with UUID 'nothing' not found" in done.stderr
+    done = scanned.hawk.run("scan-export", scanned.listed(scanned.id)["scan_id"], check=False)
+    assert done.returncode == 2 and "--scanner" in done.stderr
+
+
+def test_filters_choose_the_transcripts_of_all_or_of_one_scanner(scanned):
+    """A scanner's own filter is in place of the common one."""
+    common = {"where": [{"not": [{"task_id": ["2", "3"]}]}, {"or": [{"task_set": {"like": "hel%"}}, {"task_set": None}]}]}
+    own = {"where": [{"task_id": {"between": ["2", "3"]}}], "limit": 1}
+    config = scan_config({"name": "mentions"}, {"name": "mentions", "key": "own", "filter": own},
+                         transcripts={"sources": [{"eval_set_id": "read-me"}], "filter": common})
+    rows = scanned.rows(scanned.run("scan", config)["scan_run_id"], "scanner_key, transcript_task_id")
+    assert [row["transcript_task_id"] for row in rows if row["scanner_key"] == "mentions"] == ["1"]
+    assert [row["transcript_task_id"] in ("2", "3") for row in rows if row["scanner_key"] == "own"] == [True]
+
+
+def test_a_scanner_that_fails_fails_the_scan_and_keeps_the_rest(scanned):
+    """What could be scanned is imported; the failure has its reason."""
+    done = scanned.run("scan", scan_config({"name": "mentions", "args": {"fail_on": "hello"}}), check=False)
+    assert done.returncode == 1 and "found hello" in done.stderr
+    item = scanned.listed(json.loads(done.stdout)["scan_run_id"])
+    assert item["errors"] == ["found hello"] and item["scanner_result_count"] == 3
+    rows = scanned.rows(item["job_id"], "scan_error, value")
+    assert [row["scan_error"] for row in rows] == ["found hello", None, None]
+
+
+def test_a_scan_that_was_stopped_and_then_killed_goes_on_where_it_was(scanned):
+    """What had been found before each end is what is there at last; nothing is asked of the model again."""
+    models = [{**PACKAGE, "items": [{"name": "judge", "args": {"sleep": 1.5}}]}]
+    path = scanned.folder / "slow.json"
+    path.write_text(json.dumps(scan_config({"name": "polite"}, models=models, max_transcripts=1)))
+    job = scanned.hawk.json("scan", "run", str(path))["scan_run_id"]
+    folder = scanned.hawk.data / "jobs" / job
+
+    def found() -> dict[str, str]:
+        files = (folder / ".scanbuffer").glob("*/scanner=*/*.parquet")
+        return {row["transcript_id"]: row["uuid"] for file in files for row in read_parquet_rows(file)}
+
+    scanned.hawk.wait_for(found, timeout=300)
+    assert scanned.hawk.request("POST", f"/scans/{job}/stop")[0] == 200
+    status = scanned.hawk.wait_job(job)
+    assert status["status"] == "failed" and "ended as it was asked to" in status["details"]["trouble_reason"]
+    first = found()
+    assert len(first) in (1, 2)
+    scanned.hawk.run("scan", "resume", job)
+    scanned.hawk.wait_for(lambda: found().keys() - first.keys(), timeout=300)
+    os.kill(json.loads((folder / "runner.json").read_text())["pid"], signal.SIGKILL)
+    assert scanned.hawk.wait_job(job)["status"] == "failed"
+    second = found()
+    scanned.hawk.run("scan", "resume", job, "--watch", timeout=600)
+    last = {row["transcript_id"]: row["uuid"] for row in read_parquet_rows(scanned.results(job) / "polite.parquet")}
+    assert len(last) == 3 and first.items() <= second.items() <= last.items()
+    assert scanned.listed(job)["scanner_result_count"] == 3
+    assert scanned.hawk.run("delete", job, "--yes").stdout == f"Scan {job} deleted.\n"
+    assert scanned.hawk.get(f"/monitoring/jobs/{job}/job-status")[1]["status"] == "deleted" and scanned.results(job).exists()
+
+
+def read_parquet_rows(path: pathlib.Path) -> list[dict]:
+    """All rows of a file."""
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(path, columns=["transcript_id", "uuid"]).to_pylist()
+
+
+def test_secrets_stay_out_of_results(scanned):
+    """A scanner that writes a secret into its result and into an error."""
+    path = scanned.folder / "leaky.json"
+    items = [{"name": "variable", "args": {"name": "LEAK_KEY"}}, {"name": "variable", "key": "error", "args": {"name": "LEAK_KEY", "fail": True}}]
+    path.write_text(json.dumps(scan_config(*items)))
+    canary = "canary-5d1f-8a77"
+    done = scanned.hawk.run("scan", "run", str(path), "--watch", "--json", "--secret", "LEAK_KEY", env={"LEAK_KEY": canary},
+                            check=False, timeout=600)
+    job = json.loads(done.stdout)["scan_run_id"]
+    rows = scanned.rows(job, "scanner_key, value, scan_error")
+    assert [row["scan_error"] for row in rows if row["scanner_key"] == "error"] == ["[secret]"] * 3
+    assert [row["value"] for row in rows if row["scanner_key"] == "variable"] == ['"[secret]"'] * 3
+    places = [scanned.hawk.data / "store/scans" / job, scanned.hawk.data / "jobs" / job, scanned.hawk.data / "hawk.db"]
+    for file in [file for place in places for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file()]:
+        assert canary.encode() not in file.read_bytes(), file
+    for file in (scanned.hawk.data / "store/scans" / job).rglob("*.parquet"):
+        assert canary not in str(read_parquet(file)), file
+
+
+def test_an_eval_set_that_is_not_there_is_not_scanned(scanned):
+    """Refused before anything is started."""
+    done = scanned.run("scan", scan_config(transcripts={"sources": [{"eval_set_id": "nowhere"}]}), check=False)
+    assert done.returncode == 5 and "there is no eval set nowhere" in done.stderr
+
+
+def test_a_scanner_that_is_not_there_cannot_work(scanned):
+    """The reason names it."""
+    done = scanned.run("scan", scan_config({"name": "no_such"}), check=False)
+    assert done.returncode == 1 and "there is no scanner named hawk_scanners/no_such" in done.stderr
+
+
+def test_a_local_scan_needs_no_server(scanned, home, tmp_path):
+    """It reads folders and writes one."""
+    path = tmp_path / "scan.json"
+    path.write_text(json.dumps(scan_config({"name": "mentions"})))
+    home.run("local", "scan", str(path), "--log-dir", str(scanned.hawk.data / "store/evals"), "--results-dir", str(tmp_path / "out"),
+             timeout=600)
+    (results,) = (tmp_path / "out").glob("words-*/scan_id=*")
+    assert len(read_parquet_rows(results / "mentions.parquet")) == 3
+    assert json.loads((results / "_summary.json").read_text())["complete"] is True
