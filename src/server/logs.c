@@ -22,22 +22,23 @@ bool logs_is_log(Str key)
 /* --- permission --- */
 
 /* Imported sets have a .models.json and no job. */
-int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource, Error *err)
+static int find_resource(RouteCtx *ctx, JobType type, const char *job_id, AccessResource *resource,
+                         Error *err)
 {
+    const char *key = arena_printf(ctx->arena, "%s/%s/.models.json", job_type_root(type), job_id);
     Job job = {0};
-    if (jobs_get(ctx->app->jobs, ctx->arena, eval_set_id, &job, err) == 0) {
+    if (jobs_get(ctx->app->jobs, ctx->arena, job_id, &job, err) == 0 && job.type == type) {
         resource->owner = job.created_by;
         resource->groups = job.model_groups;
         resource->n_groups = job.n_model_groups;
         resource->groups_known = true;
         return 0;
     }
-    if (err->kind != ERR_NOT_FOUND)
+    if (err->kind != ERR_NONE && err->kind != ERR_NOT_FOUND)
         return -1;
     error_reset(err);
     auto_buf Buf body = BUF_INIT(MODELS_JSON_MAX);
-    if (store_get(ctx->app->store, arena_printf(ctx->arena, "evals/%s/.models.json", eval_set_id),
-                  &body, err) < 0) {
+    if (store_get(ctx->app->store, key, &body, err) < 0) {
         if (err->kind != ERR_NOT_FOUND)
             return -1;
         error_reset(err);
@@ -46,7 +47,7 @@ int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resour
     Json *root = NULL;
     if (json_parse(ctx->arena, arena_str(ctx->arena, buf_str(&body)), &json_limits_config, &root,
                    err) < 0)
-        return error_wrap(err, "evals/%s/.models.json", eval_set_id);
+        return error_wrap(err, "%s", key);
     const Json *groups = json_get(root, "model_groups");
     if (!groups || groups->type != JSON_ARRAY)
         return 0;
@@ -57,6 +58,16 @@ int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resour
     resource->groups = names;
     resource->groups_known = true;
     return 0;
+}
+
+int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource, Error *err)
+{
+    return find_resource(ctx, JOB_EVAL_SET, eval_set_id, resource, err);
+}
+
+int logs_scan_resource(RouteCtx *ctx, const char *job_id, AccessResource *resource, Error *err)
+{
+    return find_resource(ctx, JOB_SCAN, job_id, resource, err);
 }
 
 static int check_access(RouteCtx *ctx, const char *eval_set_id, Error *err)

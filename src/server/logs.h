@@ -32,4 +32,8 @@ int logs_view_pending_data(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource,
                   Error *err) HAWK_MUST_USE;
 
+/* The same for a scan. */
+int logs_scan_resource(RouteCtx *ctx, const char *job_id, AccessResource *resource,
+                       Error *err) HAWK_MUST_USE;
+
 #endif

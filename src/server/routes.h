@@ -18,6 +18,7 @@ extern const RouteTable routes_export;
 extern const RouteTable routes_transcript;
 extern const RouteTable routes_scan_imports;
 extern const RouteTable routes_scan_results;
+extern const RouteTable routes_scan_view;
 extern const RouteTable routes_scans;
 extern const RouteTable routes_search;
 extern const RouteTable routes_usage;

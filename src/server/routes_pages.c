@@ -2,18 +2,14 @@
 
 #include "server/routes.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "base/clock.h"
-#include "base/fs.h"
-#include "base/mem.h"
 #include "jobs/status.h"
+#include "server/dist.h"
 #include "server/page.h"
 #include "server/server_priv.h"
 #include "warehouse/queries/queries.h"
 
-enum { PAGE_ITEMS = 50, PAGE_BYTES_MAX = 8 << 20, CSP_MAX = 64 * 1024, ANSWER_MAX = 8 << 20 };
+enum { PAGE_ITEMS = 50, PAGE_BYTES_MAX = 8 << 20, ANSWER_MAX = 8 << 20 };
 
 /* --- the list --- */
 
@@ -74,7 +70,19 @@ static void add_set(RouteCtx *ctx, Buf *html, const Json *set)
     buf_addz(html, "</tr>\n");
 }
 
-/* Jobs that have no log yet are not in the warehouse; they are shown above. */
+/* The id of a job without logs; that of a scan leads to its results. */
+static void add_job(Buf *html, const Job *job)
+{
+    bool is_scan = job->type == JOB_SCAN;
+    buf_addz(html, "<td>");
+    if (is_scan)
+        buf_printf(html, "<a href=\"/scan/%s\">", job->job_id);
+    buf_addz(html, "<code>");
+    page_text(html, str_of(job->job_id));
+    buf_printf(html, "</code>%s</td>", is_scan ? "</a> scan" : "");
+}
+
+/* Scans, and jobs that have no log yet, are not among the eval sets; they are shown above. */
 static int add_young_jobs(RouteCtx *ctx, Buf *html, Error *err)
 {
     const JobsQuery query = {.page = 1, .limit = PAGE_ITEMS};
@@ -89,9 +97,8 @@ static int add_young_jobs(RouteCtx *ctx, Buf *html, Error *err)
             return -1;
         if (imports.n_logs > 0 || job->deleted_us)
             continue;
-        buf_addz(html, "<tr><td><code>");
-        page_text(html, str_of(job->job_id));
-        buf_addz(html, "</code></td>");
+        buf_addz(html, "<tr>");
+        add_job(html, job);
         add_status(ctx, html, str_of(job->job_id));
         buf_addz(html, "<td></td>");
         add_cell(html, str_of(job->created_by));
@@ -192,115 +199,27 @@ static int sample_permalink(RouteCtx *ctx, Error *err)
 
 /* --- the viewer's files --- */
 
-typedef struct MimeRow {
-    const char *suffix;
-    const char *type;
-} MimeRow;
-
-/* clang-format off */
-static const MimeRow mime_types[] = {
-    { ".html",  "text/html; charset=utf-8" },
-    { ".js",    "text/javascript; charset=utf-8" },
-    { ".css",   "text/css; charset=utf-8" },
-    { ".json",  "application/json" },
-    { ".svg",   "image/svg+xml" },
-    { ".png",   "image/png" },
-    { ".woff",  "font/woff" },
-    { ".woff2", "font/woff2" },
-    { ".ttf",   "font/ttf" },
-    { ".wasm",  "application/wasm" },
-    { ".map",   "application/json" },
-};
-/* clang-format on */
-
-static const char *mime_type(Str path)
+static int find_viewer(RouteCtx *ctx, DistPlace *ret, Error *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(mime_types); i++)
-        if (str_ends(path, str_of(mime_types[i].suffix)))
-            return mime_types[i].type;
-    return "application/octet-stream";
-}
-
-/* The viewer's own content security policy, which it brings along as directives and their values.
- */
-static int add_policy(RouteCtx *ctx, const char *dir, Error *err)
-{
-    auto_free char *path = fs_join(dir, "content-security-policy.json");
-    auto_buf Buf text = BUF_INIT(CSP_MAX);
-    auto_buf Buf policy = BUF_INIT(CSP_MAX);
-    Json *root = NULL;
-    if (!fs_exists(path))
-        return 0;
-    if (fs_read_file(path, &text, err) < 0 ||
-        json_parse(ctx->arena, arena_str(ctx->arena, buf_str(&text)), &json_limits_config, &root,
-                   err) < 0)
+    ViewerPlace place = {0};
+    if (viewer_find(ctx->app->viewer, ctx->arena, &place, err) < 0)
         return -1;
-    const Json *directives = json_get(root, "directives");
-    for (const Json *row = directives ? directives->first : NULL; row; row = row->next) {
-        buf_printf(&policy, "%s%.*s", policy.len ? "; " : "", STR_ARG(row->key));
-        for (const Json *value = row->first; value; value = value->next)
-            buf_printf(&policy, " %.*s", STR_ARG(value->text));
-    }
-    if (policy.len)
-        http_response_header(ctx->response, "Content-Security-Policy", buf_str(&policy));
-    return 0;
-}
-
-/* A path below the viewer's folder: parts of ordinary characters only, so nothing can climb out. */
-static bool is_plain_path(Str path)
-{
-    Str part = STR_NONE;
-    while (str_split(&path, '/', &part)) {
-        if (part.n == 0 || part.p[0] == '.')
-            return false;
-        for (size_t i = 0; i < part.n; i++)
-            if ((unsigned char)part.p[i] <= 0x20 || part.p[i] == '\\' ||
-                (unsigned char)part.p[i] >= 0x7f)
-                return false;
-    }
-    return true;
-}
-
-static int send_viewer_file(RouteCtx *ctx, const ViewerPlace *place, const char *name, Error *err)
-{
-    auto_free char *path = fs_join(place->dir, name);
-    auto_fd int fd = fs_open(path, O_RDONLY | O_NOFOLLOW, 0, err);
-    if (fd < 0)
-        return -1;
-    struct stat st;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return error_set(err, ERR_NOT_FOUND, "the viewer has no such file");
-    const char *etag = arena_printf(ctx->arena, "\"%s-%lld-%lld\"", place->version,
-                                    (long long)st.st_size, (long long)st.st_mtim.tv_sec);
-    http_response_header(ctx->response, "ETag", str_of(etag));
-    http_response_header(ctx->response, "Cache-Control", STR("no-cache"));
-    if (str_eqz(http_request_header(ctx->request, "If-None-Match"), etag)) {
-        http_response_status(ctx->response, 304);
-        return 0;
-    }
-    http_response_file(ctx->response, mime_type(str_of(name)), TAKE_FD(fd), 0,
-                       (uint64_t)st.st_size);
+    *ret = (DistPlace){place.dir, place.version};
     return 0;
 }
 
 static int viewer_index(RouteCtx *ctx, Error *err)
 {
-    ViewerPlace place = {0};
-    if (viewer_find(ctx->app->viewer, ctx->arena, &place, err) < 0 ||
-        add_policy(ctx, place.dir, err) < 0)
-        return -1;
-    return send_viewer_file(ctx, &place, "index.html", err);
+    DistPlace place = {0};
+    return find_viewer(ctx, &place, err) < 0 ? -1 : dist_send_index(ctx, &place, err);
 }
 
 static int viewer_file(RouteCtx *ctx, Error *err)
 {
-    ViewerPlace place = {0};
-    if (viewer_find(ctx->app->viewer, ctx->arena, &place, err) < 0)
+    DistPlace place = {0};
+    if (find_viewer(ctx, &place, err) < 0)
         return -1;
-    if (!is_plain_path(ctx->params[0]))
-        return error_set(err, ERR_NOT_FOUND, "the viewer has no such file");
-    return send_viewer_file(ctx, &place,
-                            arena_strndup(ctx->arena, ctx->params[0].p, ctx->params[0].n), err);
+    return dist_send_file(ctx, &place, ctx->params[0], err);
 }
 
 /* clang-format off */

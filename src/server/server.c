@@ -492,6 +492,7 @@ static int app_open(App *app, Error *err)
         row_security_update(app->sql, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
+    app->scout = scout_new(app->cache_dir);
     if (open_http(app, err) < 0)
         return -1;
     if (jobs_start(app->jobs, err) < 0 || start_imports(app, err) < 0 ||
@@ -522,6 +523,7 @@ static void app_close(App *app)
     import_queue_close(app->imports);
     imports_free(app->uploads);
     viewer_free(app->viewer);
+    scout_free(app->scout);
     identity_close(app->identity);
     refresher_free(app->refresher);
     origins_free(app->origins);

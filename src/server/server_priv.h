@@ -20,6 +20,7 @@
 #include "server/origins.h"
 #include "server/route.h"
 #include "server/scans.h"
+#include "server/scout.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/spans.h"
@@ -64,6 +65,7 @@ struct App {
     ImportWorkers *importers;
     SearchIndexer *indexer;
     Scans *scans;
+    Scout *scout;
     Watcher *watcher;
     int64_t logs_changed_ms; /* wall clock; read and written atomically */
     Viewer *viewer;

@@ -3,6 +3,7 @@
 One eval set has a log of a model in a group that few are in; its texts hold a canary. A route without a row below fails.
 """
 
+import base64
 import io
 import json
 import re
@@ -151,6 +152,9 @@ def place(tmp_path_factory, cache):
         it.names["import"] = json.loads(hawk.request("POST", "/eval_sets/import/", {}, token=owner)[2])["eval_set_id"]
         it.names["scans"] = json.loads(hawk.request("POST", "/scan_imports/", {"scan_count": 1}, token=owner)[2])["scan_run_id"]
         it.names["result"] = import_scan(hawk, items[0]["uuid"], owner)
+        (listed,) = hawk.get("/meta/scans", token=owner)[1]["items"]
+        for key, part in (("scan_dir", listed["job_id"]), ("scan_part", f"scan_id={listed['scan_id']}")):
+            it.names[key] = base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
         it.names["scan"] = json.loads(hawk.request("POST", "/scans/", scan_config(), token=owner)[2])["scan_run_id"]
         hawk.wait_for(lambda: hawk.get(f"/monitoring/jobs/{it.names['scan']}/job-status", token=owner)[1]["status"] == "failed")
         hawk.wait_for(lambda: hawk.get(f"/meta/search?q={CANARY}", token=owner)[1]["not_indexed"] == 0)
@@ -195,6 +199,14 @@ VIEWER = {
     "POST /log-message": ("/log-message", None, NOBODY),
     "POST /log-edit/{log}": ("/log-edit/{log}", None, NOBODY),
     "DELETE /log-delete/{log}": ("/log-delete/{log}", None, NOBODY),
+}
+SCAN_VIEWER = {
+    "POST /scans/{dir}": ("/scans/{scan_dir}", {}, READERS + "!"),
+    "POST /scans/{dir}/distinct": ("/scans/{scan_dir}/distinct", {"column": "scan_name"}, READERS + "!"),
+    "GET /scans/active": ("/scans/active", None, ALL),
+    "GET /scans/{dir}/{scan}": ("/scans/{scan_dir}/{scan_part}", None, READERS + "!"),
+    "GET /scans/{dir}/{scan}/{scanner}": ("/scans/{scan_dir}/{scan_part}/s", None, READERS),
+    "GET /scans/{dir}/{scan}/{scanner}/{uuid}": ("/scans/{scan_dir}/{scan_part}/s/{result}?column=value", None, READERS + "!"),
 }
 ROWS = {
     "GET /health": ("/health", None, "200"),
@@ -290,6 +302,14 @@ ROWS = {
     "GET /permalink/sample/{sample_uuid}": ("/permalink/sample/{uuid}", None, READERS.replace("200", "302")),
     "GET /viewer/": ("/viewer/", None, ALL),
     "GET /viewer/{path}": ("/viewer/index.html", None, ALL),
+    "GET /api/v2/app-config": ("/api/v2/app-config", None, ALL),
+    "GET /api/v2/topics": ("/api/v2/topics", None, ALL),
+    "GET /api/v2/topics/stream": ("/api/v2/topics/stream", None, ALL),
+    "GET /scan/{job_id}": ("/scan/{scan}", None, READERS.replace("200", "302")),
+    "GET /scan-viewer/": ("/scan-viewer/", None, ALL),
+    "GET /scan-viewer/{path}": ("/scan-viewer/index.html", None, ALL),
+    **{f"{key.split(' ')[0]} {base}{key.split(' ')[1]}": (base + address, body, statuses)
+       for base in ("/view/scans", "/api/v2") for key, (address, body, statuses) in SCAN_VIEWER.items()},
     **{f"{key.split(' ')[0]} {base}{key.split(' ')[1]}": (base + address, body, statuses)
        for base in ("/view/logs", "/api") for key, (address, body, statuses) in VIEWER.items()},
 }

@@ -1,10 +1,12 @@
 """Scans by Inspect Scout: run, killed and resumed, imported, listed, exported, and the same as plain `scout scan`."""
 
+import base64
 import csv
 import io
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -263,3 +265,57 @@ def test_a_local_scan_needs_no_server(scanned, home, tmp_path):
     (results,) = (tmp_path / "out").glob("words-*/scan_id=*")
     assert len(read_parquet_rows(results / "mentions.parquet")) == 3
     assert json.loads((results / "_summary.json").read_text())["complete"] is True
+
+
+# --- the viewer ---
+
+
+def encoded(path: str) -> str:
+    """A folder as addresses have it."""
+    return base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
+
+
+def test_the_viewer_lists_a_scan_and_says_how_it_stands(scanned):
+    """With places below the folder of all scans, as Scout itself has them otherwise."""
+    item = scanned.listed(scanned.id)
+    status, _, body = scanned.hawk.request("POST", f"/view/scans/scans/{encoded(scanned.id)}", {"pagination": {"limit": 10, "cursor": None, "direction": "forward"}})
+    (row,) = json.loads(body)["items"]
+    assert status == 200 and row["scan_id"] == item["scan_id"] and row["status"] == "complete" and row["transcript_count"] == 3
+    assert row["location"] == f"{scanned.id}/scan_id={item['scan_id']}"
+    status, scan = scanned.hawk.get(f"/view/scans/scans/{encoded(scanned.id)}/{encoded('scan_id=' + item['scan_id'])}")
+    assert status == 200 and scan["complete"] and set(scan["spec"]["scanners"]) == {"mentions", "polite"}
+
+
+def test_the_viewer_gets_results_as_arrow(scanned):
+    """Those of the file, without the columns that it does not want; and single columns of one result."""
+    import pyarrow.parquet
+
+    folder = scanned.results(scanned.id)
+    base = f"/view/scans/scans/{encoded(scanned.id)}/{encoded(folder.name)}/mentions"
+    status, headers, body = scanned.hawk.request("GET", f"{base}?exclude_column=input&exclude_column=scan_events")
+    assert status == 200 and headers["Content-Type"] == "application/vnd.apache.arrow.stream; codecs=lz4"
+    table = pyarrow.ipc.open_stream(body).read_all()
+    assert table.equals(pyarrow.parquet.read_table(folder / "mentions.parquet").drop_columns(["input", "scan_events"]))
+    row = table.to_pylist()[0]
+    status, columns = scanned.hawk.get(f"{base}/{row['uuid']}?column=value&column=scan_total_tokens")
+    assert status == 200 and columns == {"value": row["value"], "scan_total_tokens": row["scan_total_tokens"]}
+
+
+@pytest.mark.parametrize(("folder", "status"), [("../evals", 400), ("/etc", 400), ("a?b", 400), ("no-such-scan", 404), ("\0", 400)])
+def test_the_viewer_does_not_leave_the_scans(scanned, folder, status):
+    """Nor does it say what is elsewhere."""
+    assert scanned.hawk.request("POST", f"/view/scans/scans/{encoded(folder)}", {})[0] == status
+    assert scanned.hawk.request("GET", f"/view/scans/scans/{encoded(scanned.id)}/{encoded(folder)}")[0] == status
+
+
+def test_the_viewer_is_scouts_own(scanned):
+    """The page of a scan leads to it."""
+    status, headers, _ = scanned.hawk.request("GET", f"/scan/{scanned.id}", follow=False)
+    place = f"{encoded(scanned.id)}/{scanned.results(scanned.id).name}"
+    assert status == 302 and headers["Location"] == f"/scan-viewer/?job={scanned.id}#/scan/{place}"
+    config = scanned.hawk.get("/api/v2/app-config", headers={"Referer": f"{scanned.hawk.url}/scan-viewer/?job={scanned.id}"})[1]
+    assert config["scans"]["dir"] == scanned.id
+    status, headers, page = scanned.hawk.request("GET", "/scan-viewer/")
+    assert status == 200 and b"Inspect Scout" in page and "default-src" in headers["Content-Security-Policy"]
+    (script,) = re.findall(rb'src="\./(assets/index-[^"]+\.js)"', page)
+    assert scanned.hawk.request("GET", f"/scan-viewer/{script.decode()}")[0] == 200
