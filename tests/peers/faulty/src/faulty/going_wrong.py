@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 import anyio
+import httpx
 from inspect_ai import Task, task
 from inspect_ai.approval import Approval, Approver, approver
 from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log._samples import sample_active
 from inspect_ai.model import ChatMessageUser, GenerateConfig, ModelAPI, ModelOutput, modelapi
 from inspect_ai.scorer import match
 from inspect_ai.solver import Generate, Solver, TaskState, chain, generate, solver, use_tools
@@ -29,7 +31,7 @@ class AnswerError(Exception):
 
 class Faulty(ModelAPI):
     """`faulty/ok` answers, `faulty/slow` after a minute, `faulty/500` and `faulty/429` with that status, `faulty/tool` with
-    a call of a tool.
+    a call of a tool, `faulty/asking` with what the server at its base URL says.
     """
 
     def __init__(self, model_name: str, base_url: str | None = None, api_key: str | None = None,
@@ -38,7 +40,7 @@ class Faulty(ModelAPI):
 
     def should_retry(self, ex: Exception) -> bool:
         """As a provider says of a server's answer."""
-        return isinstance(ex, AnswerError)
+        return isinstance(ex, (AnswerError, httpx.HTTPError))
 
     def retry_wait(self) -> Any:
         """Less than Inspect waits."""
@@ -48,6 +50,12 @@ class Faulty(ModelAPI):
         """The output, or an error."""
         if self.model_name == "slow":
             await anyio.sleep(60)
+        if self.model_name == "asking":
+            sample = sample_active()
+            async with httpx.AsyncClient(timeout=3) as client:
+                answer = await client.post(self.base_url, json=f"{input[-1].text}.{sample.epoch if sample else 0}")
+            if answer.is_error:
+                raise AnswerError(500)
         if self.model_name.isdigit():
             raise AnswerError(int(self.model_name))
         if self.model_name == "tool" and isinstance(input[-1], ChatMessageUser):
@@ -161,7 +169,7 @@ def _going_wrong(kind: str, seconds: float, path: str, every: int) -> Solver:
 
 
 @task
-def fault(kind: str = "none", samples: int = 2, seconds: float = 60.0, path: str = "", every: int = 1, sandbox: str = "") -> Task:
+def fault(kind: str = "none", samples: int = 2, seconds: float = 60.0, path: str = "", every: int = 1, sandbox: str = "", label: str = "") -> Task:
     """Samples that do what `kind` says, each whose number `every` divides, and then ask the model once.
 
     Args:
@@ -171,7 +179,9 @@ def fault(kind: str = "none", samples: int = 2, seconds: float = 60.0, path: str
         path: A file in which begins and ends are noted.
         every: Which samples.
         sandbox: Of this kind; none.
+        label: What the samples say before their number, instead of "hello".
     """
-    dataset = MemoryDataset([Sample(id=i + 1, input="hello", target="hello") for i in range(samples)])
+    inputs = [f"{label} {i + 1}" if label else "hello" for i in range(samples)]
+    dataset = MemoryDataset([Sample(id=i + 1, input=text, target="hello") for i, text in enumerate(inputs)])
     return Task(dataset=dataset, solver=chain(use_tools(ring()), _going_wrong(kind, seconds, path, every), generate()),
                 scorer=match(), sandbox=sandbox or None)
