@@ -132,14 +132,36 @@ static int consider_times(Listing *listing, Error *err)
     return consider(listing, &query, (ListingDriver){0}, err);
 }
 
+/* Looking for words takes long, however few samples have them: it is done once, and the numbers
+   that were found are the driver. */
 static int consider_word(Listing *listing, const ListingWord *word, Error *err)
 {
     if (!word->in_no_eval || word->text.n < GRAM)
         return 0;
     auto_query Query query = {0};
+    auto_sql_rows SqlRows *rows = NULL;
+    size_t max = (size_t)listing->driver_max + 1;
+    auto_free ListingEval *found = mem_array(max, sizeof(*found));
+    size_t n = 0;
+    int has_row = 0;
     query_begin(&query, listing->dialect);
     by_word(&query, word);
-    return consider(listing, &query, (ListingDriver){.is_word = true}, err);
+    query_add_value(&query, " LIMIT ?", SQL_INT((int64_t)max));
+    if (query_run(&query, listing->tx, &rows, err) < 0)
+        return -1;
+    while (n < max && (has_row = sql_rows_next(rows, err)) == 1)
+        found[n++].no = sql_rows_int(rows, 0);
+    if (has_row < 0)
+        return -1;
+    if ((int64_t)n < listing->driver.n)
+        listing->driver = (ListingDriver){.text = listing->dialect == SQL_SQLITE
+                                                      ? "SELECT value AS no FROM json_each($1)"
+                                                      : "SELECT unnest($1::bigint[]) AS no",
+                                          .args = {SQL_TEXT(listing_evals_text(listing, found, n))},
+                                          .n_args = 1,
+                                          .is_word = true,
+                                          .n = (int64_t)n};
+    return 0;
 }
 
 int listing_find_driver(Listing *listing, int64_t max, const ListingDriver **ret, Error *err)

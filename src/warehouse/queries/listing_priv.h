@@ -98,7 +98,8 @@ int listing_prune_evals(Listing *listing, Error *err) HAWK_MUST_USE;
 int listing_find_having(const Listing *listing, const ListingEval *evals, size_t n,
                         ListingEval *ret, size_t *ret_n, Error *err) HAWK_MUST_USE;
 
-/* A list of evals from one on, as a text that query_add_in and listing_from take. */
+/* The numbers of evals, or of samples, from one on, as a list that query_add_in and listing_from
+ * take. */
 Str listing_evals_text(const Listing *listing, const ListingEval *evals, size_t n);
 
 /* Appends the list as a table e (value, key), key counting up. */

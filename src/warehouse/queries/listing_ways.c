@@ -50,14 +50,31 @@ static void add_where(const Listing *listing, const ListingPart *part, Query *qu
                         SQL_REAL(filter->score_max));
 }
 
+/* Which rows come behind one. SQLite finds the place in an index by the value or by the number, not
+   by both: there the ties of a row and what comes behind them are two questions. */
+typedef enum Behind { BEHIND, TIED, BEYOND } Behind;
+
+static bool splits_ties(const Listing *listing, const ListingPart *part, const ListingRow *after)
+{
+    return listing->dialect == SQL_SQLITE && after && part->column;
+}
+
 /* The condition that rows come behind one; column is NULL when they go by number alone. */
 static void add_after(const Listing *listing, const char *column, const char *no,
-                      const ListingRow *after, Query *query)
+                      const ListingRow *after, Behind behind, Query *query)
 {
     const char *sign = listing->is_ascending ? ">" : "<";
     if (!after)
         return;
-    if (column) {
+    if (column && behind == BEYOND) {
+        buf_printf(&query->text, " AND %s %s ", column, sign);
+        query_add_value(query, "?", after->value);
+    } else if (column && behind == TIED) {
+        buf_printf(&query->text, " AND %s = ", column);
+        query_add_value(query, "?", after->value);
+        buf_printf(&query->text, " AND %s %s ", no, sign);
+        query_add_value(query, "?", SQL_INT(after->no));
+    } else if (column) {
         buf_printf(&query->text, " AND (%s, %s) %s ", column, no, sign);
         query_add_value(query, "(?, ", after->value);
         query_add_value(query, "?)", SQL_INT(after->no));
@@ -86,10 +103,10 @@ static void add_within(const Listing *listing, const ListingPart *part, const ch
 
 /* The same as add_after for rows of one eval. */
 static void add_after_within(const Listing *listing, const ListingPart *part,
-                             const ListingRow *after, const char *eval, Query *query)
+                             const ListingRow *after, Behind behind, const char *eval, Query *query)
 {
     if (!after || query->dialect != SQL_POSTGRES)
-        add_after(listing, part->column, "a.no", after, query);
+        add_after(listing, part->column, "a.no", after, behind, query);
     else
         add_within(listing, part, listing->is_ascending ? ">" : "<", after, eval, query);
 }
@@ -167,16 +184,13 @@ int listing_fetch(Listing *listing, Query *query, const ListingPart *part, int64
 
 /* ---- walk ---- */
 
-static void add_walk(const Listing *listing, const ListingStretch *stretch, int64_t max,
-                     Query *query)
+static void add_steps(const Listing *listing, const ListingStretch *stretch, Behind behind,
+                      int64_t max, Query *query)
 {
     const ListingPart *part = stretch->part;
     const char *l = sample_alias(listing, part);
-    buf_printf(
-        &query->text,
-        "SELECT w.no, w.k, w.eval_no FROM (SELECT a.no AS no, %s AS k, a.eval_no AS eval_no, "
-        "a.status AS status",
-        column_of(part));
+    buf_printf(&query->text, "SELECT a.no AS no, %s AS k, a.eval_no AS eval_no, a.status AS status",
+               column_of(part));
     if (listing_needs_sample(listing))
         buf_printf(&query->text, ", %s.completed_at AS completed_at, %s.id AS id, %s.uuid AS uuid",
                    l, l, l);
@@ -184,9 +198,26 @@ static void add_walk(const Listing *listing, const ListingStretch *stretch, int6
     add_from(listing, part, query);
     query_add(query, " WHERE 1 = 1");
     add_where(listing, part, query);
-    add_after(listing, part->column, "a.no", stretch->after, query);
+    add_after(listing, part->column, "a.no", stretch->after, behind, query);
     add_order(listing, part, part->column, "a.no", query);
-    query_add_value(query, " LIMIT ?) w WHERE 1 = 1", SQL_INT(max));
+    query_add_value(query, " LIMIT ?", SQL_INT(max));
+}
+
+static void add_walk(const Listing *listing, const ListingStretch *stretch, int64_t max,
+                     Query *query)
+{
+    const ListingPart *part = stretch->part;
+    query_add(query, "SELECT w.no, w.k, w.eval_no FROM (");
+    if (splits_ties(listing, part, stretch->after)) {
+        query_add(query, "SELECT * FROM (");
+        add_steps(listing, stretch, TIED, max, query);
+        query_add(query, ") UNION ALL SELECT * FROM (");
+        add_steps(listing, stretch, BEYOND, max, query);
+        query_add_value(query, ") LIMIT ?", SQL_INT(max));
+    } else {
+        add_steps(listing, stretch, BEHIND, max, query);
+    }
+    query_add(query, ") w WHERE 1 = 1");
     add_tests(listing, part, "w", "w", true, true, query);
     /* SQLite keeps the order of the inner query, but would sort once more if told to. */
     if (query->dialect == SQL_POSTGRES)
@@ -230,7 +261,7 @@ static void add_gather(const Listing *listing, const ListingStretch *stretch,
     add_tests(listing, part, "a", sample_alias(listing, part), true, !driver->is_range, query);
     query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) q WHERE 1 = 1"
                                                   : " OFFSET 0) q WHERE 1 = 1");
-    add_after(listing, part->column ? "q.k" : NULL, "q.no", stretch->after, query);
+    add_after(listing, part->column ? "q.k" : NULL, "q.no", stretch->after, BEHIND, query);
     add_order(listing, part, "q.k", "q.no", query);
     query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
 }
@@ -289,7 +320,19 @@ static void merge_in(const Listing *listing, ListingStretch *stretch, const List
     free(merged);
 }
 
-/* The rows of one eval. */
+static void add_eval(const Listing *listing, const ListingPart *part, int64_t eval_no,
+                     const ListingRow *after, Behind behind, size_t max, Query *query)
+{
+    buf_printf(&query->text, "SELECT a.no, %s, a.eval_no FROM ", column_of(part));
+    add_from(listing, part, query);
+    query_add_value(query, " WHERE a.eval_no = ?", SQL_INT(eval_no));
+    add_where(listing, part, query);
+    add_after_within(listing, part, after, behind, "$1", query); /* the eval is the first value */
+    add_tests(listing, part, "a", sample_alias(listing, part), false, true, query);
+    add_order(listing, part, part->column, "a.no", query);
+    query_add_value(query, " LIMIT ?", SQL_INT((int64_t)max));
+}
+
 int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t eval_no,
                       const ListingRow *after, ListingRow *ret, size_t max, size_t *ret_n,
                       Error *err)
@@ -297,27 +340,28 @@ int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t e
     const ListingPart *part = stretch->part;
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
-    buf_printf(&query.text, "SELECT a.no, %s, a.eval_no FROM ", column_of(part));
-    add_from(listing, part, &query);
-    query_add_value(&query, " WHERE a.eval_no = ?", SQL_INT(eval_no));
-    add_where(listing, part, &query);
-    add_after_within(listing, part, after, "$1", &query); /* the eval is the first value */
-    add_tests(listing, part, "a", sample_alias(listing, part), false, true, &query);
-    add_order(listing, part, part->column, "a.no", &query);
-    query_add_value(&query, " LIMIT ?", SQL_INT((int64_t)max));
+    if (splits_ties(listing, part, after)) {
+        query_add(&query, "SELECT * FROM (");
+        add_eval(listing, part, eval_no, after, TIED, max, &query);
+        query_add(&query, ") UNION ALL SELECT * FROM (");
+        add_eval(listing, part, eval_no, after, BEYOND, max, &query);
+        query_add_value(&query, ") LIMIT ?", SQL_INT((int64_t)max));
+    } else {
+        add_eval(listing, part, eval_no, after, BEHIND, max, &query);
+    }
     return listing_fetch(listing, &query, part, stretch->at_part, ret, max, ret_n, err);
 }
 
 /* The rows of an eval that is e.value, up to and with a last one (PostgreSQL) unless that is NULL.
  */
-static void add_rows_within(const Listing *listing, const ListingStretch *stretch,
+static void add_rows_within(const Listing *listing, const ListingStretch *stretch, Behind behind,
                             const ListingRow *last, size_t max, Query *query)
 {
     const ListingPart *part = stretch->part;
     add_from(listing, part, query);
     query_add(query, " WHERE a.eval_no = e.value");
     add_where(listing, part, query);
-    add_after_within(listing, part, stretch->after, "e.value", query);
+    add_after_within(listing, part, stretch->after, behind, "e.value", query);
     if (last)
         add_within(listing, part, listing->is_ascending ? "<=" : ">=", last, "e.value", query);
     add_tests(listing, part, "a", sample_alias(listing, part), false, true, query);
@@ -333,7 +377,7 @@ static void add_lateral(const Listing *listing, const ListingStretch *stretch, S
     listing_from(query, evals);
     buf_printf(&query->text, " CROSS JOIN LATERAL (SELECT a.no, %s AS k, a.eval_no FROM ",
                column_of(stretch->part));
-    add_rows_within(listing, stretch, last, max, query);
+    add_rows_within(listing, stretch, BEHIND, last, max, query);
     query_add(query, ") h");
 }
 
@@ -347,10 +391,15 @@ static void add_heads(const Listing *listing, const ListingStretch *stretch, Str
         add_lateral(listing, stretch, evals, NULL, 1, query);
         add_order(listing, part, "h.k", "h.no", query);
     } else {
-        buf_printf(&query->text, "SELECT a.no, %s, a.eval_no FROM (SELECT (SELECT a.no FROM ",
+        bool is_split = splits_ties(listing, part, stretch->after);
+        buf_printf(&query->text,
+                   "SELECT a.no, %s, a.eval_no FROM (SELECT coalesce((SELECT a.no FROM ",
                    column_of(part));
-        add_rows_within(listing, stretch, NULL, 1, query);
-        query_add(query, ") AS no FROM ");
+        add_rows_within(listing, stretch, is_split ? TIED : BEHIND, NULL, 1, query);
+        query_add(query, is_split ? "), (SELECT a.no FROM " : "), NULL");
+        if (is_split)
+            add_rows_within(listing, stretch, BEYOND, NULL, 1, query);
+        query_add(query, is_split ? ")) AS no FROM " : ") AS no FROM ");
         listing_from(query, evals);
         query_add(query, " LIMIT -1 OFFSET 0) t CROSS JOIN ");
         query_add(query, part->is_score ? "listing_score a" : "listing_sample a");

@@ -9,7 +9,7 @@
 #include "warehouse/queries/queries.h"
 
 enum {
-    QUERY_ARGS_MAX = 160,
+    QUERY_ARGS_MAX = 320,
     QUERY_TEXT_MAX = 64 * 1024,
     QUERY_SEARCH_MAX = 1000, /* bytes of a search */
     QUERY_WORDS_MAX = 16,
