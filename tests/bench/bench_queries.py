@@ -70,7 +70,8 @@ def own_megabytes(pid: int) -> float:
 
 def children(pid: int) -> list[int]:
     """The processes that a process has started."""
-    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    lists = pathlib.Path(f"/proc/{pid}/task").glob("*/children")  # of each thread
+    return [int(child) for file in lists for child in file.read_text().split()]
 
 
 class Peak:
