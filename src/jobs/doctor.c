@@ -75,6 +75,13 @@ static int look_at_imports(Jobs *jobs, const Job *job, Arena *arena, JsonOut *ou
     JobsImports imports;
     if (status_priv_imports(jobs, arena, job, &imports, err) < 0)
         return -1;
+    if (imports.scan_error)
+        write_finding(&(Finding){.what = "import.failed",
+                                 .job_id = job->job_id,
+                                 .text = arena_printf(arena, "its results were not imported: %s",
+                                                      imports.scan_error),
+                                 .fix = "it is tried again when its files change"},
+                      out);
     for (size_t i = 0; i < imports.n_logs; i++)
         if (imports.logs[i].error)
             write_finding(
