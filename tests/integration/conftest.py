@@ -42,7 +42,7 @@ def clean_environment(**more: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in {"PATH", "HOME", "LANG", "TMPDIR", "HAWK_UV", "PYTHONDONTWRITEBYTECODE"}
+        if name in {"PATH", "HOME", "LANG", "TMPDIR", "HAWK_UV"}
         or name.startswith(("UV_", "PIP_", "SSL_", "ASAN_", "UBSAN_", "LSAN_"))
         or name.lower().endswith("_proxy")
     }

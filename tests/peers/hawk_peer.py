@@ -57,7 +57,7 @@ def make_venv(venv: pathlib.Path, base: str, *requirements: str) -> pathlib.Path
     with locked(venv.parent / f"{venv.name}.lock"):
         if not (venv / "ready").exists():
             subprocess.run([uv(), "venv", "-q", "--clear", "--python", base, str(venv)], check=True)
-            subprocess.run([uv(), "pip", "install", "-q", "--python", str(python), *requirements], check=True)
+            subprocess.run([uv(), "pip", "install", "-q", "--compile-bytecode", "--python", str(python), *requirements], check=True)
             (venv / "ready").touch()
     return python
 
