@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "access/access.h"
@@ -22,17 +24,31 @@ enum {
     LINKS_MAX = 1000,
     LINK_SECONDS = 900,
     DIRS_MAX = 100,
+    LOGS_MAX = 200000, /* of all that are listed at once */
     EVAL_SET_JSON_MAX = 64 << 20,
 };
 
 /* --- listings --- */
 
+typedef struct ListedLog {
+    Str name;
+    double ms; /* when it was changed */
+    size_t i;
+} ListedLog;
+
 typedef struct Listing {
-    JsonOut *out;
-    double newer_than_ms; /* only logs changed after this */
-    double newest_ms;
-    int64_t n;
+    Arena *arena;
+    ListedLog *logs;
+    size_t n;
+    size_t room;
 } Listing;
+
+static void listing_release(Listing *listing)
+{
+    free(listing->logs);
+}
+
+#define auto_listing HAWK_CLEANUP(listing_release)
 
 /* The task and its id as Inspect writes them into file names: {timestamp}_{task}_{id}.eval. */
 static void add_task_of_name(JsonOut *out, Str name)
@@ -55,23 +71,47 @@ static void add_task_of_name(JsonOut *out, Str name)
 static int list_one(void *context, const char *key, const StoreStat *stat, Error *err)
 {
     Listing *listing = context;
-    (void)err;
     Str name = str_of(key);
     if (!logs_is_log(name))
         return 0;
-    double ms = (double)stat->modified_us / 1000.0;
+    if (listing->n == LOGS_MAX)
+        return error_set(err, ERR_BAD_DATA, "there are more than %d logs", LOGS_MAX);
+    if (listing->n == listing->room) {
+        listing->room = listing->room ? 2 * listing->room : 64;
+        listing->logs = mem_resize(listing->logs, listing->room, sizeof(*listing->logs));
+    }
+    listing->logs[listing->n] =
+        (ListedLog){.name = arena_str(listing->arena, str_slice(name, strlen("evals/"), name.n)),
+                    .ms = (double)stat->modified_us / 1000.0,
+                    .i = listing->n};
     listing->n++;
-    if (ms > listing->newest_ms)
-        listing->newest_ms = ms;
-    if (ms <= listing->newer_than_ms)
-        return 0;
-    JsonOut *out = listing->out;
-    json_out_object(out);
-    json_out_kv_str(out, "name", str_slice(name, sizeof("evals/") - 1, name.n));
-    json_out_kv_real(out, "mtime", ms);
-    add_task_of_name(out, str_slice(name, (size_t)(str_rfind(name, '/') + 1), name.n));
-    json_out_end_object(out);
     return 0;
+}
+
+/* The newest first, as Inspect has them. */
+static int by_age(const void *a, const void *b)
+{
+    const ListedLog *x = a;
+    const ListedLog *y = b;
+    if (x->ms != y->ms)
+        return x->ms > y->ms ? -1 : 1;
+    return x->i < y->i ? -1 : 1;
+}
+
+/* The logs that were changed after an instant. */
+static void write_listing(const Listing *listing, double newer_than_ms, JsonOut *out)
+{
+    for (size_t i = 0; i < listing->n; i++) {
+        const ListedLog *log = &listing->logs[i];
+        if (log->ms <= newer_than_ms)
+            continue;
+        json_out_object(out);
+        json_out_kv_str(out, "name", log->name);
+        json_out_kv_real(out, "mtime", log->ms);
+        add_task_of_name(
+            out, str_slice(log->name, (size_t)(str_rfind(log->name, '/') + 1), log->name.n));
+        json_out_end_object(out);
+    }
 }
 
 /* The logs of one eval set, or of several with commas between, when the caller may read all of
@@ -92,21 +132,24 @@ static int list_dirs(RouteCtx *ctx, Listing *listing, Error *err)
                        listing, err) < 0)
             return -1;
     }
+    if (listing->n > 1)
+        qsort(listing->logs, listing->n, sizeof(*listing->logs), by_age);
     return 0;
 }
 
 static int view_logs(RouteCtx *ctx, Error *err)
 {
     auto_buf Buf body = BUF_INIT(LISTING_MAX);
+    auto_listing Listing listing = {.arena = ctx->arena};
     JsonOut out;
+    if (list_dirs(ctx, &listing, err) < 0)
+        return -1;
     json_out_init(&out, &body, 0);
-    Listing listing = {.out = &out, .newer_than_ms = -1};
     json_out_object(&out);
     json_out_kv_str(&out, "log_dir", http_request_param(ctx->request, "log_dir", 0));
     json_out_kv_str(&out, "log_dir_uri", http_request_param(ctx->request, "log_dir", 0));
     json_out_kv_array(&out, "files");
-    if (list_dirs(ctx, &listing, err) < 0)
-        return -1;
+    write_listing(&listing, -1, &out);
     json_out_end_array(&out);
     json_out_end_object(&out);
     if (buf_check(&body, "the list of logs", err) < 0)
@@ -139,28 +182,20 @@ static int view_log_files(RouteCtx *ctx, Error *err)
 {
     double known_ms = 0;
     int64_t known_n = 0;
+    auto_buf Buf body = BUF_INIT(LISTING_MAX);
+    auto_listing Listing listing = {.arena = ctx->arena};
+    JsonOut out;
     read_token(ctx, &known_ms, &known_n);
-    auto_buf Buf changed = BUF_INIT(LISTING_MAX);
-    auto_buf Buf all = BUF_INIT(LISTING_MAX);
-    JsonOut changed_out;
-    JsonOut all_out;
-    json_out_init(&changed_out, &changed, 0);
-    json_out_init(&all_out, &all, 0);
-    json_out_array(&changed_out);
-    json_out_array(&all_out);
-    Listing newer = {.out = &changed_out, .newer_than_ms = known_ms};
-    Listing whole = {.out = &all_out, .newer_than_ms = -1};
-    if (list_dirs(ctx, &newer, err) < 0)
+    if (list_dirs(ctx, &listing, err) < 0)
         return -1;
-    bool is_full = newer.n != known_n;
-    if (is_full && list_dirs(ctx, &whole, err) < 0)
-        return -1;
-    json_out_end_array(&changed_out);
-    json_out_end_array(&all_out);
-    auto_buf Buf body = BUF_INIT(LISTING_MAX + 1024);
-    buf_printf(&body, "{\"response_type\":\"%s\",\"files\":", is_full ? "full" : "incremental");
-    buf_add_str(&body, buf_str(is_full ? &all : &changed));
-    buf_addc(&body, '}');
+    bool is_full = (int64_t)listing.n != known_n;
+    json_out_init(&out, &body, 0);
+    json_out_object(&out);
+    json_out_kvz(&out, "response_type", is_full ? "full" : "incremental");
+    json_out_kv_array(&out, "files");
+    write_listing(&listing, is_full ? -1 : known_ms, &out);
+    json_out_end_array(&out);
+    json_out_end_object(&out);
     if (buf_check(&body, "the list of logs", err) < 0)
         return -1;
     route_send_json(ctx, &body);
