@@ -183,6 +183,7 @@ int http_request_check(HttpRequest *request, const char *url, const char *versio
     if (count.next && !count.is_malformed)
         count.is_malformed = !is_whole(request, &count, url);
     *ret_has_body = count.n_length > 0 || count.n_encoding > 0;
+    request->must_close = count.n_encoding > 0; /* where chunks end is read leniently, too */
     int status = check_line(request, version, err);
     if (status)
         return status;

@@ -127,6 +127,17 @@ static void a_line_that_begins_with_a_nul_is_refused_between_requests(void **sta
     }
 }
 
+static void a_body_in_chunks_is_the_last_of_its_connection(void **state)
+{
+    auto_buf Buf answer = BUF_INIT(1 << 20);
+    peer_exchange(
+        http_server_port(*state),
+        STR("POST /first HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\r" NEXT),
+        &answer);
+    assert_true(str_starts(buf_str(&answer), STR("HTTP/1.1 200 ")));
+    assert_false(buf_has(&answer, "/smuggled"));
+}
+
 /* A request with that many bytes of headers, or that many headers. */
 static void exchange_headers(int port, size_t n_bytes, size_t n_lines, Buf *answer)
 {
@@ -181,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_attack_is_refused_and_what_stands_behind_is_not_answered),
         cmocka_unit_test(a_line_that_begins_with_a_nul_is_refused_between_requests),
+        cmocka_unit_test(a_body_in_chunks_is_the_last_of_its_connection),
         cmocka_unit_test(headers_have_a_ceiling),
         cmocka_unit_test(ordinary_requests_pass),
     };
