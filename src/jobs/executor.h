@@ -25,6 +25,7 @@ typedef struct ExecutorRun {
     int64_t attempt;
     Str user_config;                   /* JSON */
     Str infra_config;                  /* JSON */
+    const char *traceparent;           /* W3C Trace Context; NULL: none */
     const ExecutorSecret *environment; /* not secret, but later in force than the server's own */
     size_t n_environment;
     const ExecutorSecret *secrets;
@@ -84,6 +85,9 @@ struct Executor {
     /* Path of a file of the job ("runner.log") when it is a local one, else NULL; the caller frees.
      */
     char *(*file)(Executor *executor, const char *job_id, const char *name);
+    /* Path of Inspect's trace that a process of the job wrote to last, if that runs and here; else
+     * NULL. The caller frees. */
+    char *(*trace)(Executor *executor, const char *job_id);
     /* Removes the job's files, for a submit that did not come about. */
     int (*remove)(Executor *executor, const char *job_id, Error *err);
     /* Leaves the runners running. */

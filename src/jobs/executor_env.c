@@ -84,6 +84,8 @@ void executor_env_make(const ExecutorRun *run, ProcessEnv *env)
     }
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         process_env_set(env, fixed[i][0], fixed[i][1]);
+    if (run->traceparent)
+        process_env_set(env, "TRACEPARENT", run->traceparent);
     for (size_t i = 0; i < run->n_secrets; i++)
         set_secret(env, &run->secrets[i]);
     for (size_t i = 0; i < run->n_environment; i++)

@@ -29,4 +29,8 @@ typedef struct ExecutorProcess {
 typedef void ExecutorEach(void *context, const ExecutorProcess *process);
 void executor_each(const char *jobs_dir, const char *only_job, ExecutorEach *each, void *context);
 
+/* The trace that was written to last among those of a job's processes that run; NULL when there is
+   none. The caller frees. */
+char *executor_trace(const char *jobs_dir, const char *job_id);
+
 #endif

@@ -495,6 +495,11 @@ static char *file(Executor *executor, const char *job_id, const char *name)
     return job_path((const ProcessExecutor *)executor, job_id, name);
 }
 
+static char *trace(Executor *executor, const char *job_id)
+{
+    return executor_trace(((const ProcessExecutor *)executor)->jobs_dir, job_id);
+}
+
 static int remove_job(Executor *executor, const char *job_id, Error *err)
 {
     auto_free char *path = job_path((const ProcessExecutor *)executor, job_id, NULL);
@@ -530,6 +535,7 @@ static const Executor process_face = {
     .wait = wait_for_end,
     .wake = wake,
     .file = file,
+    .trace = trace,
     .remove = remove_job,
     .close = close_executor,
 };

@@ -90,6 +90,7 @@ typedef struct JobsRequest {
     JobPriority priority;
     const ExecutorSecret *secrets;
     size_t n_secrets;
+    const char *traceparent; /* W3C Trace Context of who asks, for the runner; NULL: none */
     bool log_dir_allow_dirty;
     bool is_forced;     /* though the caller has as many as he may */
     JobsSource *source; /* needed for a scan */
@@ -159,6 +160,10 @@ int jobs_get(Jobs *jobs, Arena *arena, const char *job_id, Job *ret, Error *err)
 /* The job if the caller may read it: ERR_NOT_FOUND or ERR_DENIED. */
 int jobs_get_for(Jobs *jobs, const Caller *caller, Arena *arena, const char *job_id, Job *ret,
                  Error *err) HAWK_MUST_USE;
+
+/* The path, on this machine, of Inspect's trace that a process of the job wrote to last; the caller
+   frees. Fails when the job does not run ("trace.not_running") or has none yet ("trace.none"). */
+int jobs_trace(Jobs *jobs, const Job *job, char **ret, Error *err) HAWK_MUST_USE;
 
 /* The config of a job as JSON text, in the arena; ERR_NOT_FOUND when there is no such job. */
 int jobs_config(Jobs *jobs, Arena *arena, const char *job_id, Str *ret, Error *err) HAWK_MUST_USE;

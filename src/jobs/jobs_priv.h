@@ -112,7 +112,8 @@ typedef struct JobsLaunch {
     bool allow_dirty;
     const ExecutorSecret *secrets;
     size_t n_secrets;
-    Str capsule; /* to bind the job to; STR_NONE: nothing new */
+    const char *traceparent; /* or NULL */
+    Str capsule;             /* to bind the job to; STR_NONE: nothing new */
 } JobsLaunch;
 /* Writes the infrastructure config of an attempt as JSON. */
 void jobs_priv_infra(const Jobs *jobs, const JobsLaunch *launch, JsonOut *out);

@@ -266,6 +266,7 @@ static int start_runner(Jobs *jobs, const JobsLaunch *asked, Error *err)
         .attempt = launch->job->attempt,
         .user_config = buf_str(&user),
         .infra_config = buf_str(&infra),
+        .traceparent = launch->traceparent,
         .environment = environment,
         .n_environment = n_environment,
         .secrets = launch->secrets,

@@ -290,3 +290,21 @@ int status_write_logs(Jobs *jobs, const Job *job, const StatusLogQuery *query, J
     json_out_end_array(out);
     return 0;
 }
+
+int jobs_trace(Jobs *jobs, const Job *job, char **ret, Error *err)
+{
+    Executor *executor = jobs->options.executor;
+    char *path = executor->trace ? executor->trace(executor, job->job_id) : NULL;
+    if (path) {
+        *ret = path;
+        return 0;
+    }
+    if (job->state == JOB_RUNNING || job->state == JOB_STOPPING) {
+        (void)error_set(err, ERR_NOT_FOUND, "no process of %s has written a trace yet",
+                        job->job_id);
+        return error_code(err, "trace.none");
+    }
+    (void)error_set(err, ERR_CONFLICT,
+                    "The live trace log is only available while the eval is running.");
+    return error_code(err, "trace.not_running");
+}

@@ -591,6 +591,7 @@ static int launch(Submit *submit, Error *err)
         .allow_dirty = submit->request->log_dir_allow_dirty,
         .secrets = submit->request->secrets,
         .n_secrets = submit->request->n_secrets,
+        .traceparent = submit->request->traceparent,
         .capsule = submit->capsule,
     };
     int done = jobs_priv_launch(submit->jobs, &what, err);

@@ -221,21 +221,39 @@ static void log_failure(const RouteCtx *ctx, const Error *err)
               KV("error", error_text(err)), KV("request_id", text_of(ctx, ctx->request_id)));
 }
 
+static void begin_span(RouteCtx *ctx)
+{
+    bool is_known = trace_read(http_request_header(ctx->request, "traceparent"),
+                               http_request_header(ctx->request, "X-Amzn-Trace-Id"), &ctx->trace);
+    if (is_known)
+        memcpy(ctx->span, ctx->trace.parent, sizeof(ctx->span));
+    if (!ctx->app->spans)
+        return;
+    if (!is_known)
+        trace_begin(&ctx->trace);
+    trace_span(ctx->span);
+}
+
+const char *route_traceparent(RouteCtx *ctx)
+{
+    char text[TRACE_PARENT_MAX];
+    if (!ctx->trace.id[0] || !ctx->span[0])
+        return NULL;
+    trace_write(&ctx->trace, ctx->span, text);
+    return arena_strdup(ctx->arena, text);
+}
+
 /* A trace that whoever began it does not want to see is not shown. */
 static void note_span(const RouteCtx *ctx, int status, int64_t begun_us, int64_t took_us)
 {
-    Span span = {.method = ctx->route ? ctx->route->method : "HTTP",
+    Span span = {.trace = ctx->trace,
+                 .method = ctx->route ? ctx->route->method : "HTTP",
                  .route = ctx->route ? ctx->route->pattern : NULL,
                  .status = status,
                  .begun_us = begun_us,
                  .ended_us = begun_us + took_us};
-    if (!ctx->app->spans)
-        return;
-    if (!trace_read(http_request_header(ctx->request, "traceparent"),
-                    http_request_header(ctx->request, "X-Amzn-Trace-Id"), &span.trace))
-        trace_begin(&span.trace);
-    trace_span(span.id);
-    if (span.trace.is_sampled)
+    memcpy(span.id, ctx->span, sizeof(span.id));
+    if (ctx->app->spans && span.trace.is_sampled)
         spans_add(ctx->app->spans, &span);
 }
 
@@ -285,6 +303,8 @@ static bool answer_login_failure(RouteCtx *ctx, const Error *err)
 /* clang-format off */
 static const JobsProblem problems[] = {
     { "method_not_allowed", 405, NULL },
+    { "trace.none",         404, "No trace log yet" },
+    { "trace.not_running",  409, "No running runner pod" },
     { "content.bad_path",   400, "Invalid path" },
     { "human.exists",       409, "Human already exists" },
     { "human.not_found",    404, "Human not found" },
@@ -398,6 +418,7 @@ void route_dispatch(void *context, HttpRequest *request, HttpResponse *response)
     auto_error Error err = ERROR_INIT;
     int64_t begun_us = clock_now_us();
     add_request_id(&ctx);
+    begin_span(&ctx);
     http_response_header(response, "X-Content-Type-Options", STR("nosniff"));
     if (handle(&ctx, &err) < 0 || enter_streams(&ctx, &err) < 0)
         answer_error(&ctx, &err);

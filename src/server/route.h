@@ -10,6 +10,7 @@
 #include "codec/json_out.h"
 #include "http/server.h"
 #include "server/shape.h"
+#include "server/trace.h"
 
 typedef struct App App;
 typedef struct Route Route;
@@ -25,6 +26,8 @@ typedef struct RouteCtx {
     const Caller *caller; /* NULL on routes that are open */
     const Route *route;   /* NULL until it is found */
     Str request_id;
+    Trace trace;                  /* that it belongs to; without an id: none */
+    char span[TRACE_SPAN_MAX];    /* of this request, or of who asked when nobody collects ours */
     Str params[ROUTE_PARAMS_MAX]; /* decoded, in the order of the pattern */
 } RouteCtx;
 
@@ -79,6 +82,9 @@ bool route_has_json_logins(Str path);
 
 /* Percent-encoded text in the arena, for links; the characters in safe stay. */
 const char *route_encode(Arena *arena, Str s, const char *safe);
+
+/* The "traceparent" of what is done because of this request; in the arena. NULL without a trace. */
+const char *route_traceparent(RouteCtx *ctx);
 
 /* Sends the JSON that was written into body. */
 void route_send_json(RouteCtx *ctx, Buf *take_body);

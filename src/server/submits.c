@@ -104,6 +104,7 @@ int submits_read(RouteCtx *ctx, const Json *body, Str priority, JobsRequest *req
         return -1;
     request->secrets = secrets->items;
     request->n_secrets = secrets->n;
+    request->traceparent = route_traceparent(ctx);
     request->is_forced = json_bool(body, "force", false);
     return 0;
 }

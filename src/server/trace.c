@@ -2,6 +2,7 @@
 
 #include "server/trace.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -105,4 +106,9 @@ void trace_begin(Trace *ret)
 void trace_span(char ret[TRACE_SPAN_MAX])
 {
     random_hex(ret, TRACE_SPAN_MAX - 1);
+}
+
+void trace_write(const Trace *trace, const char *span, char ret[TRACE_PARENT_MAX])
+{
+    (void)snprintf(ret, TRACE_PARENT_MAX, "00-%s-%s-%02x", trace->id, span, trace->is_sampled);
 }

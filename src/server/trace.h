@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-enum { TRACE_ID_MAX = 33, TRACE_SPAN_MAX = 17 };
+enum { TRACE_ID_MAX = 33, TRACE_SPAN_MAX = 17, TRACE_PARENT_MAX = 56 };
 
 typedef struct Trace {
     char id[TRACE_ID_MAX];       /* 32 hexadecimal digits */
@@ -23,5 +23,8 @@ void trace_begin(Trace *ret);
 
 /* Makes the id of a span. */
 void trace_span(char ret[TRACE_SPAN_MAX]);
+
+/* Writes the header that says that what follows is a part of a span (W3C Trace Context, 3.2). */
+void trace_write(const Trace *trace, const char *span, char ret[TRACE_PARENT_MAX]);
 
 #endif

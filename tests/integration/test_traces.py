@@ -1,7 +1,10 @@
 """Spans of requests at a collector, in the traces of whoever asked."""
 
+import pathlib
+
 import pytest
 from collector import Collector
+from test_limits import SLOW_INSTALLER
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -56,6 +59,24 @@ def test_the_requests_of_a_command_are_one_trace(traced, collector):
     assert [span["name"] for span in collector.of(spans[0]["traceId"])] == ["GET /version", "GET /meta/eval-sets"]
     traced.run("list", "eval-sets", env={"HAWK_ACCESS_TOKEN": traced.token, "TRACEPARENT": f"00-{TRACE}-{PARENT}-01"})
     assert traced.wait_for(lambda: len(collector.of(TRACE)) == 2)
+
+
+def test_a_runner_belongs_to_the_trace_of_its_submit(traced, collector):
+    """Its TRACEPARENT says that it is a part of the request."""
+    traced.stop()
+    installer = traced.home / "uv"
+    installer.write_text(SLOW_INSTALLER)
+    installer.chmod(0o700)
+    traced.env["HAWK_UV"] = str(installer)
+    traced.start()
+    package = {"package": "a-package-that-is-nowhere", "name": "nothing"}
+    config = {"tasks": [{**package, "items": [{"name": "t"}]}], "models": [{**package, "items": [{"name": "m"}]}]}
+    status, _, body = traced.request("POST", "/eval_sets/", {"eval_set_config": config}, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    assert status == 200, body
+    (span,) = traced.wait_for(lambda: collector.of(TRACE))
+    runner = traced.wait_for(traced.runners)[0]
+    said = pathlib.Path(f"/proc/{runner}/environ").read_text().split("\0")
+    assert f"TRACEPARENT=00-{TRACE}-{span['spanId']}-01" in said
 
 
 def test_requests_do_not_wait_for_a_slow_collector(traced, collector):
