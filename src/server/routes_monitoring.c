@@ -19,7 +19,7 @@ enum {
     DEFAULT_LOG_HOURS = 24,
 };
 
-static int read_job(RouteCtx *ctx, Job *ret, Error *err)
+int server_job_of_path(RouteCtx *ctx, Job *ret, Error *err)
 {
     if (!ids_is_job_id(ctx->params[0]))
         return error_set(err, ERR_USAGE, "'%.*s' is not a job id", STR_ARG(ctx->params[0]));
@@ -40,7 +40,8 @@ static int monitoring_status(RouteCtx *ctx, Error *err)
 {
     Job job = {0};
     int64_t since = 0;
-    if (param_since(ctx, DEFAULT_LOG_HOURS, &since, err) < 0 || read_job(ctx, &job, err) < 0)
+    if (param_since(ctx, DEFAULT_LOG_HOURS, &since, err) < 0 ||
+        server_job_of_path(ctx, &job, err) < 0)
         return -1;
     auto_buf Buf body = BUF_INIT(ANSWER_MAX);
     JsonOut out;
@@ -71,7 +72,7 @@ static int monitoring_logs(RouteCtx *ctx, Error *err)
     query.from_start = param_bool(ctx, "from_start");
     if (param_since(ctx, DEFAULT_LOG_HOURS, &query.since_us, err) < 0 ||
         route_param_int(ctx, "limit", 0, 1, INT32_MAX, &query.limit, err) < 0 ||
-        read_job(ctx, &job, err) < 0)
+        server_job_of_path(ctx, &job, err) < 0)
         return -1;
     auto_buf Buf body = BUF_INIT(ANSWER_MAX);
     JsonOut out;
@@ -88,7 +89,7 @@ static int monitoring_logs(RouteCtx *ctx, Error *err)
 static int monitoring_job_status(RouteCtx *ctx, Error *err)
 {
     Job job = {0};
-    if (read_job(ctx, &job, err) < 0)
+    if (server_job_of_path(ctx, &job, err) < 0)
         return -1;
     auto_buf Buf body = BUF_INIT(ANSWER_MAX);
     JsonOut out;
@@ -102,7 +103,7 @@ static int monitoring_job_status(RouteCtx *ctx, Error *err)
 static int monitoring_explain(RouteCtx *ctx, Error *err)
 {
     Job job = {0};
-    if (read_job(ctx, &job, err) < 0)
+    if (server_job_of_path(ctx, &job, err) < 0)
         return -1;
     auto_buf Buf body = BUF_INIT(ANSWER_MAX);
     JsonOut out;
@@ -148,7 +149,7 @@ static int monitoring_eval_set_status(RouteCtx *ctx, Error *err)
     Job job = {0};
     StatusTag tag = {0};
     auto_buf Buf body = BUF_INIT(ANSWER_MAX);
-    if (read_job(ctx, &job, err) < 0 ||
+    if (server_job_of_path(ctx, &job, err) < 0 ||
         write_eval_set_status(ctx->app, ctx->caller, &job,
                               http_request_header(ctx->request, "If-None-Match"), &body, &tag,
                               err) < 0)
@@ -252,7 +253,7 @@ static Caller keep_caller(Arena *arena, const Caller *caller)
 static int monitoring_eval_set_stream(RouteCtx *ctx, Error *err)
 {
     Job job = {0};
-    if (read_job(ctx, &job, err) < 0)
+    if (server_job_of_path(ctx, &job, err) < 0)
         return -1;
     StatusStream *state = mem_alloc(sizeof(*state));
     state->app = ctx->app;

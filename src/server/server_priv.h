@@ -84,6 +84,10 @@ const char *server_viewer_url(const App *app);
    login from there, against DNS rebinding. */
 bool server_host_is_ours(const App *app, Str host);
 
+/* The job that the first parameter of the path names, if the caller may read it: else ERR_USAGE,
+   ERR_NOT_FOUND or ERR_DENIED. */
+int server_job_of_path(RouteCtx *ctx, Job *ret, Error *err) HAWK_MUST_USE;
+
 /* What a caller may see of the warehouse. */
 QueriesAccess server_queries_access(const Caller *caller);
 

@@ -8,18 +8,10 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
-#include "server/routes.h"
+#include "server/server_priv.h"
 #include "store/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Every table of the server, in no particular order. */
-static const RouteTable *const tables[] = {
-    &routes_root,    &routes_auth,      &routes_content,    &routes_edits,
-    &routes_humans,  &routes_eval_sets, &routes_monitoring, &routes_meta,
-    &routes_imports, &routes_compare,   &routes_export,     &routes_transcript,
-    &routes_search,  &routes_usage,     &routes_view,       &routes_pages,
-};
 
 /* Whether a part is empty or a step. */
 static bool is_step(Str part)
@@ -51,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Str path = rest.p ? rest : STR("");
     const Route *found = NULL;
     Str params[ROUTE_PARAMS_MAX] = {STR_NONE};
-    if (route_find(tables, ARRAY_LEN(tables), method, path, arena, &found, params, &err) < 0) {
+    if (route_find(server_route_tables, server_n_route_tables, method, path, arena, &found, params,
+                   &err) < 0) {
         if (err.kind != ERR_NOT_FOUND && err.kind != ERR_USAGE)
             __builtin_trap();
         return 0;
