@@ -235,7 +235,9 @@ static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, 
                                             .text = arena_strdup(arena, job->reason),
                                             .rank = RANK_STATE});
     bool has_begun = add_phase(state, reasons);
-    add_wishes(jobs, job, reasons);
+    /* Until then there may be wishes of an earlier attempt, which its first process forgets. */
+    if (has_begun)
+        add_wishes(jobs, job, reasons);
     reasons_priv_tasks(jobs, job, reasons);
     add_results(jobs, job, RANK_RESULT, reasons);
     const Reason running = {.code = "run.running",
