@@ -319,3 +319,19 @@ def test_the_viewer_is_scouts_own(scanned):
     assert status == 200 and b"Inspect Scout" in page and "default-src" in headers["Content-Security-Policy"]
     (script,) = re.findall(rb'src="\./(assets/index-[^"]+\.js)"', page)
     assert scanned.hawk.request("GET", f"/scan-viewer/{script.decode()}")[0] == 200
+
+
+def test_a_browser_shows_what_a_scan_has_found(scanned):
+    """From the address that a submit prints to a result, in a real browser."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    link = json.loads(scanned.hawk.request("POST", "/auth/login-code", {})[2])["url"]
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(240_000)
+        page.goto(link)
+        page.wait_for_url(re.compile(r"/$"))
+        page.goto(f"{scanned.hawk.url}/scan/{scanned.id}")
+        page.get_by_text("Say exactly: hello").first.wait_for()
+        assert "hawk_scanners/judge" in page.inner_text("body")
+        browser.close()
