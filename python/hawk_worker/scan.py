@@ -19,7 +19,7 @@ from inspect_ai._util.registry import registry_lookup
 from inspect_ai.model import GenerateConfig, Model
 from inspect_ai.model._model import init_active_model
 from inspect_scout import Column, Condition, Scanner, ScannerWork, Status, Transcripts
-from inspect_scout._scan import scan_async, scan_resume_async
+from inspect_scout import _scan as scout
 from inspect_scout._scanner.scanner import scanner_create
 from inspect_scout._scanresults import scan_status_async
 
@@ -97,6 +97,20 @@ def _scanner(name: str, item: Json, model: Model | None) -> Scanner[Any]:
     return scanner_create(name, item.get("args") or {})
 
 
+def _interruptions() -> list[str]:
+    """A list that gets the reasons for which Scout breaks a scan off, which it only shows otherwise."""
+    reasons: list[str] = []
+    plain = getattr(scout, "handle_scan_interrupted", None)
+
+    async def remembered(why: str | Exception, *rest: Any) -> Status:
+        reasons.append(str(why))
+        return await plain(why, *rest)
+
+    if plain:
+        scout.handle_scan_interrupted = remembered
+    return reasons
+
+
 class Scans:
     """The scans of one job.
 
@@ -153,7 +167,7 @@ class Scans:
 
     async def _begin(self, scanners: dict[str, Scanner[Any]], model: Model | None) -> Status:
         transcripts, worklist = self._work()
-        return await scan_async(
+        return await scout.scan_async(
             scanners=scanners,
             scans=self.results,
             transcripts=transcripts,
@@ -172,7 +186,7 @@ class Scans:
         if status.complete:
             return status
         logger.info(f"going on with {folder.rsplit('/', 1)[-1]}")
-        return await scan_resume_async(folder, log_level=self.infra.get("log_level"))
+        return await scout.scan_resume_async(folder, log_level=self.infra.get("log_level"))
 
     async def _run(self) -> list[Status]:
         known = self._known()
@@ -191,6 +205,7 @@ class Scans:
         Raises:
             KeyboardInterrupt: it was cancelled; what has been done is kept.
         """
+        interruptions = _interruptions()
         os.environ.setdefault("SCOUT_DISPLAY", "log")
         os.environ["SCOUT_SCANBUFFER_DIR"] = str(BUFFER.absolute())
         statuses = asyncio.run(self._run())
@@ -198,5 +213,5 @@ class Scans:
         if errors:
             return f"{len(errors)} of the scans of transcripts failed: {errors[0].error}"
         if not all(status.complete for status in statuses):
-            return "the scan was not completed"
+            return ": ".join(["the scan was not completed", *interruptions[:1]])
         return None

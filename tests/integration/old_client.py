@@ -150,7 +150,7 @@ class World:
         config = {
             "name": "words", "max_processes": 1, "models": [{**package, "items": [{"name": "judge"}]}],
             "scanners": [{**package, "items": [{"name": "mentions", "args": {"pattern": "hello"}}, {"name": "polite"}]}],
-            "transcripts": {"sources": [{"eval_set_id": "ran"}, {"eval_set_id": "two"}], "filter": {"where": [{"error": None}]}},
+            "transcripts": {"sources": [{"eval_set_id": "ran"}, {"eval_set_id": "two"}]},
         }
         (self.folder / "scan.yaml").write_text(json.dumps(config))
         secrets = [word for name in self.bucket.env for word in ("--secret", name)]
