@@ -44,12 +44,16 @@ static int pick_quickly(Listing *listing, ListingStretch *stretch, bool *ret_is_
     return 0;
 }
 
-/* Whether a longer walk would fill the page if it went on as the first one did. */
+/* Whether a longer walk would fill the page if it went on as the first one did. That says much
+   about times only: evals come one after the other, and what the next ones are like is another
+   matter. */
 static bool promises_page(const Listing *listing, const ListingStretch *stretch)
 {
     const ListingLimits *limits = listing->limits;
+    const QueriesSamples *filter = listing->filter;
+    bool has_times = filter->has_completed_after || filter->has_completed_before;
     int64_t n = (int64_t)stretch->n;
-    return limits->walk_first_max == 0 ||
+    return !has_times || limits->walk_first_max == 0 ||
            n * limits->walk_max >= (int64_t)stretch->max * limits->walk_first_max;
 }
 
