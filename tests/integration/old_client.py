@@ -87,13 +87,11 @@ class World:
             self.clients[who] = Client(self.peer, self.folder / f"home-{who}", env)
             started.callback(self.clients[who].close)
         self._run_job()
-        self._run_scan()
         self.ours.wait_for(self._is_imported, 60)
         samples = self.ours.get("/meta/samples?eval_set_id=set-1&sort_by=id&limit=100", token=self.tokens["ada"])[1]["items"]
         self.names = {
             "UUID": next(sample["uuid"] for sample in samples if sample["status"] == "success"),
             "ERROR": next(sample["uuid"] for sample in samples if sample["status"] == "error"),
-            "RESULT": self.postgresql.run("SELECT uuid FROM scanner_result ORDER BY scanner_key, transcript_id LIMIT 1", "ours").strip(),
             **{f"LOG-{name}": file for name, file in NAMES.items()},
         }
 
@@ -144,7 +142,7 @@ class World:
         """, "theirs")
         self._import(self.postgresql.tcp_url("theirs"), [f"evals/{name}" for name in self.ran])
 
-    def _run_scan(self) -> None:
+    def run_scan(self) -> None:
         """A scan of ours over the logs of two eval sets, whose results the peer imports too."""
         package = {"package": str(ROOT / "examples/hawk_scanners"), "name": "hawk_scanners"}
         config = {

@@ -79,7 +79,6 @@ COMMANDS = [
     "edit-samples twice.json",
     "edit-samples wrong.json",
     "scan-export 1234567890123456789012",
-    "scan-export RESULT",
     "delete none -y",
     "stop none",
     "stop set-1",
@@ -127,7 +126,6 @@ CALLS = [
     ["get_download_urls", [["set-1/LOG-tools", "set-1/LOG-errors"]], {}],
     ["download_to_file", ["/view/logs/log-download/set-1/LOG-errors", "log"], {}],
     ["download_scan_export", ["1" * 22, "scan"], {}],
-    ["download_scan_export", ["RESULT", "scan"], {}],
     ["get_sample_metadata", ["UUID"], {}],
     ["get_sample_metadata", ["1" * 22], {}],
     ["fetch_logs", ["none"], {}],
@@ -342,16 +340,30 @@ def test_a_job_is_resumed_stopped_and_deleted(world):
 # --- scans ---
 
 
-def test_a_submitted_scan_is_told_with_its_address(world):
+@pytest.fixture(scope="module")
+def scan(world):
+    """A scan that ran on our server, whose results both have."""
+    world.run_scan()
+    return world
+
+
+def test_an_export_is_that_of_the_peer(scan):
+    """What is said, and the file."""
+    uuid = scan.postgresql.run("SELECT uuid FROM scanner_result ORDER BY scanner_key, transcript_id LIMIT 1", "ours").strip()
+    ours, theirs = (outcome(scan, who, f"scan-export {uuid}") for who in ("ours", "theirs"))
+    assert ours == theirs and len(ours["files"]) == 1
+
+
+def test_a_submitted_scan_is_told_with_its_address(scan):
     """Id and address, on standard output."""
-    assert world.scanned.stdout.splitlines() == [f"Scan job ID: {world.scan_id}", f"See your scan: http://viewer.example/scan/{world.scan_id}"]
+    assert scan.scanned.stdout.splitlines() == [f"Scan job ID: {scan.scan_id}", f"See your scan: http://viewer.example/scan/{scan.scan_id}"]
 
 
-def test_the_list_of_scans_is_that_of_the_peer(world):
+def test_the_list_of_scans_is_that_of_the_peer(scan):
     """But for the names of rows."""
     answers = []
-    for url in world.urls.values():
-        request = urllib.request.Request(f"{url}/meta/scans", headers={"Authorization": f"Bearer {world.tokens['ada']}"})
+    for url in scan.urls.values():
+        request = urllib.request.Request(f"{url}/meta/scans", headers={"Authorization": f"Bearer {scan.tokens['ada']}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             answers.append(json.load(answer))
     for answer in answers:
@@ -360,11 +372,11 @@ def test_the_list_of_scans_is_that_of_the_peer(world):
     assert answers[0] == answers[1] and len(answers[0]["items"]) == 1
 
 
-def test_rows_of_scans_are_those_of_the_peer(world):
+def test_rows_of_scans_are_those_of_the_peer(scan):
     """Column by column, but for keys and the times of the import."""
     for table, order in (("scan", "scan_id"), ("scanner_result", "uuid")):
         query = f"SELECT * FROM {table} ORDER BY {order}"
-        ours, theirs = ([comparable_row(row) for row in world.postgresql.rows(query, who)] for who in ("ours", "theirs"))
+        ours, theirs = ([comparable_row(row) for row in scan.postgresql.rows(query, who)] for who in ("ours", "theirs"))
         assert ours == theirs and ours
 
 
@@ -374,14 +386,14 @@ def comparable_row(row: dict) -> dict:
     return {key: value for key, value in row.items() if key not in own and not key.endswith("_pk")}
 
 
-def test_a_scan_is_resumed_and_deleted(world):
+def test_a_scan_is_resumed_and_deleted(scan):
     """What is complete is left as it is."""
-    client = world.clients["ours"]
-    secrets = [word for name in world.bucket.env for word in ("--secret", name)]
-    done = client.run("scan", "resume", world.scan_id, *secrets, env=world.bucket.env)
-    assert done.returncode == 0 and done.stdout.splitlines()[0] == f"Resuming scan: {world.scan_id}", done.stderr
-    done = client.run("delete", world.scan_id, "-y")
-    assert (done.returncode, done.stdout.strip()) == (0, f"Scan {world.scan_id} deleted."), done.stderr
+    client = scan.clients["ours"]
+    secrets = [word for name in scan.bucket.env for word in ("--secret", name)]
+    done = client.run("scan", "resume", scan.scan_id, *secrets, env=scan.bucket.env)
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == f"Resuming scan: {scan.scan_id}", done.stderr
+    done = client.run("delete", scan.scan_id, "-y")
+    assert (done.returncode, done.stdout.strip()) == (0, f"Scan {scan.scan_id} deleted."), done.stderr
 
 
 # --- logging in ---
