@@ -319,7 +319,8 @@ const Command commands_requeue = {
 const Command commands_score = {
     .path = "score",
     .section = COMMAND_RUN,
-    .summary = "Score what a running eval set has so far, and let it go on",
+    .summary = "Score what a running eval set has so far",
+    .description = "It goes on afterwards; the scores are printed.",
     SPEC(score_rows, ARRAY_LEN(score_rows), args, Options),
     .run = run_score,
 };
@@ -336,7 +337,8 @@ const Command commands_explain = {
 const Command commands_doctor = {
     .path = "doctor",
     .section = COMMAND_SYSTEM,
-    .summary = "Say what is wrong with jobs and how to mend it; 1 when something is",
+    .summary = "Say what is wrong with jobs and how to mend it",
+    .description = "Its status is 1 when something is.",
     .spec = {.rows = doctor_rows, .n_rows = ARRAY_LEN(doctor_rows), .size = sizeof(Options)},
     .run = run_doctor,
 };

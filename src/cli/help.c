@@ -52,9 +52,17 @@ static const CommandGroup *folded_group_of(const Command *command)
     return NULL;
 }
 
+/* A group stands once, where its first command would. */
+static bool is_first_of(const CommandGroup *group, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (folded_group_of(command_rows[i]) == group)
+            return false;
+    return true;
+}
+
 static void add_section(Buf *ret, CommandSection section, int columns)
 {
-    const CommandGroup *last = NULL;
     for (size_t i = 0; i < command_rows_n; i++) {
         const Command *command = command_rows[i];
         if (command->section != section)
@@ -62,11 +70,10 @@ static void add_section(Buf *ret, CommandSection section, int columns)
         const CommandGroup *group = folded_group_of(command);
         if (!group) {
             add_row(ret, str_of(command->path), command->summary, columns);
-        } else if (group != last) {
+        } else if (is_first_of(group, i)) {
             auto_free char *name = mem_printf("%s COMMAND", group->name);
             add_row(ret, str_of(name), group->summary, columns);
         }
-        last = group;
     }
 }
 
