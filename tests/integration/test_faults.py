@@ -124,14 +124,14 @@ class Run:
     def signal(self, name: str, which: int) -> None:
         """Signal a process of the run, if there is one now."""
         pid = self.pid(name)
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(OSError):
             if pid and self.folder.name in pathlib.Path(f"/proc/{pid}/environ").read_text(errors="replace"):
                 os.kill(pid, which)
 
     def limit(self, kind: int) -> None:
         """Leave a worker no room, in files or in memory, beyond a little more than it has."""
         pid = self.pid("worker")
-        with contextlib.suppress(ProcessLookupError, OSError, TypeError):
+        with contextlib.suppress(OSError, TypeError):
             room = 4096 if kind == resource.RLIMIT_FSIZE else int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[0]) * 4096
             resource.prlimit(pid, kind, (room, room))
 
@@ -140,7 +140,7 @@ class Run:
         pid = self.pid("worker")
         if pid is None:
             return
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGSTOP)
             self.hawk.wait_for(lambda: not self.is_running() or "worker.frozen" in str(explained(self.hawk, self.job_id)) or not pathlib.Path(f"/proc/{pid}").exists(), 30)
             os.kill(pid, signal.SIGCONT)
