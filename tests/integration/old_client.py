@@ -17,7 +17,7 @@ import hawk_peer
 import identity_provider
 from bucket import Bucket
 from conftest import ROOT, Hawk
-from hawk_server import Client, Server
+from hawk_server import Client, Program, Server
 from inspect_ai._util import zipfile as inspect_zipfile  # noqa: F401 - teaches zipfile about zstd
 from test_jobs_survive import config_of
 
@@ -27,6 +27,7 @@ NAMES = {
     name: f"2026-01-02T03-04-0{i}-00-00_{name.split('_')[0]}_{'abcdefgh'[i] * 22}.eval"
     for i, name in enumerate(name for names in SETS.values() for name in names)
 }
+HUMAN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 OWN = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", "COLUMNS": "200", "TZ": "UTC"}
 
 
@@ -60,12 +61,13 @@ class World:
 
     def __init__(self, folder: pathlib.Path, cache: pathlib.Path, peer: pathlib.Path, postgresql, bucket: Bucket, logs: pathlib.Path):
         """Start everything; close() ends it."""
-        self.folder, self.peer, self.postgresql, self.bucket = folder, peer, postgresql, bucket
+        self.folder, self.peer, self.postgresql, self.bucket, self.logs = folder, peer, postgresql, bucket, logs
         with contextlib.ExitStack() as started:
             self._start(started, cache, logs)
             self._ends = started.pop_all()
 
     def _start(self, started: contextlib.ExitStack, cache: pathlib.Path, logs: pathlib.Path) -> None:
+        self.bucket.keep_versions()  # or the peer takes no uploads
         self.provider = identity_provider.Provider()
         started.callback(self.provider.close)
         self._put_logs(logs)
@@ -75,25 +77,30 @@ class World:
             self.peer, self.folder, {**self.bucket.env, "HAWK_API_DATABASE_URL": hawk_peer.driver_url(theirs), **settings}, GROUPS
         )
         started.callback(self.theirs.close)
+        self.program = Program(self.peer, OWN)
+        started.callback(self.program.close)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            filled = pool.submit(self._fill_peer, theirs)
+            schema = pool.submit(hawk_peer.make_schema, self.peer, theirs)
             self._start_ours(started, cache, settings)
-            filled.result()
+            self.clients = {"ours": self._client("ours", self.ours.url), "theirs": self._client("theirs", self.theirs.url)}
+            self._run_job()
+            schema.result()
+        self._tell_peer(theirs)
         self.theirs.wait()
         self.urls = {"ours": self.ours.url, "theirs": self.theirs.url}
-        self.clients = {}
-        for who, url in self.urls.items():
-            env = {**OWN, "HAWK_ACCESS_TOKEN": self.tokens["ada"], "HAWK_API_URL": url}
-            self.clients[who] = Client(self.peer, self.folder / f"home-{who}", env)
-            started.callback(self.clients[who].close)
-        self._run_job()
         self.ours.wait_for(self._is_imported, 60)
         samples = self.ours.get("/meta/samples?eval_set_id=set-1&sort_by=id&limit=100", token=self.tokens["ada"])[1]["items"]
         self.names = {
             "UUID": next(sample["uuid"] for sample in samples if sample["status"] == "success"),
             "ERROR": next(sample["uuid"] for sample in samples if sample["status"] == "error"),
             **{f"LOG-{name}": file for name, file in NAMES.items()},
+            "HUMAN-KEY": HUMAN_KEY,
         }
+        for name in ("a.txt", "sub/b.bin"):
+            self.bucket.put(f"evals/set-1/artifacts/{self.names['UUID']}/{name}", b"left by the sample")
+
+    def _client(self, who: str, url: str) -> Client:
+        return Client(self.program, self.folder / f"home-{who}", {"HAWK_ACCESS_TOKEN": self.tokens["ada"], "HAWK_API_URL": url})
 
     def _start_ours(self, started: contextlib.ExitStack, cache: pathlib.Path, settings: dict[str, str]) -> None:
         self.ours = Hawk(self.folder, cache)
@@ -113,34 +120,29 @@ class World:
             for name in names:
                 self.bucket.put(f"evals/{eval_set}/{NAMES[name]}", dated(logs / f"{name}.eval", list(NAMES).index(name)))
 
-    def _fill_peer(self, url: str) -> None:
-        """The peer's tables, and its rows of the logs."""
-        hawk_peer.make_schema(self.peer, url)
-        self._import(url, [f"evals/{eval_set}/{NAMES[name]}" for eval_set, names in SETS.items() for name in names])
-
-    def _import(self, url: str, keys: list[str]) -> None:
-        answers, _ = hawk_peer.import_logs(self.peer, [(url, f"s3://{self.bucket.name}/{key}") for key in keys], self.bucket.env)
-        assert [answer.error for answer in answers] == [None] * len(keys)
-
     def _run_job(self) -> None:
         """An eval set of ours that ends, told to the peer too."""
         (self.folder / "ran.yaml").write_text(json.dumps(config_of(ROOT, eval_set_id="ran")))
         secrets = [word for name in self.bucket.env for word in ("--secret", name)]
         self.submitted = self.clients["ours"].run("eval-set", "run", str(self.folder / "ran.yaml"), *secrets, env=self.bucket.env)
         assert self.submitted.returncode == 0, self.submitted.stderr
+        self.ours.wait_for(lambda: self._ended("ran"), 600)
+        self.ran = [file["name"] for file in self.ours.get("/view/logs/logs?log_dir=ran", token=self.tokens["ada"])[1]["files"]]
 
-        def over():
-            return self.ours.get("/monitoring/jobs/ran/job-status", token=self.tokens["ada"])[1]["status"] in ("complete", "failed")
-
-        self.ours.wait_for(over, 600)
-        ada = self.tokens["ada"]
-        self.ran = [file["name"] for file in self.ours.get("/view/logs/logs?log_dir=ran", token=ada)[1]["files"]]
-        created_at = next(job["created_at"] for job in self.ours.get("/meta/jobs", token=ada)[1]["items"] if job["job_id"] == "ran")
+    def _tell_peer(self, url: str) -> None:
+        """Give the peer's database the rows of the logs and of the job."""
+        keys = [f"evals/{eval_set}/{NAMES[name]}" for eval_set, names in SETS.items() for name in names]
+        self._import(url, keys + [f"evals/{name}" for name in self.ran])
+        jobs = self.ours.get("/meta/jobs", token=self.tokens["ada"])[1]["items"]
+        created_at = next(job["created_at"] for job in jobs if job["job_id"] == "ran")
         self.postgresql.run(f"""
             INSERT INTO job (job_id, job_type, created_by, created_at, model_groups)
             VALUES ('ran', 'eval-set', 'ada', '{created_at}', '{{model-access-public}}')
         """, "theirs")
-        self._import(self.postgresql.tcp_url("theirs"), [f"evals/{name}" for name in self.ran])
+
+    def _import(self, url: str, keys: list[str]) -> None:
+        answers, _ = hawk_peer.import_logs(self.peer, [(url, f"s3://{self.bucket.name}/{key}") for key in keys], self.bucket.env)
+        assert [answer.error for answer in answers] == [None] * len(keys)
 
     def run_scan(self) -> None:
         """A scan of ours over the logs of two eval sets, whose results the peer imports too."""

@@ -1,7 +1,9 @@
 """A bucket on a real S3 server in a process of its own (moto's)."""
 
+import html
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import urllib.parse
@@ -21,6 +23,11 @@ class Bucket:
         assert self.process.stdout
         self.endpoint = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
         self._put(f"/{name}", None)
+
+    def keep_versions(self) -> None:
+        """Have the bucket keep what its objects held before."""
+        form = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        self._put(f"/{self.name}?versioning", form)
 
     def _put(self, path: str, body: bytes | None) -> None:
         headers = {"Authorization": SIGNED, "Content-Type": "application/octet-stream"}
@@ -47,6 +54,19 @@ class Bucket:
         """Put an object, return its address."""
         self._put(f"/{self.name}/{urllib.parse.quote(key)}", body)
         return f"s3://{self.name}/{key}"
+
+    def _get(self, path: str) -> bytes:
+        with urllib.request.urlopen(urllib.request.Request(self.endpoint + path, headers={"Authorization": SIGNED}), timeout=60) as answer:
+            return answer.read()
+
+    def get(self, key: str) -> bytes:
+        """What an object holds."""
+        return self._get(f"/{self.name}/{urllib.parse.quote(key)}")
+
+    def keys(self, prefix: str) -> list[str]:
+        """The first thousand keys that begin so."""
+        listed = self._get(f"/{self.name}?list-type=2&prefix={urllib.parse.quote(prefix, safe='')}").decode()
+        return [html.unescape(key) for key in re.findall(r"<Key>(.*?)</Key>", listed)]
 
     def close(self) -> None:
         """End the server."""

@@ -1,5 +1,5 @@
-"""Run commands of the Python hawk's command line, unchanged, one after the other; a process for each, forked from one that
-has loaded it. Reads {"args", "cwd", "env"} from each line of its input; writes {"status", "stdout", "stderr"}."""
+"""Run commands of the Python hawk's command line, unchanged; a process for each, forked from one that has loaded it. Each line of
+its input is a list of {"args", "cwd", "env"}, which run side by side; writes a list of {"status", "stdout", "stderr"}."""
 
 import importlib
 import json
@@ -41,21 +41,32 @@ def become(task: dict, out: int, err: int) -> None:
     os._exit(status)
 
 
+class Child:
+    """A command that runs."""
+
+    def __init__(self, task: dict):
+        """Start it."""
+        self.files = {"stdout": tempfile.TemporaryFile(), "stderr": tempfile.TemporaryFile()}
+        self.pid = os.fork()
+        if self.pid == 0:
+            become(task, *(file.fileno() for file in self.files.values()))
+
+    def end(self) -> dict:
+        """What came of it."""
+        said = {"status": os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])}
+        for name, file in self.files.items():
+            file.seek(0)
+            said[name] = file.read().decode(errors="replace")
+            file.close()
+        return said
+
+
 def main() -> None:
     """Serve until the input ends."""
     load()
     for line in sys.stdin:
-        task = json.loads(line)
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            child = os.fork()
-            if child == 0:
-                become(task, out.fileno(), err.fileno())
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            said = {}
-            for name, file in (("stdout", out), ("stderr", err)):
-                file.seek(0)
-                said[name] = file.read().decode(errors="replace")
-        sys.stdout.write(json.dumps({"status": status, **said}) + "\n")
+        children = [Child(task) for task in json.loads(line)]
+        sys.stdout.write(json.dumps([child.end() for child in children]) + "\n")
         sys.stdout.flush()
 
 

@@ -57,26 +57,41 @@ class Server:
         self.cluster.close()
 
 
-class Client:
-    """The peer's command line, unchanged, with a home of its own."""
+class Program:
+    """The peer's command line, loaded once."""
 
-    def __init__(self, python: pathlib.Path, home: pathlib.Path, env: dict[str, str]):
-        """Load it; commands run in home with these variables and no others of ours."""
-        home.mkdir(parents=True, exist_ok=True)
-        self.home = home
+    def __init__(self, python: pathlib.Path, env: dict[str, str]):
+        """Load it; commands have these variables and no others of ours."""
         self.process = subprocess.Popen(
-            [str(python), str(HERE / "hawk_cli.py")], env={"PATH": os.environ["PATH"], "HOME": str(home), **env}, text=True,
+            [str(python), str(HERE / "hawk_cli.py")], env={"PATH": os.environ["PATH"], **env}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
 
-    def run(self, *args: str, env: dict[str, str] | None = None, cwd: pathlib.Path | None = None) -> subprocess.CompletedProcess:
-        """Run a command to its end."""
-        self.process.stdin.write(json.dumps({"args": args, "cwd": str(cwd or self.home), "env": env or {}}) + "\n")
+    def run(self, tasks: list[dict]) -> list[dict]:
+        """Run commands side by side to their ends."""
+        self.process.stdin.write(json.dumps(tasks) + "\n")
         self.process.stdin.flush()
-        said = json.loads(self.process.stdout.readline())
-        return subprocess.CompletedProcess(args, said["status"], said["stdout"], said["stderr"])
+        return json.loads(self.process.stdout.readline())
 
     def close(self) -> None:
         """End it."""
         self.process.stdin.close()
         self.process.wait(30)
+
+
+class Client:
+    """Somebody with a home and settings of his own who uses it."""
+
+    def __init__(self, program: Program, home: pathlib.Path, env: dict[str, str]):
+        """Make the home."""
+        home.mkdir(parents=True, exist_ok=True)
+        self.program, self.home, self.env = program, home, env
+
+    def task(self, *args: str, env: dict[str, str] | None = None, cwd: pathlib.Path | None = None) -> dict:
+        """A command for Program.run."""
+        return {"args": args, "cwd": str(cwd or self.home), "env": {"HOME": str(self.home), **self.env, **(env or {})}}
+
+    def run(self, *args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+        """Run one by itself."""
+        (said,) = self.program.run([self.task(*args, env=env)])
+        return subprocess.CompletedProcess(args, said["status"], said["stdout"], said["stderr"])
