@@ -14,6 +14,7 @@ typedef struct HeaderCount {
     size_t n_host;
     size_t n_length;
     size_t n_encoding;
+    size_t n_expect;
     Str host;
     Str length;
     Str encoding;
@@ -97,6 +98,8 @@ static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const ch
     } else if (str_eq_nocase(key, STR("Content-Length"))) {
         count->n_length++;
         count->length = str_trim(value);
+    } else if (str_eq_nocase(key, STR("Expect"))) {
+        count->n_expect++;
     } else if (str_eq_nocase(key, STR("Transfer-Encoding"))) {
         count->n_encoding++;
         count->encoding = value;
@@ -194,6 +197,8 @@ int http_request_check(HttpRequest *request, const char *url, const char *versio
         return refuse(err, 400, "the request line or a header is malformed");
     if (count.n_host > 1)
         return refuse(err, 400, "Host is there more than once");
+    if (count.n_expect > 1)
+        return refuse(err, 400, "Expect is there more than once");
     if ((count.n_host == 0 || str_trim(count.host).n == 0) && !is_1_0)
         return refuse(err, 400, "Host is missing");
     const HttpServerOptions *options = &request->server->options;

@@ -79,6 +79,7 @@ REQUESTS = {
     "no-host": b"GET /version HTTP/1.1\r\n\r\n",
     "empty-host": b"GET /version HTTP/1.1\r\nHost:\r\n\r\n",
     "host-twice": GET + HOST + b"\r\n",
+    "expect-twice": POST + b"Expect: 1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab",
     "1.0": b"GET /version HTTP/1.0\r\n\r\n",
     "0.9": b"GET /version\r\n",
     "1.2": b"GET /version HTTP/1.2\r\n" + HOST + b"\r\n",

@@ -56,6 +56,7 @@ static const Attack attacks[] = {
     ATTACK("no host",                  "400", "GET / HTTP/1.1\r\n\r\n"),
     ATTACK("an empty host",            "400", "GET / HTTP/1.1\r\nHost:\r\n\r\n"),
     ATTACK("two hosts",                "400", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+    ATTACK("two expectations",         "400", "GET / HTTP/1.1\r\n" HOST "Expect: 1\r\nExpect: 100-continue\r\n\r\n"),
     ATTACK("no version",               "400", "GET /\r\n\r\n"),
     ATTACK("a version to come",        "505", "GET / HTTP/2.0\r\n" HOST "\r\n"),
     ATTACK("a version between",        "505", "GET / HTTP/1.9\r\n" HOST "\r\n"),
