@@ -145,11 +145,11 @@ class World:
         assert [answer.error for answer in answers] == [None] * len(keys)
 
     def run_scan(self) -> None:
-        """A scan of ours over the logs of two eval sets, whose results the peer imports too."""
+        """A scan of ours over the logs of two eval sets, whose results the peer imports too; without a model, for the peer has no registry."""
         package = {"package": str(ROOT / "examples/hawk_scanners"), "name": "hawk_scanners"}
         config = {
-            "name": "words", "max_processes": 1, "models": [{**package, "items": [{"name": "judge"}]}],
-            "scanners": [{**package, "items": [{"name": "mentions", "args": {"pattern": "hello"}}, {"name": "polite"}]}],
+            "name": "words", "max_processes": 1,
+            "scanners": [{**package, "items": [{"name": "mentions", "args": {"pattern": "hello"}}]}],
             "transcripts": {"sources": [{"eval_set_id": "ran"}, {"eval_set_id": "two"}]},
         }
         (self.folder / "scan.yaml").write_text(json.dumps(config))
