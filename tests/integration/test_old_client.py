@@ -469,7 +469,7 @@ UNRECORDED = "Code-source recording is unavailable; continuing without a source 
 
 
 def test_a_log_is_imported_as_by_its_own_server(world):
-    """What is said and what is left; and the log of an eval that is there already is refused."""
+    """What is said and what is left, but that ours names models with their provider; and an eval that is there already is refused."""
     outcomes = []
     for words in (("limits_tokens.eval", "--name", "of ada"), ("errors.eval",)):
         outcomes.append([])
@@ -477,7 +477,7 @@ def test_a_log_is_imported_as_by_its_own_server(world):
             text = (said["stdout"] + said["stderr"]).replace(UNRECORDED, "")
             ids = set(re.findall(r"imported-[a-z0-9-]+", text))
             left = {key.split("/", 2)[2]: world.bucket.get(key) for an_id in ids for key in world.bucket.keys(f"evals/{an_id}/")}
-            kinds = {name: json.loads(data) if name == ".models.json" else "a log" for name, data in left.items()}
+            kinds = {name: json.loads(data)["model_groups"] if name == ".models.json" else "a log" for name, data in left.items()}
             outcomes[-1].append((said["status"], re.sub(r"imported-[a-z0-9-]+", "ID", in_words(text)), kinds))
     (ours, theirs), (ours_again, theirs_again) = outcomes
     assert ours == theirs and ours[0] == 0
