@@ -22,6 +22,7 @@ def test_a_frozen_rerun_is_made_of_the_same_or_says_what_is_not(home, tmp_path):
     package = tmp_path / "package"
     shutil.copytree(EXAMPLES, package)
     config = tmp_path / "set.json"
+    home.start()
     config.write_text(json.dumps({**config_of(package=package), "eval_set_id": "first"}))
     home.run("eval-set", str(config), "--watch")
     again = rerun(home, "first")
