@@ -123,6 +123,17 @@ static int open_download(RouteCtx *ctx, const ScanResultFile *file, const char *
     return 0;
 }
 
+/* A scanner's name for a file: what is no letter, digit, '-', '.' or '_' is '_'. */
+static const char *file_name_of(Arena *arena, const char *scanner)
+{
+    char *name = arena_strdup(arena, scanner);
+    for (char *p = name; *p; p++)
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+              *p == '-' || *p == '.'))
+            *p = '_';
+    return name;
+}
+
 static int meta_scan_export(RouteCtx *ctx, Error *err)
 {
     ScanResultFile file = {0};
@@ -143,7 +154,7 @@ static int meta_scan_export(RouteCtx *ctx, Error *err)
         return -1;
     }
     const char *name = arena_printf(ctx->arena, "attachment; filename=\"%s_%s.%s\"", file.scan_id,
-                                    file.scanner_key, form);
+                                    file_name_of(ctx->arena, file.scanner_name), form);
     http_response_header(ctx->response, "Content-Disposition", str_of(name));
     http_response_header(ctx->response, "Cache-Control", STR("no-store"));
     http_response_stream(ctx->response, is_parquet ? "application/vnd.apache.parquet" : "text/csv",

@@ -349,7 +349,7 @@ static int scan_page(RouteCtx *ctx, Error *err)
 }
 
 /* clang-format off */
-#define VIEW_ROWS(base) \
+#define VIEW_ROUTES(base) \
     { "POST", base "/scans/{dir}",                         ROUTE_READ, view_scans,    "scans of a folder, as Scout lists them", \
       .body = "object?", .answer = "object" }, \
     { "POST", base "/scans/{dir}/distinct",                ROUTE_READ, view_distinct, "values of a column of that list", \
@@ -363,8 +363,8 @@ static int scan_page(RouteCtx *ctx, Error *err)
       .query = "column?: str[]", .answer = "object" }
 
 static const Route rows[] = {
-    VIEW_ROWS("/view/scans"),
-    VIEW_ROWS("/api/v2"),
+    VIEW_ROUTES("/view/scans"),
+    VIEW_ROUTES("/api/v2"),
     { "GET", "/api/v2/app-config",   ROUTE_READ, view_config,       "what Scout's viewer is told at its start", .answer = "object" },
     { "GET", "/api/v2/topics",       ROUTE_READ, view_topics,       "what has changed: Scout's viewer asks again by itself", .answer = "object" },
     { "GET", "/api/v2/topics/stream", ROUTE_READ, view_topics_stream, "the same as a server-sent event", .answer = "text/event-stream" },

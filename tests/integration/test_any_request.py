@@ -44,7 +44,7 @@ def server(tmp_path_factory, cache):
 def test_no_request_makes_the_server_fail(server, tmp_path):
     """Right ones and wrong ones, of every route."""
     hawk, token = server
-    seconds = int(os.environ.get("HAWK_TEST_REQUESTS_SECONDS", "40"))
+    seconds = int(os.environ.get("HAWK_TEST_REQUESTS_SECONDS", "20"))
     program = pathlib.Path(sys.executable).parent / "schemathesis"
     done = subprocess.run(
         [program, "run", f"{hawk.url}/openapi.json", "--header", f"Authorization: Bearer {token}", "--checks", CHECKS, "--no-color",

@@ -82,11 +82,14 @@ def found_in_files(folder: pathlib.Path) -> list[str]:
 
 def routes() -> list[str]:
     """Every path that can be read, as the server's tables have them."""
-    text = "".join(path.read_text() for path in sorted((ROOT / "src/server").glob("routes_*.c")))
-    plain = re.findall(r'\{\s*"GET",\s*"(/[^"]*)"', text)
-    viewer = re.findall(r'\{\s*"GET",\s*base "(/[^"]*)"', text)
-    assert len(plain) > 30 and len(viewer) > 10
-    return [path for path in plain if path != "/login"] + [base + path for base in ("/view/logs", "/api") for path in viewer]
+    plain, shared = [], []
+    for path in sorted((ROOT / "src/server").glob("routes_*.c")):
+        text = path.read_text()
+        plain += re.findall(r'\{\s*"GET",\s*"(/[^"]*)"', text)
+        below = re.findall(r'\{\s*"GET",\s*base "(/[^"]*)"', text)
+        shared += [base + path for base in re.findall(r'VIEW_ROUTES\("(/[^"]*)"\)', text) for path in below]
+    assert len(plain) > 30 and len(shared) > 20
+    return [path for path in plain if path != "/login"] + shared
 
 
 class Told:

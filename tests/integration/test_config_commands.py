@@ -19,7 +19,7 @@ def test_every_example_is_valid(home):
 def test_every_example_has_a_plan(home, example):
     """In both forms."""
     assert home.json("plan", str(example))["n_evaluations"] >= 1
-    assert "evaluation" in home.run("plan", str(example)).stdout
+    assert ("scans" if example.stem.endswith(".scan") else "evaluation") in home.run("plan", str(example)).stdout
 
 
 def test_all_problems_of_all_files_are_shown(home, tmp_path):

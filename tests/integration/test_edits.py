@@ -17,6 +17,7 @@ from inspect_ai.scorer._metric import ScoreEdit
 from test_jobs_survive import config_of
 
 pytestmark = pytest.mark.timeout(1500)
+N_KILLS = int(os.environ.get("HAWK_KILLS", "8"))
 NAME = "2026-01-02T03-04-05-00-00_tools_abcdefghijklmnopqrstuv.eval"
 
 
@@ -357,13 +358,13 @@ def edit_processes(hawk) -> list[int]:
     return pids
 
 
-def test_twenty_kills_of_server_and_editor_apply_each_request_once(home, logs):
+def test_kills_of_server_and_editor_apply_each_request_once(home, logs):
     """Whatever is killed when, each request that was answered is in the log once."""
     rng = random.Random(11)
     room = Room(home.start(), logs / "tools.eval")
     samples = {name: room.add(name)["plain", 1] for name in ("kill-1", "kill-2")}
     sent: list[tuple[str, str]] = []
-    for i in range(20):
+    for i in range(N_KILLS):
         for name, uuid in samples.items():
             if len(sent) < 12 and rng.random() < 0.6:
                 try:

@@ -13,7 +13,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = HERE.parent / "golden" / "jobspec"
-N_MUTANTS = 1500
+N_MUTANTS = 600
 BATCH = 250
 
 # Beginnings of messages of ours for what the peer lets through: it fails later, or has another meaning there.
