@@ -1,6 +1,6 @@
 """Requests that Schemathesis makes up from /openapi.json: no answer is a failure of the server, each is as the document says.
 
-HAWK_TEST_REQUESTS_SECONDS says for how long (default: 40), HAWK_TEST_REQUESTS_SEED which ones (default: 1).
+HAWK_TEST_REQUESTS_SECONDS says for how long (default: 20), HAWK_TEST_REQUESTS_SEED which ones (default: 1).
 """
 
 import json
