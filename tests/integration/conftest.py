@@ -241,6 +241,13 @@ class Hawk:
         return self.wait_for(over, timeout)
 
 
+def venv_of(folder: pathlib.Path, cache: pathlib.Path) -> pathlib.Path:
+    """The virtualenv in which a job ran that left these logs or results: the newest whose `ready` holds the lock beside them."""
+    lock = (folder / ".hawk/requirements.lock").read_text().split("\n", 1)[1]
+    found = [path.parent for path in (cache / "venvs").glob("*/ready") if path.read_text() == lock]
+    return max(found, key=lambda path: (path / "ready").stat().st_mtime)
+
+
 LONGEST_FIRST = [f"test_{name}.py" for name in (
     "old_client", "jobs_survive", "same_rows", "scans", "reasons", "meta_peer", "control", "edits", "faults", "workers", "import_killed", "any_request",
 )]

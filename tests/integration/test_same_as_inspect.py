@@ -2,12 +2,12 @@
 times."""
 
 import json
-import os
 import pathlib
 import re
 import subprocess
 
 import pytest
+from conftest import venv_of
 from test_runner import EXAMPLES, Job
 
 SETTINGS = {"continue_on_fail": True, "max_samples": 1000, "max_tasks": 1000, "max_sandboxes": 7, "log_shared": 60}
@@ -114,7 +114,7 @@ def test_logs_are_those_of_inspect(tmp_path, cache, case):
     theirs.mkdir()
     metadata = ["--metadata=eval_set_id=ours", "--metadata=created_by=me"]
     done = subprocess.run(
-        [str(venv_of(job, cache) / "bin/inspect"), "eval-set", *[f"hawk_examples/{task}" for task in tasks],
+        [str(venv_of(job.logs, cache) / "bin/inspect"), "eval-set", *[f"hawk_examples/{task}" for task in tasks],
          f"--model=hawk_examples/{model}", f"--log-dir={theirs}/logs", *FLAGS, *metadata, *flags],
         cwd=theirs, env={**job.env, "INSPECT_DISPLAY": "none"}, capture_output=True, text=True, timeout=300,
     )
@@ -133,10 +133,3 @@ def assert_same(job: Job, theirs: pathlib.Path, tasks: list[str]) -> None:
     ours, plain = read(job.logs), read(theirs)
     assert set(ours) == set(plain) == {f"hawk_examples/{task}" for task in tasks}
     assert "\n".join(differences(ours, plain)) == ""
-
-
-def venv_of(job: Job, cache: pathlib.Path) -> pathlib.Path:
-    """Return the virtualenv that the job ran in: the one whose `ready` holds the job's lock."""
-    lock = (job.logs / ".hawk/requirements.lock").read_text().split("\n", 1)[1]
-    found = [path.parent for path in (cache / "venvs").glob("*/ready") if path.read_text() == lock]
-    return max(found, key=lambda path: os.stat(path / "ready").st_mtime)
