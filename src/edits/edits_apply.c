@@ -33,7 +33,6 @@ enum {
     GRACE_MS = 5000,
     TRIALS_MAX = 10,
     PAUSE_MAX_S = 60,
-    COPY_STEP = 1 << 20,
     SMALL_FILE_MAX = 1 << 20,
     REASON_MAX = 4000,
     EXIT_CANNOT_WORK = 78,
@@ -69,21 +68,9 @@ static const char *in_folder(const Trial *trial, const char *name)
 static int copy_log(Trial *trial, Error *err)
 {
     Store *store = trial->edits->options.store;
-    auto_source Source *source = NULL;
-    if (store_stat(store, trial->work->log_key, &trial->before, err) < 0 ||
-        store_source(store, trial->work->log_key, &source, err) < 0)
+    if (store_stat(store, trial->work->log_key, &trial->before, err) < 0)
         return -1;
-    auto_fd int fd = fs_open(in_folder(trial, "log.eval"), O_WRONLY | O_CREAT | O_EXCL, 0600, err);
-    if (fd < 0)
-        return -1;
-    auto_free char *step = mem_alloc(COPY_STEP);
-    for (uint64_t at = 0; at < source->size;) {
-        size_t n = source->size - at < COPY_STEP ? (size_t)(source->size - at) : COPY_STEP;
-        if (source_read_at(source, at, step, n, err) < 0 || fs_write_all(fd, step, n, err) < 0)
-            return -1;
-        at += n;
-    }
-    return 0;
+    return store_copy_out(store, trial->work->log_key, in_folder(trial, "log.eval"), err);
 }
 
 static int copy_edits(const Trial *trial, Str *ret, Error *err)

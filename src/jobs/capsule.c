@@ -10,7 +10,7 @@ enum { CAPSULE_MAX = 32 * 1024 * 1024 };
 
 static char *key_of(JobType type, const char *job_id, const char *name)
 {
-    return mem_printf("%s/%s/.hawk/%s", type == JOB_SCAN ? "scans" : "evals", job_id, name);
+    return mem_printf("%s/%s/.hawk/%s", job_type_root(type), job_id, name);
 }
 
 int jobs_priv_capsule(Jobs *jobs, Arena *arena, const Job *job, const char *name, Str *ret,

@@ -163,26 +163,14 @@ static int check_known(Submit *submit, const Job *known, Error *err)
     return 0;
 }
 
-static int note_object(void *context, const char *key, const StoreStat *stat, Error *err)
-{
-    bool *found = context;
-    (void)key;
-    (void)stat;
-    *found = true;
-    return error_set(err, ERR_CANCELLED, "one is enough");
-}
-
 /* An id without a row may still have logs: from another installation, say, or put there by hand.
    They stay, whatever becomes of this submit. */
 static int check_outputs(Submit *submit, Error *err)
 {
     auto_free char *prefix =
         mem_printf("%s/%s", job_type_root(submit->request->type), submit->job.job_id);
-    auto_error Error looking = ERROR_INIT;
-    if (store_list(submit->jobs->options.store, prefix, true, note_object, &submit->had_files,
-                   &looking) < 0 &&
-        !submit->had_files)
-        return error_move(err, &looking);
+    if (store_has_any(submit->jobs->options.store, prefix, &submit->had_files, err) < 0)
+        return -1;
     if (!submit->had_files)
         return 0;
     const AccessResource about = {.name = submit->job.job_id};

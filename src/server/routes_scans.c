@@ -17,22 +17,12 @@ enum { ANSWER_MAX = 64 << 10 };
 
 /* --- what a scan reads --- */
 
-static int note_object(void *context, const char *key, const StoreStat *stat, Error *err)
-{
-    bool *found = context;
-    (void)key;
-    (void)stat;
-    *found = true;
-    return error_set(err, ERR_CANCELLED, "one is enough");
-}
-
 static int check_is_there(RouteCtx *ctx, const char *eval_set_id, Error *err)
 {
     bool found = false;
-    auto_error Error looking = ERROR_INIT;
     const char *folder = arena_printf(ctx->arena, "evals/%s", eval_set_id);
-    if (store_list(ctx->app->store, folder, true, note_object, &found, &looking) < 0 && !found)
-        return error_move(err, &looking);
+    if (store_has_any(ctx->app->store, folder, &found, err) < 0)
+        return -1;
     if (found)
         return 0;
     (void)error_set(err, ERR_NOT_FOUND, "there is no eval set %s to be scanned", eval_set_id);

@@ -30,7 +30,6 @@ enum {
     MARK_MAX = 1 << 20,
     LINE_MAX_BYTES = 64 << 20,
     READ_STEP = 64 << 10,
-    COPY_STEP = 1 << 20,
     GROUPS_MAX = 1 << 20,
     END_WAIT_MS = 60 * 1000,
 };
@@ -137,21 +136,10 @@ static int copy_object(void *context, const char *key, const StoreStat *stat, Er
     (void)stat;
     const Copying *copying = context;
     const char *name = strrchr(key, '/') + 1;
-    auto_source Source *source = NULL;
     if (copying->only_file && strcmp(name, copying->only_file) != 0)
         return 0;
     auto_free char *path = fs_join(copying->to, name);
-    auto_fd int fd = fs_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
-    if (fd < 0 || store_source(copying->app->store, key, &source, err) < 0)
-        return -1;
-    auto_free char *step = mem_alloc(COPY_STEP);
-    for (uint64_t at = 0; at < source->size;) {
-        size_t n = source->size - at < COPY_STEP ? (size_t)(source->size - at) : COPY_STEP;
-        if (source_read_at(source, at, step, n, err) < 0 || fs_write_all(fd, step, n, err) < 0)
-            return -1;
-        at += n;
-    }
-    return 0;
+    return store_copy_out(copying->app->store, key, path, err);
 }
 
 int scans_copy(App *app, const char *folder, const char *only_file, ScansCopy *ret, Error *err)

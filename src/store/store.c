@@ -3,8 +3,11 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "store/store_priv.h"
 
@@ -13,7 +16,7 @@ static const StoreKind *const kinds[] = {
     &store_kind_s3,
 };
 
-enum { PART_MAX = 255 };
+enum { PART_MAX = 255, COPY_STEP = 1 << 20 };
 
 static bool part_is_valid(Str part)
 {
@@ -159,4 +162,41 @@ char *store_local_path(const Store *store, const char *key)
 char *store_location(const Store *store, const char *key)
 {
     return store->kind->location(store, key);
+}
+
+int store_copy_out(Store *store, const char *key, const char *path, Error *err)
+{
+    auto_source Source *source = NULL;
+    if (store_source(store, key, &source, err) < 0)
+        return -1;
+    auto_fd int fd = fs_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
+    if (fd < 0)
+        return -1;
+    auto_free char *step = mem_alloc(COPY_STEP);
+    for (uint64_t at = 0; at < source->size;) {
+        size_t n = source->size - at < COPY_STEP ? (size_t)(source->size - at) : COPY_STEP;
+        if (source_read_at(source, at, step, n, err) < 0 || fs_write_all(fd, step, n, err) < 0)
+            return -1;
+        at += n;
+    }
+    return 0;
+}
+
+static int note_object(void *context, const char *key, const StoreStat *stat, Error *err)
+{
+    bool *found = context;
+    (void)key;
+    (void)stat;
+    *found = true;
+    return error_set(err, ERR_CANCELLED, "one is enough");
+}
+
+int store_has_any(Store *store, const char *prefix, bool *ret, Error *err)
+{
+    bool found = false;
+    auto_error Error looking = ERROR_INIT;
+    if (store_list(store, prefix, true, note_object, &found, &looking) < 0 && !found)
+        return error_move(err, &looking);
+    *ret = found;
+    return 0;
 }

@@ -39,6 +39,9 @@ int store_stat(Store *store, const char *key, StoreStat *ret, Error *err) HAWK_M
 int store_get(Store *store, const char *key, Buf *ret, Error *err) HAWK_MUST_USE;
 int store_source(Store *store, const char *key, Source **ret, Error *err) HAWK_MUST_USE;
 
+/* Copies an object into a new file, 0600, piece by piece. */
+int store_copy_out(Store *store, const char *key, const char *path, Error *err) HAWK_MUST_USE;
+
 /* Replaces the object in one step, durable when it returns. With only_new it fails with
    ERR_CONFLICT if it exists. A bucket takes up to STORE_PUT_MAX bytes. */
 int store_put(Store *store, const char *key, Str bytes, bool only_new, Error *err) HAWK_MUST_USE;
@@ -72,6 +75,9 @@ int store_delete_prefix(Store *store, const char *prefix, Error *err) HAWK_MUST_
 typedef int StoreEach(void *context, const char *key, const StoreStat *stat, Error *err);
 int store_list(Store *store, const char *prefix, bool recursive, StoreEach *each, void *context,
                Error *err) HAWK_MUST_USE;
+
+/* Whether there is any object below prefix. */
+int store_has_any(Store *store, const char *prefix, bool *ret, Error *err) HAWK_MUST_USE;
 
 /* The local path of a key when the store is a folder, else NULL; the caller frees. For sendfile and
  * watching. */
