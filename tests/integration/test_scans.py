@@ -15,18 +15,9 @@ from conftest import ROOT, Hawk, venv_of
 
 PACKAGE = {"package": str(ROOT / "examples/hawk_scanners"), "name": "hawk_scanners"}
 EXAMPLES = {"package": str(ROOT / "examples/hawk_examples"), "name": "hawk_examples"}
-PLAIN = """
-import json, sys
-import inspect_scout
-from hawk_scanners import registry
-from inspect_ai.model import get_model
-transcripts, scans = sys.argv[1:]
-scanners = {"mentions": registry.mentions(pattern="hello|red"), "polite": registry.polite()}
-status = inspect_scout.scan(scanners, inspect_scout.transcripts_from(transcripts), scans=scans, max_processes=1,
-                            model=get_model("hawk_scanners/judge"), display="none")
-assert status.complete, status
-print(status.location)
-"""
+PLAIN = {"scanners": [{"name": "hawk_scanners/mentions", "key": "mentions", "params": {"pattern": "hello|red"}},
+                      {"name": "hawk_scanners/polite", "key": "polite"}]}
+"""The scan of scan_config() as Scout's own command takes it."""
 
 
 def scan_config(*items: dict, **more) -> dict:
@@ -111,13 +102,16 @@ def test_results_are_rows_that_belong_to_samples(scanned):
     assert rows[0]["value_float"] == 2
 
 
-def test_results_are_those_of_plain_scout(scanned, cache):
-    """The same transcripts, scanners and model without hawk, in the virtualenv of the scan."""
-    python = venv_of(scanned.hawk.data / "store/scans" / scanned.id, cache) / "bin/python"
-    done = subprocess.run([python, "-c", PLAIN, str(scanned.hawk.data / "store/evals/read-me"), str(scanned.folder / "plain")],
+def test_results_are_those_of_the_scout_command(scanned, cache):
+    """The same transcripts, scanners and model by `scout scan`, in the virtualenv of the scan."""
+    scout = venv_of(scanned.hawk.data / "store/scans" / scanned.id, cache) / "bin/scout"
+    job = scanned.folder / "plain.json"
+    job.write_text(json.dumps(PLAIN))
+    done = subprocess.run([scout, "scan", job, "-T", scanned.hawk.data / "store/evals/read-me", "--scans", scanned.folder / "plain",
+                           "--model", "hawk_scanners/judge", "--max-processes", "1", "--display", "none"],
                           env=scanned.hawk.env, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
-    plain = pathlib.Path(done.stdout.splitlines()[-1].removeprefix("file://"))
+    (plain,) = (scanned.folder / "plain").glob("scan_id=*")
     for key in ("mentions", "polite"):
         ours, theirs = (read_parquet(folder / f"{key}.parquet") for folder in (scanned.results(scanned.id), plain))
         differ = [(at, column, ours[at][column], theirs[at][column]) for at in ours for column in ours[at] if ours[at][column] != theirs[at][column]]
