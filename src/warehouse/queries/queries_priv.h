@@ -71,6 +71,10 @@ int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *er
 /* The same for lists: PostgreSQL plans each statement for the values that it has. */
 int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
+/* From here on the transaction of a list reads rows that it has found, by their keys: statements
+   are planned once for a connection, whatever their values, and join in the order that they say. */
+int query_begin_page(SqlTx *tx, SqlDialect dialect, Error *err) HAWK_MUST_USE;
+
 /* Runs what has been put together; the query must live as long as the rows. */
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;
 

@@ -181,6 +181,16 @@ int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *er
     return sql_begin_as(sql, groups_json(arena, access), ret, err);
 }
 
+/* Settings for the rest of a transaction; SQLite has none. */
+static int set_for_plans(SqlTx *tx, SqlDialect dialect, const char *settings, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (dialect != SQL_POSTGRES)
+        return 0;
+    return sql_query(tx, settings, SQL_NO_ARGS, &rows, err) < 0 || sql_rows_next(rows, err) < 0 ? -1
+                                                                                                : 0;
+}
+
 int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
 {
     /* A list takes less time than it takes to compile its plan or to start workers for it. Where
@@ -193,15 +203,21 @@ int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *
         "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), "
         "set_config('max_parallel_workers_per_gather', '0', true)";
     auto_sql_tx SqlTx *tx = NULL;
-    if (query_begin_as(sql, access, &tx, err) < 0)
+    if (query_begin_as(sql, access, &tx, err) < 0 ||
+        set_for_plans(tx, sql_dialect(sql), settings, err) < 0)
         return -1;
-    auto_sql_rows SqlRows *rows = NULL;
-    if (sql_dialect(sql) == SQL_POSTGRES &&
-        (sql_query(tx, settings, SQL_NO_ARGS, &rows, err) < 0 || sql_rows_next(rows, err) < 0))
-        return -1;
-    sql_rows_free(TAKE(rows));
     *ret = TAKE(tx);
     return 0;
+}
+
+int query_begin_page(SqlTx *tx, SqlDialect dialect, Error *err)
+{
+    /* The plan is known: from the numbers along keys, in the order of the joins. PostgreSQL does
+       not know how many of the rows a policy lets through, and may begin with all of them. */
+    return set_for_plans(tx, dialect,
+                         "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
+                         "set_config('join_collapse_limit', '1', true)",
+                         err);
 }
 
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err)
