@@ -15,7 +15,7 @@ enum {
     N_FEW = 4000,            /* documents that are fetched and sorted at once */
     EVALS_MAX = 8,           /* that are named one by one */
     RARE_MAX = 20000,        /* documents of words that are looked for everywhere at once */
-    COMMON_MIN = 500 * 1000, /* of words that are looked for in the smaller places at once */
+    COMMON_MIN = 100 * 1000, /* of words that are looked for in the smaller places at once */
     EVALS_MANY = 32 * 128,   /* too many for that */
 };
 
@@ -61,20 +61,22 @@ static bool is_out_of(const SearchStretch *stretch, const Place *place)
            place->end <= stretch->first >> SEARCH_EVAL_SHIFT;
 }
 
-/* The condition: the words, and the place, and the evals of the scope in it when they are few. */
+/* The condition: the words, and the place, and the evals of the scope in it when they are few. Each
+   is a condition of its own: of two of them the index steps over what lies between the documents of
+   one to where the other goes on, but through all that is joined within one. */
 static void add_words(Query *query, const SearchStretch *stretch, const Place *place)
 {
     size_t n = 0;
-    query_add_value(query, "d.tsv @@ (to_tsquery('simple', ?)",
+    query_add_value(query, "d.tsv @@ to_tsquery('simple', ?)",
                     SQL_TEXT(search_words_text(stretch->words, SQL_POSTGRES, query->arena)));
     if (place->level < LEVELS)
-        buf_printf(&query->text, " && '''#%d.%lld'''::tsquery", place->level, (long long)place->no);
+        buf_printf(&query->text, " AND d.tsv @@ '''#%d.%lld'''::tsquery", place->level,
+                   (long long)place->no);
     const int64_t *evals = stretch->tests_evals ? evals_in(stretch->scope, place, &n) : NULL;
     if (place->level > 0 && n <= EVALS_MAX)
         for (size_t i = 0; i < n; i++)
-            buf_printf(&query->text, "%s''#0.%lld''%s", i ? " | " : " && '", (long long)evals[i],
-                       i + 1 == n ? "'::tsquery" : "");
-    query_add(query, ")");
+            buf_printf(&query->text, "%s''#0.%lld''%s", i ? " | " : " AND d.tsv @@ '",
+                       (long long)evals[i], i + 1 == n ? "'::tsquery" : "");
 }
 
 /* How many documents of the place have the words, up to one more than a few. */
@@ -214,7 +216,8 @@ int search_find_places(SearchStretch *stretch, Error *err)
         return -1;
     if (n <= RARE_MAX)
         return visit(stretch, &place, err);
-    /* To ask a place takes as long as it, or the word, has documents, whichever are fewer. */
+    /* To ask a place takes as long as there are documents of the word in it; one without any is
+       told from the index at once. */
     place.level = n >= COMMON_MIN && place.end <= EVALS_MANY ? LEVELS - 1 : LEVELS;
     return visit_parts(stretch, &place, err);
 }
