@@ -1,12 +1,13 @@
 """What users ask of a running task besides stopping it, as files in the eval set's `.commands`:
 
     pause.json       while it is there no sample begins; those that run go on
-    do-<id>.json     {"type": "requeue" | "retry" | "score", "sample_uuid": TEXT | null, "at": SECONDS}
+    do-<id>.json     {"type": "requeue" | "retry" | "score" | "stack", "sample_uuid": TEXT | null, "at": SECONDS}
 
-Each is relayed to Inspect's control channel. Without one, samples are held before they begin, and the rest is answered with
-what is missing. Answers stand in the file of live.py.
+All but `stack`, which asks where the process is, are relayed to Inspect's control channel. Without one, samples are held
+before they begin, and the rest is answered with what is missing. Answers stand in the file of live.py.
 """
 
+import asyncio
 import json
 import threading
 import time
@@ -19,6 +20,7 @@ from inspect_ai import __version__
 from hawk_worker import channel
 from hawk_worker.live import live
 from hawk_worker.report import logger
+from hawk_worker.stacks import stacks
 
 HOLD_SECONDS = 0.2
 PRESSURE = Path(".slots/pressure").absolute()
@@ -41,6 +43,10 @@ class Commands:
         """By the uuid of a sample: its eval, id and epoch."""
         self.relayed = False
         self.level = 0
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """That samples run in, once one has begun."""
+        self.stack: str | None = None
+        """The last command that asked for stacks; what it got is not kept beside that of the next."""
 
     def sample_starts(self, uuid: str, eval_id: str, sample: Any) -> None:
         """To be told of each sample that begins."""
@@ -48,6 +54,7 @@ class Commands:
 
     async def hold(self, active: Any) -> None:
         """Waits, on the sample's own task, for as long as no sample may begin."""
+        self.loop = asyncio.get_running_loop()
         with live.waiting("held", ""):
             while live.paused or (live.allowed and len(self.begun) >= live.allowed):
                 await anyio.sleep(HOLD_SECONDS)
@@ -99,6 +106,9 @@ class Commands:
             return
         if asked_at < self.began_at:
             return  # it was for a process that is gone
+        if kind == "stack":
+            self._stack(name)
+            return
         actions = {"requeue": self._requeue, "retry": self._retry, "score": self._score}
         if kind not in actions:
             return
@@ -115,6 +125,11 @@ class Commands:
 
         # Scoring takes as long as scorers do, and a stop must not wait for it.
         threading.Thread(target=act, name="hawk-command", daemon=True).start()
+
+    def _stack(self, name: str) -> None:
+        live.answers.pop(self.stack or "", None)
+        self.stack = name
+        live.answer(name, True, "", stacks(self.loop))
 
     def _requeue(self, name: str, uuid: str | None) -> None:
         if uuid not in self.known:

@@ -318,7 +318,9 @@ static int send(Api *api, const ApiCall *call, HttpReply *reply, Error *err)
                                                               : call->timeout_ms,
                         .idle_timeout_ms = call->idle_ms,
                         .sink = call->sink,
-                        .sink_context = call->sink_context};
+                        .sink_context = call->sink_context,
+                        .field = call->field,
+                        .field_context = call->field_context};
     return http_client_send(api->client, &request, reply, err);
 }
 

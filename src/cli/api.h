@@ -43,6 +43,8 @@ typedef struct ApiCall {
     const char *range; /* "bytes=0-99" */
     int (*sink)(void *context, Str bytes, Error *err);
     void *sink_context;
+    void (*field)(void *context, Str name, Str value); /* gets the header fields of answers */
+    void *field_context;
 } ApiCall;
 
 enum { API_ANSWER_MAX = 64 << 20, API_TIMEOUT_MS = 300000 };

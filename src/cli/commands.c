@@ -31,6 +31,8 @@ const Command *const command_rows[] = {
     &commands_explain,
     &commands_watch,
     &commands_logs,
+    &commands_trace,
+    &commands_stacktrace,
     &commands_web,
     &commands_view_sample,
     &commands_search,

@@ -222,16 +222,16 @@ static int check_sample(JobsCommandKind kind, const char *sample_uuid, Error *er
     return 0;
 }
 
-static int put_command(Jobs *jobs, const char *job_id, JobsCommandKind kind,
-                       const char *sample_uuid, const char *id, Error *err)
+/* A command that holds has no id. */
+static int put_command(Jobs *jobs, const char *job_id, const char *name, const char *sample_uuid,
+                       const char *id, Error *err)
 {
-    bool is_pause = kind == JOBS_PAUSE;
-    auto_free char *key = command_key(job_id, is_pause ? "pause" : "do-", is_pause ? NULL : id);
+    auto_free char *key = command_key(job_id, id ? "do-" : name, id);
     auto_buf Buf text = BUF_INIT(COMMAND_MAX);
     JsonOut out;
     json_out_init(&out, &text, 0);
     json_out_object(&out);
-    json_out_kvz(&out, "type", kinds[kind].name);
+    json_out_kvz(&out, "type", name);
     json_out_kvz(&out, "sample_uuid", sample_uuid);
     json_out_kv_real(&out, "at", (double)clock_now_us() / (double)CLOCK_SECOND);
     json_out_end_object(&out);
@@ -260,7 +260,25 @@ int jobs_command(Jobs *jobs, const Caller *caller, const char *job_id, JobsComma
     }
     if (kind != JOBS_PAUSE)
         random_id(ret_id, JOBS_COMMAND_MAX - 1);
-    return put_command(jobs, job_id, kind, sample_uuid, ret_id, err);
+    return put_command(jobs, job_id, kinds[kind].name, sample_uuid, ret_id[0] ? ret_id : NULL, err);
+}
+
+int jobs_ask_stacks(Jobs *jobs, const Job *job, char ret_id[JOBS_COMMAND_MAX], Error *err)
+{
+    if (job->type == JOB_SCAN || !is_at_samples(jobs, job)) {
+        (void)error_set(err, ERR_CONFLICT, "where a job is can be told while it runs samples");
+        return error_code(err, "stack.not_running");
+    }
+    random_id(ret_id, JOBS_COMMAND_MAX - 1);
+    return put_command(jobs, job->job_id, "stack", NULL, ret_id, err);
+}
+
+void jobs_forget_command(Jobs *jobs, const char *job_id, const char *id)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_free char *key = command_key(job_id, "do-", id);
+    if (store_delete(jobs->options.store, key, &err) < 0)
+        error_reset(&err); /* what stays goes with the run */
 }
 
 static int mark_deleted(Jobs *jobs, const char *job_id, Error *err)

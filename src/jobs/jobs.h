@@ -149,6 +149,13 @@ enum { JOBS_COMMAND_MAX = 24 };
 int jobs_command(Jobs *jobs, const Caller *caller, const char *job_id, JobsCommandKind kind,
                  const char *sample_uuid, char ret_id[JOBS_COMMAND_MAX], Error *err) HAWK_MUST_USE;
 
+/* Asks the tasks of a running eval set where they are; the answers are found by ret_id
+   (reasons_write_answers) within seconds, and the command is to be forgotten then. ERR_CONFLICT
+   "stack.not_running" when the job is not at its samples. */
+int jobs_ask_stacks(Jobs *jobs, const Job *job, char ret_id[JOBS_COMMAND_MAX],
+                    Error *err) HAWK_MUST_USE;
+void jobs_forget_command(Jobs *jobs, const char *job_id, const char *id);
+
 /* Ends the job, within deadlines, and marks it as deleted; its logs stay. Returns when the mark is
  * durable. */
 int jobs_delete(Jobs *jobs, const Caller *caller, const char *job_id, Error *err) HAWK_MUST_USE;

@@ -305,6 +305,7 @@ static const JobsProblem problems[] = {
     { "method_not_allowed", 405, NULL },
     { "trace.none",         404, "No trace log yet" },
     { "trace.not_running",  409, "No running runner pod" },
+    { "stack.not_running",  409, "No running runner pod" },
     { "content.bad_path",   400, "Invalid path" },
     { "human.exists",       409, "Human already exists" },
     { "human.not_found",    404, "Human not found" },

@@ -21,6 +21,7 @@ extern const RouteTable routes_scan_results;
 extern const RouteTable routes_scan_view;
 extern const RouteTable routes_scans;
 extern const RouteTable routes_search;
+extern const RouteTable routes_stacktrace;
 extern const RouteTable routes_trace;
 extern const RouteTable routes_usage;
 extern const RouteTable routes_view;

@@ -70,7 +70,8 @@ struct App {
     int64_t logs_changed_ms; /* wall clock; read and written atomically */
     Viewer *viewer;
     HttpServer *http;
-    Secret *link_key; /* signs download links; made at each start */
+    int n_stacks_waiting; /* requests for stack traces; read and written atomically */
+    Secret *link_key;     /* signs download links; made at each start */
 };
 
 extern const RouteTable *const server_route_tables[];

@@ -240,6 +240,7 @@ ROWS = {
     "POST /eval_sets/{eval_set_id}/stop": ("/eval_sets/{id}/stop", None, CONTROLLERS),
     "DELETE /eval_sets/{eval_set_id}": ("/eval_sets/{id}", None, CONTROLLERS),
     "GET /monitoring/jobs/{job_id}/trace": ("/monitoring/jobs/{id}/trace", None, READERS.replace("200", "409")),
+    "GET /monitoring/jobs/{job_id}/stacktrace": ("/monitoring/jobs/{id}/stacktrace", None, READERS.replace("200", "409")),
     "GET /monitoring/jobs/{job_id}/status": ("/monitoring/jobs/{id}/status", None, READERS),
     "GET /monitoring/jobs/{job_id}/logs": ("/monitoring/jobs/{id}/logs", None, READERS),
     "GET /monitoring/jobs/{job_id}/job-status": ("/monitoring/jobs/{id}/job-status", None, READERS),

@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-
+import re
 import time
 
 import pytest
@@ -118,3 +118,21 @@ def test_a_command_to_a_run_that_is_over_says_so(hawk):
     hawk.wait_job(job)
     done = hawk.run("pause", job, check=False)
     assert done.returncode != 0 and "it is complete" in done.stderr
+
+
+def test_stacktrace_and_trace_tell_of_a_wedged_sample(hawk, tmp_path):
+    """Though the event loop does not turn; as text and as JSON, and only while samples run."""
+    job = submit(hawk, "where", config_of({"kind": "block", "seconds": 600, "path": tmp_path / "wedged"}))
+    hawk.wait_for(lambda: lines(tmp_path / "wedged"))
+    text = hawk.run("stacktrace", job).stdout
+    assert 'Thread' in text and '"MainThread"' in text and "faulty" in text, text
+    threads = hawk.json("stacktrace", job)
+    (main,) = [thread for thread in threads if thread["thread_name"] == "MainThread"]
+    assert any("faulty" in frame["filename"] and frame["line"] > 0 for frame in main["frames"])
+    assert [thread for thread in threads if thread["is_task"] and thread["frames"]]
+    raw = hawk.run("trace", job, "-n", "2", "--raw").stdout.splitlines()
+    assert len(raw) == 2 and all("timestamp" in json.loads(line) for line in raw)
+    assert len(re.findall(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\] \[", hawk.run("trace", job, "-n", "2").stdout, re.MULTILINE)) == 2
+    assert hawk.get(f"/monitoring/jobs/{job}/stacktrace?native=true")[0] == 400
+    hawk.run("stop", job, "--within", "5s", timeout=30)
+    assert hawk.get(f"/monitoring/jobs/{job}/stacktrace")[0] == 409
