@@ -257,6 +257,30 @@ def test_a_running_log_gives_its_summaries_and_those_of_its_buffer(logs, warehou
     assert (eval_row["status"], eval_row["import_status"], eval_row["total_samples"]) == ("started", "pending", 4)
 
 
+def write_log_of(path: pathlib.Path, samples: list[tuple[str, str]], is_whole: bool) -> None:
+    """A log of samples, each an id and a uuid, that was cancelled or is still being written."""
+    head = {"version": 2, "status": "cancelled", "eval": {"eval_id": "e", "task": "t", "model": "m", "dataset": {"samples": len(samples)}}}
+    with zipfile.ZipFile(path, "w") as archive:
+        for id, uuid in samples:
+            sample = {"id": id, "epoch": 1, "uuid": uuid, "input": "x", "target": "", "completed_at": "2025-06-01T10:00:00+00:00",
+                      "messages": [{"role": "user", "content": id}], "scores": {"match": {"value": 1}}, "events": []}
+            archive.writestr(f"samples/{id}_epoch_1.json", json.dumps(sample))
+        archive.writestr("_journal/start.json", json.dumps(head))
+        if is_whole:
+            archive.writestr("header.json", json.dumps(head))
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_samples_of_one_uuid_are_one_sample_the_last_wherever_they_are_counted(warehouse, tmp_path, is_whole):
+    write_log_of(tmp_path / "made.eval", [("a", "one"), ("b", "one"), ("c", "other")], is_whole)
+    warehouse.put(tmp_path / "made.eval", "evals/set-1/made.eval")
+    assert warehouse.imports("evals/set-1/made.eval") == ["done 2" if is_whole else "running 2"]
+    assert warehouse.rows("SELECT s.id, m.data ->> 'content' AS said FROM sample s JOIN message m ON m.sample_pk = s.pk ORDER BY s.id") == [
+        {"id": "b", "said": "b"}, {"id": "c", "said": "c"}]
+    assert warehouse.rows("SELECT (SELECT count(*) FROM score) AS scores, (SELECT count(*) FROM listing_sample) AS listed, "
+                          "completed_samples FROM eval") == [{"scores": 2, "listed": 2, "completed_samples": 2}]
+
+
 def test_a_log_cut_off_at_any_place_is_refused_in_words(logs, warehouse):
     whole = (logs / "errors.eval").read_bytes()
     for n in range(0, len(whole), len(whole) // 9):

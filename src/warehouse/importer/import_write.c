@@ -32,6 +32,7 @@ typedef struct Holder {
     bool is_other_eval;
     bool is_provisional;
     bool is_complete;
+    bool is_counted; /* this import has written it already */
 } Holder;
 
 /* One sample on its way in. */
@@ -110,7 +111,8 @@ static const char *const holder_queries[] = {
     "(e.completed_at IS NOT NULL, coalesce(e.completed_at, e.created_at), e.created_at, e.id) "    \
     "THEN 1 ELSE 0 END, CASE WHEN o.pk <> e.pk THEN 1 ELSE 0 END, "                                \
     "CASE WHEN s.is_provisional THEN 1 ELSE 0 END, "                                               \
-    "CASE WHEN s.completed_at IS NOT NULL THEN 1 ELSE 0 END "                                      \
+    "CASE WHEN s.completed_at IS NOT NULL THEN 1 ELSE 0 END, "                                     \
+    "CASE WHEN s.last_imported_at = $3 THEN 1 ELSE 0 END "                                         \
     "FROM sample s JOIN eval o ON o.pk = s.eval_pk JOIN eval e ON e.pk = $1 WHERE s.uuid "
     [SQL_SQLITE]   = HOLDER_COLUMNS "IN (SELECT value FROM json_each($2))",
     [SQL_POSTGRES] = HOLDER_COLUMNS "= ANY ($2) ORDER BY s.uuid FOR UPDATE OF s",
@@ -126,7 +128,9 @@ static int find_holders(Writer *writer, Str uuids, size_t n, Error *err)
     writer->holders = arena_array(writer->arena, n, sizeof(Holder));
     writer->n_holders = 0;
     if (sql_query(writer->tx, holder_queries[sql_dialect(writer->import->sql)],
-                  SQL_ARGS(SQL_TEXTZ(writer->import->eval_pk), SQL_LIST(uuids)), &rows, err) < 0)
+                  SQL_ARGS(SQL_TEXTZ(writer->import->eval_pk), SQL_LIST(uuids),
+                           SQL_INSTANT(writer->import->started_us)),
+                  &rows, err) < 0)
         return -1;
     int has_row = 0;
     while ((has_row = sql_rows_next(rows, err)) == 1 && writer->n_holders < n) {
@@ -137,6 +141,7 @@ static int find_holders(Writer *writer, Str uuids, size_t n, Error *err)
         holder->is_better = holder->is_other_eval && sql_rows_int(rows, 2) != 0;
         holder->is_provisional = sql_rows_int(rows, 4) != 0;
         holder->is_complete = sql_rows_int(rows, 5) != 0;
+        holder->is_counted = !holder->is_other_eval && sql_rows_int(rows, 6) != 0;
     }
     return has_row < 0 ? -1 : 0;
 }
@@ -276,7 +281,7 @@ static int put_sample(Writer *writer, Slot *slot, Error *err)
     if (holder ? drop_children(writer, holder, err) < 0 || update_sample(writer, err) < 0
                : load_row(writer, ROWS_SAMPLE, err) < 0)
         return -1;
-    writer->n_written++;
+    writer->n_written += !holder || !holder->is_counted;
     return 0;
 }
 
