@@ -75,11 +75,11 @@ def children(pid: int) -> list[int]:
 
 
 class Peak:
-    """The most memory of its own that each part held while it is entered: the server, the largest program that it has
-    started, the client, the largest process of the database."""
+    """The most memory of its own that each part held while it is entered: the server, the client, the largest program that
+    the client has started, the largest process of the database."""
 
     def __init__(self, server: int, client: int, database: int | None):
-        self.parts = {"server": lambda: [server], "its Parquet writer": lambda: children(server), "client": lambda: [client]}
+        self.parts = {"server": lambda: [server], "client": lambda: [client], "its Parquet writer": lambda: children(client)}
         if database:
             self.parts["database"] = lambda: children(database)
         self.peaks = dict.fromkeys(self.parts, 0.0)
@@ -155,7 +155,7 @@ def on_postgres() -> None:
         ask("PostgreSQL", server.url("warehouse"))
         if "exports" in chosen(PARTS):
             hawk = new_hawk()
-            server.run("DROP DATABASE IF EXISTS exported; CREATE DATABASE exported TEMPLATE warehouse")
+            server.run("DROP DATABASE IF EXISTS exported; CREATE DATABASE exported TEMPLATE warehouse STRATEGY FILE_COPY")
             hawk.env["HAWK_API_DATABASE_URL"] = server.url("exported")
             export("PostgreSQL", hawk, server.run("SELECT log_key FROM eval", "warehouse").split(), server.pid())
             server.run("DROP DATABASE exported")
