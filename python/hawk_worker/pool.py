@@ -24,6 +24,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from hawk_worker.report import logger
 PACKET_MAX = 64 << 10
 PR_SET_PDEATHSIG = 1
 NOT_TO_BE_STARTED = 71
+ENDING_SECONDS = 1
 
 Json = dict[str, Any]
 
@@ -61,8 +63,14 @@ def samples_at_once(task: Task, arguments: Json) -> int:
 
 
 def is_single_threaded() -> bool:
-    """Whether this process can be forked: no package has started a thread, of Python or of its own."""
-    return len(os.listdir("/proc/self/task")) == 1
+    """Whether this process can be forked: no package has started a thread, of Python or of its own. One that is just ending
+    gets a moment for it."""
+    deadline = time.monotonic() + ENDING_SECONDS
+    while len(os.listdir("/proc/self/task")) > 1:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 class Pool:

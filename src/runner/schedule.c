@@ -1,5 +1,5 @@
-/* Tasks are started in their order. How much memory one more will take is guessed from the most
-   that any has taken so far. */
+/* Tasks are started in their order. How much memory one more will take is guessed from what others
+   have taken so far. */
 
 #include "runner/schedule.h"
 
@@ -20,7 +20,6 @@ struct Schedule {
     size_t n_tasks;
     size_t n_running;
     size_t max_running;
-    int64_t most_bytes; /* that any process has held */
 };
 
 Schedule *schedule_new(Arena *arena)
@@ -74,38 +73,57 @@ const ScheduleTask *schedule_task(const Schedule *schedule, size_t number)
     return &schedule->tasks[number];
 }
 
-static bool has_room(const Schedule *schedule, int64_t available)
+/* The most that a process of a task has held, as far as is known. */
+static int64_t held_by(const ScheduleTask *task)
 {
-    int64_t most = schedule->most_bytes;
-    for (size_t i = 0; i < schedule->n_tasks; i++) {
-        const ScheduleTask *task = &schedule->tasks[i];
-        int64_t held =
-            task->state == SCHEDULE_RUNNING && task->pid ? memory_of_process(task->pid) : 0;
-        most = held > most ? held : most;
-    }
-    return available - KEPT_FREE >= (most ? most : FIRST_GUESS);
+    int64_t held = task->state == SCHEDULE_RUNNING && task->pid ? memory_of_process(task->pid) : 0;
+    return held > task->peak_bytes ? held : task->peak_bytes;
 }
 
-/* The first task that waits, or -1: none does, or enough are running. */
-static int64_t first_waiting(const Schedule *schedule)
+/* What a task will take that has not run yet: as much as any but the largest, for one task that
+   leaks says nothing about the others; nor does one that was killed for want of memory. */
+static int64_t guess(const Schedule *schedule)
 {
+    int64_t most = 0;
+    int64_t second = 0;
+    for (size_t i = 0; i < schedule->n_tasks; i++) {
+        int64_t held = schedule->tasks[i].allowed ? 0 : held_by(&schedule->tasks[i]);
+        if (held > most) {
+            second = most;
+            most = held;
+        } else if (held > second) {
+            second = held;
+        }
+    }
+    if (second)
+        return second;
+    return most ? most : FIRST_GUESS;
+}
+
+/* The first task that waits and finds room: one that has run before needs as much as it held then,
+   and lets others go first until that is there. -1: none does, or enough are running. */
+static int64_t first_with_room(const Schedule *schedule, int64_t room)
+{
+    int64_t guessed = room == INT64_MAX ? 0 : guess(schedule);
     if (schedule->n_running >= schedule->max_running)
         return -1;
-    for (size_t i = 0; i < schedule->n_tasks; i++)
-        if (schedule->tasks[i].state == SCHEDULE_WAITING)
+    for (size_t i = 0; i < schedule->n_tasks; i++) {
+        const ScheduleTask *task = &schedule->tasks[i];
+        if (task->state == SCHEDULE_WAITING &&
+            room >= (task->peak_bytes ? task->peak_bytes : guessed))
             return (int64_t)i;
+    }
     return -1;
 }
 
 bool schedule_may_start(const Schedule *schedule)
 {
-    return first_waiting(schedule) >= 0;
+    return first_with_room(schedule, INT64_MAX) >= 0;
 }
 
 int64_t schedule_next(const Schedule *schedule, int64_t available)
 {
-    int64_t number = first_waiting(schedule);
-    return number >= 0 && schedule->n_running && !has_room(schedule, available) ? -1 : number;
+    return first_with_room(schedule, schedule->n_running ? available - KEPT_FREE : INT64_MAX);
 }
 
 static void set_state(ScheduleTask *task, ScheduleState state, char *take_reason)
@@ -151,8 +169,6 @@ bool schedule_ended(Schedule *schedule, size_t number, const ScheduleEnd *end)
     task->pid = 0;
     if (end->peak_bytes > task->peak_bytes)
         task->peak_bytes = end->peak_bytes;
-    if (end->peak_bytes > schedule->most_bytes)
-        schedule->most_bytes = end->peak_bytes;
     task->exit_status = end->signal ? 128 + end->signal : end->exit_status;
     if (end->signal == 0) {
         set_state(task, SCHEDULE_OVER, NULL);

@@ -74,6 +74,21 @@ static void a_second_task_needs_as_much_memory_as_the_largest_has_held(void **st
     assert_int_equal(start_next(room, (int64_t)5 << 30), 2);
 }
 
+static void one_task_that_leaks_neither_keeps_others_back_nor_goes_first(void **state)
+{
+    Room *room = *state;
+    const ScheduleEnd killed = {.signal = SIGKILL, .oom = true, .peak_bytes = (int64_t)4 << 30};
+    const ScheduleEnd done = {.peak_bytes = (int64_t)1 << 28};
+    assert_int_equal(start_next(room, plenty), 0);
+    assert_int_equal(start_next(room, plenty), 1);
+    assert_false(schedule_ended(room->schedule, 0, &killed));
+    assert_int_equal(start_next(room, (int64_t)1 << 30), 2);
+    assert_false(schedule_ended(room->schedule, 1, &done));
+    assert_int_equal(start_next(room, (int64_t)1 << 30), -1);
+    assert_false(schedule_ended(room->schedule, 2, &done));
+    assert_int_equal(start_next(room, (int64_t)1 << 30), 0);
+}
+
 static void a_task_killed_for_memory_is_tried_with_half_the_samples(void **state)
 {
     Room *room = *state;
@@ -128,6 +143,8 @@ int main(void)
             one_task_runs_however_little_memory_there_is_and_a_second_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_task_needs_as_much_memory_as_the_largest_has_held,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            one_task_that_leaks_neither_keeps_others_back_nor_goes_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_task_killed_for_memory_is_tried_with_half_the_samples,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
