@@ -51,6 +51,14 @@ static char *command_key(const char *job_id, const char *name, const char *of)
     return mem_printf("evals/%s/.commands/%s%s.json", job_id, name, of ? of : "");
 }
 
+bool jobs_priv_has_command(Jobs *jobs, const char *job_id, const char *name)
+{
+    auto_free char *key = command_key(job_id, name, NULL);
+    auto_error Error err = ERROR_INIT;
+    StoreStat stat;
+    return store_stat(jobs->options.store, key, &stat, &err) == 0;
+}
+
 /* When a stop turns into a cancel and that into a kill, in this attempt. */
 static void write_deadlines(const Job *job, int64_t within_s, JsonOut *out)
 {

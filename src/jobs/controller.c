@@ -31,6 +31,7 @@ typedef struct End {
     const char *code;
     char *reason;
     int64_t exit_code;
+    bool is_lost; /* no fault of the job: its runner was taken from it */
 } End;
 
 static void end_release(End *end)
@@ -64,18 +65,22 @@ static End end_of_vanished(const JobsLive *live, const ExecutorState *state)
     End end = {.state = JOB_FAILED, .code = "run.gone", .exit_code = state->exit_code};
     if (state->was_rebooted) {
         end.code = "run.reboot";
+        end.is_lost = true;
         end.reason = mem_printf("the machine was restarted %s", what);
     } else if (state->signal == SIGKILL) {
         end.code = "run.killed";
+        end.is_lost = true;
         end.reason =
             mem_printf("its runner was killed %s, as the system does when memory runs out", what);
     } else if (state->signal > 0) {
         end.code = "run.killed";
+        end.is_lost = true;
         end.reason = mem_printf("its runner was ended by signal %d %s", (int)state->signal, what);
     } else if (state->exit_code >= 0) {
         end.reason = mem_printf("its runner left with status %d %s and no result",
                                 (int)state->exit_code, what);
     } else {
+        end.is_lost = true;
         end.reason = mem_printf("its runner is gone: it was killed or crashed %s", what);
     }
     return end;
@@ -104,14 +109,20 @@ static const char *runner_code(Arena *arena, const char *text)
     return n > 0 && n < 64 ? arena_strdup(arena, text) : NULL;
 }
 
+static void add_to_reason(End *end, const char *more)
+{
+    char *longer = mem_printf("%s; %s", end->reason, more);
+    free(end->reason);
+    end->reason = longer;
+}
+
 static void add_last_words(Executor *executor, const JobsLive *live, End *end)
 {
     auto_free char *words = last_words(executor, live->job_id);
     if (!words)
         return;
-    char *longer = mem_printf("%s; its last line was: %s", end->reason, words);
-    free(end->reason);
-    end->reason = longer;
+    auto_free char *more = mem_printf("its last line was: %s", words);
+    add_to_reason(end, more);
 }
 
 static End end_of(Jobs *jobs, Arena *arena, const JobsLive *live, const ExecutorState *state)
@@ -140,6 +151,60 @@ static End end_of(Jobs *jobs, Arena *arena, const JobsLive *live, const Executor
     return end;
 }
 
+/* ---- trying again ---- */
+
+/* Why a job that has lost its runner is not tried again by itself, in the arena; NULL when it is.
+ */
+static const char *why_no_retry(Jobs *jobs, Arena *arena, const Job *job)
+{
+    if (job->n_retries >= (int64_t)jobs->options.retries.n)
+        return job->n_retries ? arena_printf(arena, "it was started again %lld times",
+                                             (long long)job->n_retries)
+                              : "";
+    if (jobs_priv_has_command(jobs, job->job_id, "stop"))
+        return "it had been asked to stop";
+    if (job->n_secret_names)
+        return arena_printf(arena,
+                            "it is not started again by itself, because its secrets are kept "
+                            "nowhere: do so with: hawk %s resume %s",
+                            job_type_name(job->type), job->job_id);
+    return NULL;
+}
+
+/* Queues the next attempt of a job that has lost its runner; false when that may not be. */
+static bool retry(Jobs *jobs, const JobsLive *live, End *end)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_error Error err = ERROR_INIT;
+    bool changed = false;
+    Job job;
+    if (!end->is_lost || jobs_get(jobs, arena, live->job_id, &job, &err) < 0)
+        return false;
+    const char *why = why_no_retry(jobs, arena, &job);
+    if (why && *why)
+        add_to_reason(end, why);
+    if (why)
+        return false;
+    int seconds = jobs->options.retries.seconds[job.n_retries];
+    const char *reason =
+        arena_printf(arena, "%s; it is started again, %lld of %zu times, after a wait of %d s",
+                     end->reason, (long long)job.n_retries + 1, jobs->options.retries.n, seconds);
+    const JobMove move = {
+        .job_id = live->job_id,
+        .attempt = live->attempt,
+        .to = JOB_QUEUED,
+        .reason_code = JOBS_RETRYING,
+        .reason = reason,
+        .now_us = clock_now_us(),
+        .exit_code = end->exit_code,
+        .is_retry = true,
+        .retry_ms = (int64_t)seconds * 1000,
+    };
+    if (jobs_priv_move(jobs, &move, &changed, &err) < 0)
+        log_error("job.retry_not_recorded", KV("job", live->job_id), KV("error", error_text(&err)));
+    return changed;
+}
+
 /* ---- steps for one job ---- */
 
 /* Ends what is left of the runner before the end is recorded: once it is, a resume may start the
@@ -160,6 +225,8 @@ static void finish(Jobs *jobs, JobsLive *live)
     if (!job_state_may(live->state, end.state)) /* a good end without ever having had a turn */
         end.state = JOB_FAILED;
     executor->settle(executor, live->job_id);
+    if (retry(jobs, live, &end))
+        return;
     if (live->type == JOB_EVAL_SET)
         unfinished_close(jobs, live->job_id, end.state != JOB_FAILED);
     if (jobs_priv_keep_capsule(jobs, live->type, live->job_id, &err) < 0) {
@@ -295,6 +362,8 @@ static void step(Jobs *jobs, JobsLive *live, int64_t now_ms)
     if (live->is_launching)
         return;
     if (live->needs_launch && live->state != JOB_STOPPING) {
+        if (now_ms < live->launch_at_ms)
+            return;
         relaunch(jobs, live);
         if (live->state == JOB_RUNNING)
             grant(jobs, live);

@@ -45,8 +45,8 @@ typedef struct ExecutorState {
     int64_t pid;       /* 0 when unknown */
     int64_t exit_code; /* -1 when unknown */
     int64_t signal;    /* that killed it; 0 when none or unknown */
-    const char
-        *phase; /* "queued", "installing", "loading", "running", "stopping"; NULL when unknown */
+    const char *phase; /* "queued", "installing", "retrying", "loading", "running", "stopping"; NULL
+                          when unknown */
     int64_t phase_since_us;
     const char *phase_detail; /* or NULL */
     const char *reason;       /* code of the end, as the runner says it; NULL */

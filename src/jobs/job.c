@@ -14,8 +14,8 @@ typedef struct StateRow {
 
 /* clang-format off */
 static const StateRow states[] = {
-    [JOB_QUEUED]    = { "queued",    false, BIT(JOB_RUNNING) | BIT(JOB_STOPPING) | BIT(JOB_FAILED) | BIT(JOB_CANCELLED) },
-    [JOB_RUNNING]   = { "running",   false, BIT(JOB_STOPPING) | BIT(JOB_COMPLETE) | BIT(JOB_FAILED) | BIT(JOB_CANCELLED) },
+    [JOB_QUEUED]    = { "queued",    false, BIT(JOB_QUEUED) | BIT(JOB_RUNNING) | BIT(JOB_STOPPING) | BIT(JOB_FAILED) | BIT(JOB_CANCELLED) },
+    [JOB_RUNNING]   = { "running",   false, BIT(JOB_QUEUED) | BIT(JOB_STOPPING) | BIT(JOB_COMPLETE) | BIT(JOB_FAILED) | BIT(JOB_CANCELLED) },
     [JOB_STOPPING]  = { "stopping",  false, BIT(JOB_COMPLETE) | BIT(JOB_FAILED) | BIT(JOB_CANCELLED) },
     [JOB_COMPLETE]  = { "complete",  true,  BIT(JOB_QUEUED) },
     [JOB_FAILED]    = { "failed",    true,  BIT(JOB_QUEUED) },

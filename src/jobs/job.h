@@ -14,11 +14,12 @@ typedef enum JobPriority { JOB_LOW, JOB_MEDIUM, JOB_HIGH } JobPriority;
 
 /* Where a job is. Only the moves of job_state_may are made. */
 typedef enum JobState {
-    JOB_QUEUED,    /* waits for its turn; its runner may be waiting already */
-    JOB_RUNNING,   /* has its turn */
-    JOB_STOPPING,  /* was told to end; the runner is not gone yet */
-    JOB_COMPLETE,  /* over: every log says success */
-    JOB_FAILED,    /* over: something did not work, see the reason */
+    JOB_QUEUED,   /* waits for its turn, also once more after its runner was lost; its runner may be
+                     waiting already */
+    JOB_RUNNING,  /* has its turn */
+    JOB_STOPPING, /* was told to end; the runner is not gone yet */
+    JOB_COMPLETE, /* over: every log says success */
+    JOB_FAILED,   /* over: something did not work, see the reason */
     JOB_CANCELLED, /* over: it was told to end before it was done */
 } JobState;
 
@@ -36,7 +37,9 @@ typedef struct Job {
     size_t n_model_groups;
     const Str *secret_names; /* names only; the values are nowhere */
     size_t n_secret_names;
-    int64_t attempt; /* 1 for the first run, one more with every resume */
+    int64_t attempt; /* 1 for the first run, one more with every resume or retry */
+    int64_t
+        n_retries; /* attempts since the last submit that were begun because a runner was lost */
     bool launch_attempted;
     int64_t exit_code; /* of the runner in the last attempt; -1: not known */
     int64_t created_us;

@@ -18,13 +18,14 @@ enum { LIST_TEXT_MAX = 256 * 1024, STATES_TEXT_MAX = 128, STATEMENT_MAX = 4096, 
 
 static const SqlMigration migrations[] = {
     {1, &embed_sqlite_0001_job_sql, &embed_postgres_0001_job_sql},
+    {2, &embed_sqlite_0002_retries_sql, &embed_postgres_0002_retries_sql},
 };
 
 /* The order of read_row. */
 #define COLUMNS                                                                                    \
     "job_id, job_type, created_by, email, launch_attempted, model_groups, priority, "              \
     "secret_names, state, reason_code, reason, attempt, exit_code, created_at, updated_at, "       \
-    "queued_at, started_at, finished_at, deleted_at, failed_at"
+    "queued_at, started_at, finished_at, deleted_at, failed_at, retries"
 
 /* The status of a job as far as the table knows it: imports are another's business. */
 #define STATUS                                                                                     \
@@ -79,6 +80,7 @@ static void read_row(const SqlRows *rows, Arena *arena, Job *ret)
         .finished_us = sql_rows_int(rows, 17),
         .deleted_us = sql_rows_int(rows, 18),
         .failed_us = sql_rows_int(rows, 19),
+        .n_retries = sql_rows_int(rows, 20),
     };
     /* The table's own checks leave no other names. */
     (void)!job_type_of(sql_rows_text(rows, 1), &job.type);
@@ -207,7 +209,8 @@ int job_table_relaunch(SqlTx *tx, const Job *job, Str config, bool allow_dirty, 
             "UPDATE job SET state = 'queued', reason_code = $2, reason = $3, attempt = $4, "
             "priority = $5, secret_names = $6, config = $7, allow_dirty = $8, "
             "model_groups = $9, updated_at = $10, queued_at = $10, started_at = NULL, "
-            "finished_at = NULL, deleted_at = NULL, failed_at = NULL, exit_code = NULL "
+            "finished_at = NULL, deleted_at = NULL, failed_at = NULL, exit_code = NULL, retries = "
+            "0 "
             "WHERE job_id = $1 AND state IN ('complete', 'failed', 'cancelled')",
             SQL_ARGS(SQL_TEXTZ(job->job_id), SQL_TEXTZ(job->reason_code), SQL_TEXTZ(job->reason),
                      SQL_INT(job->attempt), SQL_INT(job->priority),
@@ -246,13 +249,15 @@ int job_table_move(SqlTx *tx, const JobMove *move, bool *ret_changed, Error *err
                  "finished_at = CASE WHEN $5 THEN $4 ELSE finished_at END, "
                  "failed_at = CASE WHEN $1 = 'failed' THEN $4 ELSE failed_at END, "
                  "deleted_at = CASE WHEN $6 THEN coalesce(deleted_at, $4) ELSE deleted_at END, "
-                 "exit_code = coalesce($7, exit_code) "
+                 "exit_code = coalesce($7, exit_code), "
+                 "attempt = attempt + CASE WHEN $11 THEN 1 ELSE 0 END, "
+                 "retries = retries + CASE WHEN $11 THEN 1 ELSE 0 END "
                  "WHERE job_id = $8 AND ($9 = 0 OR attempt = $9) AND $10 LIKE '%,' || state || "
                  "',%'",
                  SQL_ARGS(SQL_TEXTZ(job_state_name(move->to)), SQL_TEXTZ(move->reason_code),
                           SQL_TEXTZ(move->reason), now, SQL_BOOL(job_state_is_over(move->to)),
                           SQL_BOOL(move->is_deletion), exit_code, SQL_TEXTZ(move->job_id),
-                          SQL_INT(move->attempt), SQL_TEXTZ(from)),
+                          SQL_INT(move->attempt), SQL_TEXTZ(from), SQL_BOOL(move->is_retry)),
                  &changed, err) < 0)
         return -1;
     *ret_changed = changed == 1;

@@ -40,6 +40,8 @@ typedef struct JobMove {
     int64_t now_us;
     int64_t exit_code; /* -1: not known */
     bool is_deletion;  /* stamps deleted_at as well */
+    bool is_retry;     /* with `to` JOB_QUEUED: it is for the next attempt */
+    int64_t retry_ms;  /* from now until that is started */
 } JobMove;
 
 /* Makes the move if the job is in a state that allows it; says whether it was. */

@@ -227,8 +227,19 @@ static void follow(Jobs *jobs, const JobMove *move)
     }
     JOBS_HOLD(&jobs->lock);
     JobsLive *live = find_live(jobs, move->job_id);
-    if (live)
-        live->state = move->to;
+    if (!live)
+        return;
+    live->state = move->to;
+    if (!move->is_retry)
+        return;
+    *live = (JobsLive){.job_id = live->job_id,
+                       .type = live->type,
+                       .attempt = live->attempt + 1,
+                       .priority = live->priority,
+                       .queued_us = live->queued_us,
+                       .state = move->to,
+                       .needs_launch = true,
+                       .launch_at_ms = clock_monotonic_ms() + move->retry_ms};
 }
 
 static int move_held(Jobs *jobs, const JobMove *move, bool *ret_changed, Error *err)

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "base/waits.h"
 #include "jobs/executor.h"
 #include "jobs/job.h"
 #include "jobspec/jobspec.h"
@@ -18,6 +19,9 @@
 #include "store/store.h"
 
 typedef struct Jobs Jobs;
+
+/* The reason code of a queued job whose runner was lost and that is about to be started again. */
+#define JOBS_RETRYING "run.retrying"
 
 /* One log of a job and how its import goes. */
 typedef struct JobsImport {
@@ -66,6 +70,7 @@ typedef struct JobsOptions {
     int max_live;     /* jobs that are not over; more are refused; 0: 1000 */
     int max_per_user; /* of those, of one person unless forced; 0: no limit */
     int cancel_ms;    /* from "end" to "end now" for a deleted job; 0: 30 s */
+    Waits retries;    /* of jobs whose runner was killed or is gone, since their submit */
 } JobsOptions;
 
 /* Brings the schema up to date and reads what there is. */

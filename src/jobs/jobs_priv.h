@@ -21,6 +21,7 @@ typedef struct JobsLive {
     int64_t queued_us;
     JobState state;
     bool needs_launch;     /* has no runner, the controller starts one */
+    int64_t launch_at_ms;  /* not before this; 0: at once */
     bool is_launching;     /* its runner is being started by a submit; hands off */
     bool was_cancelled;    /* its runner was asked to end */
     int64_t kill_at_ms;    /* when it is ended by force; 0: never */
@@ -142,6 +143,9 @@ void jobs_priv_scan_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
 /* Moves a job that is not over to "stopping" and wakes the controller. */
 int jobs_priv_begin_end(Jobs *jobs, const char *job_id, const char *code, const char *reason,
                         bool is_deletion, bool *ret_changed, Error *err) HAWK_MUST_USE;
+
+/* Whether an eval set's tasks have been told something that holds: "stop", "pause". */
+bool jobs_priv_has_command(Jobs *jobs, const char *job_id, const char *name);
 
 /* The deadlines of a stop that was asked for, also by way of an earlier server. */
 void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live);

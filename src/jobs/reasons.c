@@ -104,13 +104,19 @@ static void add_queued(Jobs *jobs, const Job *job, Reasons *reasons)
 {
     size_t n_waiting = 0;
     size_t position = status_priv_queue_position(jobs, job->job_id, &n_waiting);
+    if (strcmp(job->reason_code, JOBS_RETRYING) == 0)
+        reasons_priv_add(reasons, &(Reason){.code = JOBS_RETRYING,
+                                            .text = arena_strdup(reasons->arena, job->reason),
+                                            .since_us = job->updated_us,
+                                            .rank = RANK_STATE,
+                                            .is_trouble = true});
     const Reason queued = {
         .code = "queue.turn",
         .text = arena_printf(reasons->arena,
                              "it waits for its turn: position %zu of %zu, %d run at a time",
                              position, n_waiting, jobs->options.max_running),
         .since_us = job->queued_us,
-        .rank = RANK_STATE};
+        .rank = RANK_STATE + 1};
     reasons_priv_add(reasons, &queued);
 }
 
@@ -166,27 +172,20 @@ static const struct {
 } phases[] = {
     { "queued",     "run.starting",   "it has its turn and its runner is about to begin" },
     { "installing", "run.installing", "its packages are being installed" },
+    { "retrying",   "install.retrying", "its packages could not be installed, which is tried again" },
     { "loading",    "run.loading",    "its packages, models and tasks are being loaded" },
     { "stopping",   "run.finishing",  "its samples are done and its logs are being finished" },
 };
 /* clang-format on */
 
-static bool has_command(Jobs *jobs, const char *job_id, const char *name)
-{
-    auto_free char *key = mem_printf("evals/%s/.commands/%s.json", job_id, name);
-    auto_error Error err = ERROR_INIT;
-    StoreStat stat;
-    return store_stat(jobs->options.store, key, &stat, &err) == 0;
-}
-
 static void add_wishes(Jobs *jobs, const Job *job, Reasons *reasons)
 {
-    if (has_command(jobs, job->job_id, "stop"))
+    if (jobs_priv_has_command(jobs, job->job_id, "stop"))
         reasons_priv_add(reasons,
                          &(Reason){.code = "stop.asked",
                                    .text = "it was asked to stop and its samples are ending",
                                    .rank = RANK_STATE});
-    if (has_command(jobs, job->job_id, "pause")) {
+    if (jobs_priv_has_command(jobs, job->job_id, "pause")) {
         auto_free char *how = mem_printf("it is paused: no more samples begin until 'hawk "
                                          "resume-run %s'",
                                          job->job_id);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/waits.h"
 #include "codec/digest.h"
 #include "codec/percent.h"
 #include "runner/capsule.h"
@@ -91,31 +92,42 @@ void venv_release(Venv *venv)
 
 /* --- what went wrong --- */
 
+/* Whether trying again is of use. */
+typedef enum Hope {
+    HOPE_NONE,  /* never: exit status 78 */
+    HOPE_LATER, /* once somebody has mended something */
+    HOPE_SOON,  /* by itself, as for a network that is away for a moment */
+} Hope;
+
 typedef struct Cause {
     const char *sign; /* in uv's output */
     const char *code;
     const char *words;
-    bool is_final;
+    Hope hope;
 } Cause;
 
 /* clang-format off */
 static const Cause causes[] = {
-    { "No space left on device",         "install.disk_full",  "the disk is full", false },
-    { "dns error",                       "install.network",    "the package index cannot be reached", false },
-    { "error sending request",           "install.network",    "the package index cannot be reached", false },
-    { "Failed to fetch",                 "install.network",    "the package index cannot be reached", false },
-    { "timed out",                       "install.network",    "the package index did not answer in time", false },
-    { "was not found in the package",    "install.not_found",  "a package does not exist", true },
-    { "was not found in the cache",      "install.offline",    "a package is not in the cache and there is no network", false },
-    { "Distribution not found at",       "install.not_found",  "a local package is not there", true },
-    { "there is no version of",          "install.not_found",  "a package has no such version", true },
-    { "Git operation failed",            "install.git",        "a Git repository cannot be read", false },
-    { "does not appear to be a Python",  "install.no_project", "a folder is no Python project", true },
-    { "unsatisfiable",                   "install.conflict",   "the packages do not go together", true },
-    { "No solution found",               "install.conflict",   "the packages do not go together", true },
-    { "Failed to build",                 "install.build",      "a package does not build", true },
-    { "parse requirement",               "install.syntax",     "a package is not written as pip wants it", true },
-    { "Failed to parse",                 "install.syntax",     "a package is not written as pip wants it", true },
+    { "No space left on device",         "install.disk_full",  "the disk is full", HOPE_LATER },
+    { "client error (429",               "install.network",    "the package index asks to come later", HOPE_SOON },
+    { "client error (408",               "install.network",    "the package index did not answer in time", HOPE_SOON },
+    { "HTTP status client error",        "install.refused",    "the package index refuses a request", HOPE_LATER },
+    { "dns error",                       "install.network",    "the package index cannot be reached", HOPE_SOON },
+    { "error sending request",           "install.network",    "the package index cannot be reached", HOPE_SOON },
+    { "Failed to fetch",                 "install.network",    "the package index cannot be reached", HOPE_SOON },
+    { "Could not resolve host",          "install.network",    "a Git server cannot be reached", HOPE_SOON },
+    { "timed out",                       "install.network",    "the package index did not answer in time", HOPE_SOON },
+    { "was not found in the package",    "install.not_found",  "a package does not exist", HOPE_NONE },
+    { "was not found in the cache",      "install.offline",    "a package is not in the cache and there is no network", HOPE_LATER },
+    { "Distribution not found at",       "install.not_found",  "a local package is not there", HOPE_NONE },
+    { "there is no version of",          "install.not_found",  "a package has no such version", HOPE_NONE },
+    { "Git operation failed",            "install.git",        "a Git repository cannot be read", HOPE_LATER },
+    { "does not appear to be a Python",  "install.no_project", "a folder is no Python project", HOPE_NONE },
+    { "unsatisfiable",                   "install.conflict",   "the packages do not go together", HOPE_NONE },
+    { "No solution found",               "install.conflict",   "the packages do not go together", HOPE_NONE },
+    { "Failed to build",                 "install.build",      "a package does not build", HOPE_NONE },
+    { "parse requirement",               "install.syntax",     "a package is not written as pip wants it", HOPE_NONE },
+    { "Failed to parse",                 "install.syntax",     "a package is not written as pip wants it", HOPE_NONE },
 };
 /* clang-format on */
 
@@ -132,14 +144,19 @@ static int fail_install(Run *run, Error *err)
     return error_code(err, cause ? cause->code : "install.failed");
 }
 
-int venv_exit_status(const Error *err)
+static Hope hope_of(const Error *err)
 {
     if (err->code && strcmp(err->code, "install.frozen") == 0)
-        return RUN_CANNOT_WORK;
+        return HOPE_NONE;
     for (size_t i = 0; err->code && i < ARRAY_LEN(causes); i++)
         if (strcmp(err->code, causes[i].code) == 0)
-            return causes[i].is_final ? RUN_CANNOT_WORK : RUN_FAILED;
-    return RUN_FAILED;
+            return causes[i].hope;
+    return HOPE_LATER;
+}
+
+int venv_exit_status(const Error *err)
+{
+    return hope_of(err) == HOPE_NONE ? RUN_CANNOT_WORK : RUN_FAILED;
 }
 
 static int run_uv(Run *run, const Tools *tools, const char *const *argv, Error *err)
@@ -501,7 +518,7 @@ static int make_venv(Run *run, const Tools *tools, const char *lock, Venv *ret, 
     return 0;
 }
 
-int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err)
+static int prepare_once(Run *run, const char *cache_dir, Venv *ret, Error *err)
 {
     HAWK_CLEANUP(tools_release) Tools tools = {.cache_dir = cache_dir};
     auto_venv Venv venv = {0};
@@ -511,5 +528,51 @@ int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err)
         return -1;
     *ret = venv;
     venv = (Venv){0};
+    return 0;
+}
+
+/* --- trying again --- */
+
+static Waits install_waits(const Run *run)
+{
+    Waits waits = {{5, 15, 45, 120, 300}, 5};
+    const char *given = getenv("HAWK_INSTALL_WAITS");
+    if (given && *given && waits_of(str_of(given), &waits) < 0)
+        output_say(run->output, "warn", "HAWK_INSTALL_WAITS is not like \"5 15 45\" or \"none\"");
+    return waits;
+}
+
+/* Says that it is tried again, and waits for that; fails when told to end meanwhile. */
+static int wait_to_retry(Run *run, const Waits *waits, size_t n_retries, const Error *why,
+                         Error *err)
+{
+    int seconds = waits->seconds[n_retries];
+    Str words = str_of(error_text(why));
+    ptrdiff_t end = str_find(words, '\n');
+    words = str_slice(words, 0, end < 0 ? words.n : (size_t)end);
+    auto_free char *detail = mem_printf("%.*s; try %zu of %zu, after a wait of %d s",
+                                        STR_ARG(words), n_retries + 2, waits->n + 1, seconds);
+    run_phase(run, "retrying", detail);
+    output_say(run->output, "warn", "%s", detail);
+    int64_t until_ms = clock_monotonic_ms() + (int64_t)seconds * 1000;
+    for (int64_t left = 1; left > 0; left = until_ms - clock_monotonic_ms())
+        if (run_told_to_end(run, left < 0 ? 0 : (int)left))
+            return error_set(err, ERR_CANCELLED, "told to end while packages were installed");
+    return 0;
+}
+
+int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err)
+{
+    const Waits waits = install_waits(run);
+    for (size_t i = 0; prepare_once(run, cache_dir, ret, err) < 0; i++) {
+        if (hope_of(err) != HOPE_SOON)
+            return -1;
+        if (i == waits.n)
+            return i ? error_wrap(err, "tried %zu times", i + 1) : -1;
+        auto_error Error why = ERROR_INIT;
+        (void)error_move(&why, err);
+        if (wait_to_retry(run, &waits, i, &why, err) < 0)
+            return -1;
+    }
     return 0;
 }

@@ -15,7 +15,9 @@ typedef struct Venv {
 
 /* Resolves the job's packages into a lock file, or takes the one that lies beside the logs of an
    earlier attempt, or the one of another job with the same packages (not older than a day, unless
-   the index cannot be reached), and makes the virtualenv unless it is there. Fails with code
+   the index cannot be reached), and makes the virtualenv unless it is there. What fails for want of
+   a network is tried again as HAWK_INSTALL_WAITS says (default: "5 15 45 120 300"), and status.json
+   says so meanwhile. Fails with code
    "install.*", uv's last words in the message and, where it can be told, the cause. ERR_CANCELLED
    when the runner was told to end. */
 int venv_prepare(Run *run, const char *cache_dir, Venv *ret, Error *err) HAWK_MUST_USE;

@@ -89,12 +89,14 @@ int announce_job(void *context, SqlTx *tx, const Job *job, Error *err)
 {
     App *app = context;
     auto_arena Arena *arena = arena_new();
-    if (!app->notices || !job_state_is_over(job->state))
+    bool is_retry = strcmp(job->reason_code, JOBS_RETRYING) == 0;
+    if (!app->notices || !(is_retry || job_state_is_over(job->state)))
         return 0;
-    const News news = {.type = arena_printf(arena, "job.%s", job_state_name(job->state)),
+    const News news = {.type = is_retry ? "job.retrying"
+                                        : arena_printf(arena, "job.%s", job_state_name(job->state)),
                        .code = job->reason_code,
                        .text = job->reason,
-                       .key = "over"};
+                       .key = is_retry ? "retrying" : "over"};
     if (tell(app, tx, job, &news, err) < 0)
         return -1;
     /* Its thread waits for this transaction's lock before it looks. */

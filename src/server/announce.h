@@ -8,7 +8,8 @@
 #include "sql/sql.h"
 
 /* A hook of Jobs (`moved`), whose context is the App: leaves a notice "job.complete", "job.failed"
-   or "job.cancelled" for each attempt of a job that is over. */
+   or "job.cancelled" for each attempt of a job that is over, "job.retrying" when another is made
+   because the runner was lost. */
 int announce_job(void *context, SqlTx *tx, const Job *job, Error *err) HAWK_MUST_USE;
 
 /* Looks at running jobs from time to time, on a thread, and leaves a notice when one begins to wait

@@ -18,6 +18,7 @@ typedef enum SettingType {
     SETTING_BOOL,
     SETTING_DAYS,
     SETTING_BYTES,
+    SETTING_WAITS,
     SETTING_COUNT, /* 0: no limit; the default is for servers with an identity provider */
 } SettingType;
 
@@ -70,6 +71,7 @@ static const SettingRow rows[] = {
     { "HAWK_API_RELAY_URL",                         SETTING_TEXT,  AT(relay_url),              false, 0 },
     { "HAWK_API_DATADOG_EVAL_SET_DASHBOARD_URL",    SETTING_TEXT,  AT(eval_set_dashboard_url), false, 0 },
     { "HAWK_API_DATADOG_SCAN_DASHBOARD_URL",        SETTING_TEXT,  AT(scan_dashboard_url),     false, 0 },
+    { "HAWK_API_RUNNER_RETRY_WAITS",                SETTING_WAITS, AT(runner_retries),         false, 0 },
     { "HAWK_API_MAX_OUTSTANDING_JOBS_PER_USER",     SETTING_COUNT, AT(max_jobs_per_user),      false, 128 },
     { "HAWK_API_MAX_REQUESTS_PER_SECOND",           SETTING_COUNT, AT(max_requests_per_second), false, 100 },
     { "HAWK_API_MAX_REQUEST_BURST",                 SETTING_COUNT, AT(max_request_burst),      false, 1000 },
@@ -139,6 +141,8 @@ static int read_row(const SettingRow *row, Arena *arena, ServerSettings *ret, Er
                        (row->type == SETTING_COUNT && ret->issuer); /* which has an earlier row */
     if (has_default)
         *(int64_t *)(void *)at = row->otherwise;
+    if (row->type == SETTING_WAITS)
+        *(Waits *)(void *)at = (Waits){{5, 15, 45}, 3};
     if (row->type == SETTING_BOOL)
         *(bool *)(void *)at = row->otherwise != 0;
     if (!value.p || value.n == 0)
@@ -151,6 +155,10 @@ static int read_row(const SettingRow *row, Arena *arena, ServerSettings *ret, Er
         return 0;
     case SETTING_WORDS: return read_words(row, value, arena, (const char **)(void *)at, err);
     case SETTING_BOOL: return read_bool(row, value, (bool *)at, err);
+    case SETTING_WAITS:
+        return waits_of(value, (Waits *)(void *)at) < 0
+                   ? bad_value(row, "seconds, as in \"5 15 45\", or \"none\"", err)
+                   : 0;
     case SETTING_DAYS: return read_number(row, value, 0, 36500, "a number of days", at, err);
     case SETTING_BYTES:
         return read_number(row, value, 1024, BODY_MAX, "a number of bytes from 1024 to 67108864",

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/waits.h"
 
 /* Texts are NULL when they are not set. Lists are separated by spaces. */
 typedef struct ServerSettings {
@@ -47,6 +48,7 @@ typedef struct ServerSettings {
     const char *relay_url;
     const char *eval_set_dashboard_url;
     const char *scan_dashboard_url;
+    Waits runner_retries;            /* of jobs whose runner was lost */
     int64_t max_jobs_per_user;       /* that are not over; 0: no limit */
     int64_t max_requests_per_second; /* of one credential; 0: no limit */
     int64_t max_request_burst;

@@ -68,7 +68,8 @@ class Hawk:
         self.home = home
         self.data = home / "data"
         self.env = clean_environment(
-            HOME=str(home), HAWK_DATA=str(self.data), HAWK_CACHE=str(cache), XDG_CONFIG_HOME=str(home / "config")
+            HOME=str(home), HAWK_DATA=str(self.data), HAWK_CACHE=str(cache), XDG_CONFIG_HOME=str(home / "config"),
+            HAWK_API_RUNNER_RETRY_WAITS="none",  # a runner that a test kills stays away, unless the test says otherwise
         )
         self.server: subprocess.Popen | None = None
         self.document: openapi_check.Document | None = None

@@ -202,12 +202,31 @@ def test_packages_that_cannot_be_installed_say_which_and_why(job, tmp_path, pack
     assert all(word in end["detail"] for word in words), end["detail"]
 
 
-def test_an_index_that_cannot_be_reached_is_worth_another_try(job, tmp_path):
-    """Without a network nothing is known to be wrong with the config."""
+def test_an_index_that_cannot_be_reached_is_tried_again_and_then_given_up(job, tmp_path):
+    """Without a network nothing is known to be wrong with the config; each try is told."""
     env = {"UV_INDEX_URL": "http://127.0.0.1:9/simple", "UV_CACHE_DIR": str(tmp_path / "uv"), "UV_HTTP_RETRIES": "0"}
-    end = job(config_of()).run(**env, HAWK_CACHE=str(tmp_path / "cache"))
+    it = job(config_of())
+    end = it.run(**env, HAWK_CACHE=str(tmp_path / "cache"), HAWK_INSTALL_WAITS="0 0")
     assert end["exit_code"] == 1
-    assert "cannot be reached" in end["detail"]
+    assert "tried 3 times" in end["detail"] and "cannot be reached" in end["detail"]
+    assert [line for line in it.text().splitlines() if "after a wait" in line] == [
+        f"cannot install the packages: the package index cannot be reached; try {n} of 3, after a wait of 0 s" for n in (2, 3)]
+
+
+def test_an_install_goes_on_once_the_network_is_back(job, tmp_path):
+    """The program that installs fails as without a network until it is told otherwise; the state says what is waited for."""
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\n[ -e {tmp_path}/back ] && exec {os.environ['HAWK_UV']} \"$@\"\necho 'error: dns error' >&2; exit 2\n")
+    uv.chmod(0o755)
+    package = tmp_path / "package"
+    shutil.copytree(EXAMPLES, package)  # so that it has to be installed
+    it = job(config_of(package=package))
+    runner = it.start(HAWK_UV=str(uv), HAWK_INSTALL_WAITS="1 1 1 1 1 1 1 1 1 1")
+    wait_for(lambda: it.phase() == "retrying")
+    assert "cannot be reached; try" in json.loads((it.folder / "status.json").read_text())["detail"]
+    (tmp_path / "back").touch()
+    runner.communicate(timeout=LIMIT)
+    assert it.end()["reason"] == "run.done"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ typedef struct House {
     const char *program; /* NULL: the stand-in */
     int max_running;
     int max_live;
+    Waits retries;
     Sql *sql;
     Store *store;
     Executor *executor;
@@ -55,6 +56,7 @@ HAWK_UNUSED static void house_open(House *house)
         .executor = house->executor,
         .max_running = house->max_running,
         .max_live = house->max_live,
+        .retries = house->retries,
         .cancel_ms = 300,
     };
     if (models_migrate(house->sql, &err) < 0 || jobs_open(&options, &house->jobs, &err) < 0 ||

@@ -101,6 +101,76 @@ static void a_killed_runner_is_a_failed_job_and_leaves_nothing_behind(void **sta
     assert_int_equal(process_start_ticks(child, &ticks), -1);
 }
 
+/* ---- retries ---- */
+
+static void open_with_retries(Waits retries)
+{
+    house_close(house);
+    house->retries = retries;
+    house_open(house);
+}
+
+/* Kills the runner of an attempt once it is at work. */
+static void kill_attempt(const char *id, int attempt)
+{
+    house_wait_file(house, id, "notes", arena_printf(house->arena, "begin %d", attempt));
+    assert_int_equal(kill(house_runner(house, id), SIGKILL), 0);
+}
+
+static void a_killed_runner_is_started_again_so_often_and_no_more(void **state)
+{
+    (void)state;
+    open_with_retries((Waits){.n = 2});
+    const char *id = house_submit(house, NULL, "{\"seconds\": 600}");
+    for (int attempt = 1; attempt <= 3; attempt++)
+        kill_attempt(id, attempt);
+    Job job = house_end(house, id);
+    assert_int_equal(job.state, JOB_FAILED);
+    assert_string_equal(job.reason_code, "run.killed");
+    assert_non_null(strstr(job.reason, "it was started again 2 times"));
+    assert_int_equal(job.attempt, 3);
+}
+
+static void a_job_that_waits_to_be_started_again_says_why_and_can_be_ended(void **state)
+{
+    (void)state;
+    open_with_retries((Waits){.seconds = {3600}, .n = 1});
+    const char *id = house_submit(house, NULL, "{\"seconds\": 600}");
+    auto_error Error err = ERROR_INIT;
+    kill_attempt(id, 1);
+    Job job = house_wait(house, id, JOB_QUEUED);
+    assert_string_equal(job.reason_code, JOBS_RETRYING);
+    assert_non_null(strstr(job.reason, "after a wait of 3600 s"));
+    assert_int_equal(jobs_delete(house->jobs, &house_admin, id, &err), 0);
+    assert_int_equal(house_end(house, id).state, JOB_CANCELLED);
+}
+
+static void what_ended_by_itself_is_not_started_again(void **state)
+{
+    (void)state;
+    open_with_retries((Waits){.n = 3});
+    const char *id = house_submit(house, NULL, "{\"exit_code\": 78, \"reason\": \"load.failed\"}");
+    assert_int_equal(house_end(house, id).attempt, 1);
+}
+
+static void a_job_with_secrets_is_not_started_again_and_says_how(void **state)
+{
+    (void)state;
+    open_with_retries((Waits){.n = 3});
+    auto_error Error err = ERROR_INIT;
+    const char *id = NULL;
+    auto_secret Secret *value = secret_new(STR("hush"));
+    const ExecutorSecret secret = {.name = "TOP_KEY", .value = value};
+    const JobsRequest request = {.spec = house_spec(house, "secretive", "{\"seconds\": 600}", NULL),
+                                 .secrets = &secret,
+                                 .n_secrets = 1};
+    assert_int_equal(house_try(house, &request, &id, &err), 0);
+    kill_attempt(id, 1);
+    Job job = house_end(house, id);
+    assert_int_equal(job.state, JOB_FAILED);
+    assert_non_null(strstr(job.reason, "hawk eval-set resume secretive"));
+}
+
 /* ---- turns ---- */
 
 static void turns_go_by_priority_then_age(void **state)
@@ -570,6 +640,10 @@ int main(void)
         TEST(a_job_whose_samples_all_failed_has_failed),
         TEST(the_runners_own_words_are_the_reason),
         TEST(a_killed_runner_is_a_failed_job_and_leaves_nothing_behind),
+        TEST(a_killed_runner_is_started_again_so_often_and_no_more),
+        TEST(a_job_that_waits_to_be_started_again_says_why_and_can_be_ended),
+        TEST(what_ended_by_itself_is_not_started_again),
+        TEST(a_job_with_secrets_is_not_started_again_and_says_how),
         TEST(turns_go_by_priority_then_age),
         TEST(the_id_of_a_live_job_is_taken_and_of_an_ended_one_resumes_it),
         TEST(a_job_that_is_held_gets_no_runner),

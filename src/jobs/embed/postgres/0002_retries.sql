@@ -1,0 +1,2 @@
+-- Attempts since the last submit that were begun because a runner was lost.
+ALTER TABLE job ADD COLUMN retries bigint NOT NULL DEFAULT 0;
