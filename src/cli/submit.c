@@ -10,19 +10,11 @@
 #include "base/mem.h"
 #include "cli/settings.h"
 #include "codec/json_out.h"
+#include "http/loopback.h"
 
 enum { TEXT_MAX = 4 << 20, PARTS_MAX = 256 };
 
 /* ---- checking ---- */
-
-static bool is_here(const char *url)
-{
-    static const char *const here[] = {"http://127.", "http://localhost", "http://[::1]"};
-    for (size_t i = 0; i < ARRAY_LEN(here); i++)
-        if (str_starts(str_of(url), str_of(here[i])))
-            return true;
-    return false;
-}
 
 static void show_diagnostics(Cli *cli, const Diagnostics *list, Str text, bool failed)
 {
@@ -44,7 +36,8 @@ int submit_load(Cli *cli, const char *path, JobspecKind kind, bool skip_confirm,
     Setting url = {0};
     if (setting_find(cli, "HAWK_API_URL", &url, err) < 0)
         return -1;
-    JobspecOptions options = {.refuse_local_packages = url.value && !is_here(url.value),
+    JobspecOptions options = {.refuse_local_packages =
+                                  url.value && !loopback_is_url(str_of(url.value)),
                               .allow_online_scan = true};
     Diagnostics list;
     diagnostics_init(&list, cli->arena);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/curl_priv.h"
+#include "http/loopback.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 10000,
@@ -293,17 +294,6 @@ static void set_method(Attempt *attempt)
     curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, attempt->method);
 }
 
-/* Whether the host is this machine, which no proxy of the environment can reach. */
-static bool is_loopback(const char *url)
-{
-    static const char *const hosts[] = {"http://127.",  "http://localhost",  "http://[::1]",
-                                        "https://127.", "https://localhost", "https://[::1]"};
-    for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
-        if (str_starts(str_of(url), str_of(hosts[i])))
-            return true;
-    return false;
-}
-
 static void set_options(Attempt *attempt, const char *url, int timeout_ms)
 {
     const Curl *curl = attempt->curl;
@@ -328,7 +318,8 @@ static void set_options(Attempt *attempt, const char *url, int timeout_ms)
     curl->easy_setopt(easy, CURLOPT_XFERINFODATA, attempt);
     if (authorities && authorities[0])
         curl->easy_setopt(easy, CURLOPT_CAINFO, authorities);
-    if (is_loopback(url))
+    /* No proxy of the environment can reach this machine. */
+    if (loopback_is_url(str_of(url)))
         curl->easy_setopt(easy, CURLOPT_PROXY, "");
     if (attempt->call->accept_gzip)
         curl->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");

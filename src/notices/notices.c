@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "http/client.h"
+#include "http/loopback.h"
 #include "notices/message.h"
 #include "notices_embed.h"
 
@@ -292,13 +293,9 @@ void notices_wake(Notices *notices)
 
 static int check_url(Str url, bool *ret_is_slack, Error *err)
 {
-    static const char *const good[] = {"https://",         "http://127.0.0.1:", "http://127.0.0.1/",
-                                       "http://[::1]:",    "http://[::1]/",     "http://localhost:",
-                                       "http://localhost/"};
     *ret_is_slack = str_starts(url, STR("https://hooks.slack.com/"));
-    for (size_t i = 0; i < ARRAY_LEN(good); i++)
-        if (str_starts(url, str_of(good[i])))
-            return 0;
+    if (str_starts(url, STR("https://")) || loopback_is_url(url))
+        return 0;
     return error_set(err, ERR_USAGE, "the address of a webhook begins with https://");
 }
 

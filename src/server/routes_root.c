@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "http/loopback.h"
 #include "server/openapi.h"
 #include "server/server_priv.h"
 
@@ -132,15 +133,10 @@ static int64_t resident_bytes(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-static bool is_from_here(Str peer)
-{
-    return str_starts(peer, STR("127.")) || str_eqz(peer, "::1") ||
-           str_starts(peer, STR("::ffff:127."));
-}
-
 static int metrics(RouteCtx *ctx, Error *err)
 {
-    if (!ctx->app->settings.has_open_metrics && !is_from_here(http_request_peer(ctx->request))) {
+    if (!ctx->app->settings.has_open_metrics &&
+        !loopback_is_name(http_request_peer(ctx->request))) {
         (void)error_set(err, ERR_DENIED, "metrics are for this machine only");
         return error_fix(err, "set HAWK_API_METRICS_OPEN=true");
     }

@@ -2,7 +2,6 @@
 
 #include "server/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json_out.h"
+#include "http/loopback.h"
 #include "jobs/executor.h"
 #include "server/notify.h"
 #include "server/row_security.h"
@@ -54,19 +54,10 @@ char *server_cache_dir(const char *given)
     return folder(given, "HAWK_CACHE", "XDG_CACHE_HOME", ".cache");
 }
 
-static bool is_loopback(const char *address)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (inet_pton(AF_INET, address, &v4) == 1)
-        return (ntohl(v4.s_addr) >> 24) == 127;
-    return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 static int check_address(const App *app, Error *err)
 {
     const ServerOptions *options = app->options;
-    if (app->settings.issuer || is_loopback(options->address))
+    if (app->settings.issuer || loopback_is_name(str_of(options->address)))
         return 0;
     (void)error_set(
         err, ERR_USAGE,
@@ -99,11 +90,7 @@ bool server_host_is_ours(const App *app, Str host)
     int64_t port = 0;
     if (rest.n && (rest.p[0] != ':' || str_to_i64(str_slice(rest, 1, rest.n), 0, 65535, &port) < 0))
         return false;
-    if (name.n == 0 || name.n > 45)
-        return false;
-    char text[64] = "";
-    memcpy(text, name.p, name.n);
-    return str_eq_nocase(name, STR("localhost")) || is_loopback(text);
+    return loopback_is_name(name);
 }
 
 /* --- what others tell --- */
