@@ -182,7 +182,9 @@ def test_a_scanner_that_fails_fails_the_scan_and_keeps_the_rest(scanned):
 
 def test_a_scan_that_was_stopped_and_then_killed_goes_on_where_it_was(scanned):
     """What had been found before each end is what is there at last; nothing is asked of the model again."""
-    models = [{**PACKAGE, "items": [{"name": "judge", "args": {"sleep": 4}}]}]
+    gate = scanned.folder / "gate"
+    gate.mkdir()
+    models = [{**PACKAGE, "items": [{"name": "judge", "args": {"gate": str(gate)}}]}]
     path = scanned.folder / "slow.json"
     path.write_text(json.dumps(scan_config({"name": "polite"}, models=models, max_transcripts=1)))
     job = scanned.hawk.json("scan", "run", str(path))["scan_run_id"]
@@ -190,35 +192,37 @@ def test_a_scan_that_was_stopped_and_then_killed_goes_on_where_it_was(scanned):
 
     def found() -> dict[str, str]:
         files = (folder / ".scanbuffer").glob("*/scanner=*/*.parquet")
-        return {row["transcript_id"]: row["uuid"] for file in files for row in read_parquet_rows(file)}
+        return {id: uuid for file in files for id, uuid in read_uuids(file).items()}
 
-    def done() -> dict[str, str]:
-        return {row["transcript_id"]: row["uuid"] for row in read_parquet_rows(scanned.results(job) / "polite.parquet")}
-
+    (gate / "1").touch()
     scanned.hawk.wait_for(found, timeout=300)
     assert scanned.hawk.request("POST", f"/scans/{job}/stop")[0] == 200
     status = scanned.hawk.wait_job(job)
     assert status["status"] == "failed" and "ended as it was asked to" in status["details"]["trouble_reason"]
     first = found()
-    assert len(first) in (1, 2)
     scanned.hawk.run("scan", "resume", job)
+    (gate / "2").touch()
     scanned.hawk.wait_for(lambda: found().keys() - first.keys(), timeout=300)
     os.kill(json.loads((folder / "runner.json").read_text())["pid"], signal.SIGKILL)
     assert scanned.hawk.wait_job(job)["status"] == "failed"
-    second = found() or done()  # it may have been at its end already
+    second = found()
+    (gate / "3").touch()
     scanned.hawk.run("scan", "resume", job, "--watch", timeout=600)
-    last = done()
-    assert len(last) == 3 and first.items() <= second.items() <= last.items()
+    last = read_uuids(scanned.results(job) / "polite.parquet")
+    assert (len(first), len(second), len(last)) == (1, 2, 3) and first.items() <= second.items() <= last.items()
+    assert list(gate.iterdir()) == []
     assert scanned.listed(job)["scanner_result_count"] == 3
     assert scanned.hawk.run("delete", job, "--yes").stdout == f"Scan {job} deleted.\n"
     assert scanned.hawk.get(f"/monitoring/jobs/{job}/job-status")[1]["status"] == "deleted" and scanned.results(job).exists()
 
 
-def read_parquet_rows(path: pathlib.Path) -> list[dict]:
-    """All rows of a file."""
+def read_uuids(path: pathlib.Path) -> dict[str, str]:
+    """The uuid of the result of each transcript, none of which may be an error."""
     import pyarrow.parquet
 
-    return pyarrow.parquet.read_table(path, columns=["transcript_id", "uuid"]).to_pylist()
+    rows = pyarrow.parquet.read_table(path, columns=["transcript_id", "uuid", "scan_error"]).to_pylist()
+    assert [row["scan_error"] for row in rows if row["scan_error"]] == []
+    return {row["transcript_id"]: row["uuid"] for row in rows}
 
 
 def test_secrets_stay_out_of_results(scanned):

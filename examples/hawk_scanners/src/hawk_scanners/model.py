@@ -1,5 +1,6 @@
 """A model that judges without a network: `yes` when the transcript says thank you or hello, else `no`."""
 
+import pathlib
 import re
 
 import anyio
@@ -15,7 +16,7 @@ class HawkScannersModel(ModelAPI):
         base_url: Not used.
         api_key: Not used.
         config: Not used, but for what Inspect does with it.
-        sleep: Seconds each call takes.
+        gate: A folder. Each call takes a file out of it, and waits until there is one. None: no call waits.
     """
 
     def __init__(
@@ -24,10 +25,18 @@ class HawkScannersModel(ModelAPI):
         base_url: str | None = None,
         api_key: str | None = None,
         config: GenerateConfig = GenerateConfig(),
-        sleep: float = 0.0,
+        gate: str | None = None,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
-        self.sleep = sleep
+        self.gate = pathlib.Path(gate) if gate else None
+
+    def _let_in(self) -> bool:
+        try:
+            if self.gate:
+                next(self.gate.iterdir()).unlink()
+        except (StopIteration, FileNotFoundError):
+            return False
+        return True
 
     async def count_text_tokens(self, text: str) -> int:
         """Words, for what Inspect counts with has to be downloaded."""
@@ -37,7 +46,8 @@ class HawkScannersModel(ModelAPI):
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput:
         """Answer in the form that Scout asks for."""
-        await anyio.sleep(self.sleep)
+        while not self._let_in():
+            await anyio.sleep(0.1)
         prompt = "\n".join(message.text for message in input)
         answer = "yes" if re.search(r"thank you|hello", prompt, re.IGNORECASE) else "no"
         output = ModelOutput.from_content(self.model_name, f"The words decide.\n\nANSWER: {answer}")
