@@ -181,10 +181,15 @@ class Scans:
             max_processes=self.user.get("max_processes"),
         )
 
-    async def _go_on(self, folder: str) -> Status:
+    async def _go_on(self, folder: str, model: Model | None) -> Status:
         status = await scan_status_async(folder)
         if status.complete:
             return status
+        # Scout would make the models anew from its record, which does not have all their arguments.
+        if model is not None:
+            scout.model_config_to_model = lambda _: model
+        if self.roles:
+            scout.model_roles_config_to_model_roles = lambda _: dict(self.roles)
         logger.info(f"going on with {folder.rsplit('/', 1)[-1]}")
         return await scout.scan_resume_async(folder, log_level=self.infra.get("log_level"))
 
@@ -194,7 +199,7 @@ class Scans:
         for scanners, model in zip(self.scanners, self.models):
             # One after the other: Scout runs one scan at a time.
             folders = known.get(str(model) if model is not None else None, [])
-            statuses.append(await (self._go_on(folders.pop(0)) if folders else self._begin(scanners, model)))
+            statuses.append(await (self._go_on(folders.pop(0), model) if folders else self._begin(scanners, model)))
             if not statuses[-1].complete and not statuses[-1].errors:
                 break  # it was interrupted
         return statuses
