@@ -3,15 +3,14 @@
 #include "notices/notices.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/looper.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "base/thread.h"
 #include "http/client.h"
 #include "http/loopback.h"
 #include "notices/message.h"
@@ -42,16 +41,12 @@ struct Notices {
     char *types; /* NULL: all */
     bool is_slack;
     Buf key; /* wiped at the end */
-    pthread_t thread;
-    bool has_thread;
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t changed;
-    bool is_woken;
-    bool is_ending;
+    Looper *looper;
 };
 
 /* A notice that is this thread's to send. */
 typedef struct Sending {
+    Looper *looper;
     char id[ID_MAX];
     char pk[RANDOM_UUID_MAX];
     Buf body;
@@ -163,13 +158,9 @@ int notices_count(Notices *notices, int64_t *ret_waiting, int64_t *ret_given_up,
 
 /* ---- sending ---- */
 
-static bool is_ending(void *context)
+static bool is_ending(void *looper)
 {
-    Notices *notices = context;
-    pthread_mutex_lock(&notices->lock);
-    bool is_over = notices->is_ending;
-    pthread_mutex_unlock(&notices->lock);
-    return is_over;
+    return looper_is_ending(looper);
 }
 
 /* 0 when the other side has taken it. */
@@ -198,7 +189,7 @@ static int post(Notices *notices, HttpClient *client, const Sending *sending, Ht
         .timeout_ms = SEND_TIMEOUT_MS,
         .keep_redirects = true,
         .is_cancelled = is_ending,
-        .cancel_context = notices,
+        .cancel_context = sending->looper,
     };
     if (http_client_send(client, &call, reply, err) < 0)
         return -1;
@@ -225,7 +216,7 @@ static int deliver(Notices *notices, HttpClient *client, const Sending *sending,
     http_reply_init(&reply, ANSWER_MAX);
     if (post(notices, client, sending, &reply, &why) == 0)
         return record(notices, sending, "sent", NULL, clock_now_us(), err);
-    if (is_ending(notices)) /* it was broken off: the next server tries at once */
+    if (looper_is_ending(sending->looper)) /* it was broken off: the next server tries at once */
         return record(notices, sending, "waiting", NULL, clock_now_us(), err);
     bool is_last = reply.status == GONE || sending->n_tries > (int64_t)ARRAY_LEN(pauses_s);
     log_warn(is_last ? "notice.given_up" : "notice.not_taken", KV("id", sending->id),
@@ -239,7 +230,7 @@ static void drain(Notices *notices, HttpClient *client, Sending *sending)
 {
     auto_error Error err = ERROR_INIT;
     int found = 1;
-    while (found == 1 && !is_ending(notices)) {
+    while (found == 1 && !looper_is_ending(sending->looper)) {
         found = take(notices, sending, &err);
         if (found == 1 && deliver(notices, client, sending, &err) < 0)
             found = -1;
@@ -248,25 +239,11 @@ static void drain(Notices *notices, HttpClient *client, Sending *sending)
         log_error("notice.not_recorded", KV("error", error_text(&err)));
 }
 
-/* False at the end. */
-static bool wait_for_more(Notices *notices)
-{
-    struct timespec until = clock_deadline(PAUSE_MS);
-    int waited = 0;
-    pthread_mutex_lock(&notices->lock);
-    while (!notices->is_woken && !notices->is_ending && waited == 0)
-        waited = pthread_cond_timedwait(&notices->changed, &notices->lock, &until);
-    notices->is_woken = false;
-    bool goes_on = !notices->is_ending;
-    pthread_mutex_unlock(&notices->lock);
-    return goes_on;
-}
-
-static void *run(void *context)
+static void run(void *context, Looper *looper)
 {
     Notices *notices = context;
     auto_http_client HttpClient *client = http_client_new();
-    Sending sending = {.body = BUF_INIT(NOTICES_BODY_MAX)};
+    Sending sending = {.looper = looper, .body = BUF_INIT(NOTICES_BODY_MAX)};
     int64_t sweep_at_ms = 0;
     do {
         auto_error Error err = ERROR_INIT;
@@ -276,17 +253,13 @@ static void *run(void *context)
         sweep_at_ms = clock_monotonic_ms() + SWEEP_MS;
         if (sweep(notices, &err) < 0)
             log_warn("notice.not_swept", KV("error", error_text(&err)));
-    } while (wait_for_more(notices));
+    } while (looper_wait(looper, PAUSE_MS));
     buf_release(&sending.body);
-    return NULL;
 }
 
 void notices_wake(Notices *notices)
 {
-    pthread_mutex_lock(&notices->lock);
-    notices->is_woken = true;
-    pthread_cond_signal(&notices->changed);
-    pthread_mutex_unlock(&notices->lock);
+    looper_wake(notices->looper);
 }
 
 /* ---- beginning and end ---- */
@@ -326,15 +299,12 @@ int notices_open(const NoticesOptions *options, Notices **ret, Error *err)
     auto_notices Notices *notices = mem_alloc(sizeof(*notices));
     *notices = (Notices){
         .sql = options->sql, .url = mem_strdup(options->url), .types = mem_strdup(options->types)};
-    pthread_mutex_init(&notices->lock, NULL);
-    thread_cond_init(&notices->changed);
     if (check_url(str_of(options->url), &notices->is_slack, err) < 0 ||
         read_format(options->format, &notices->is_slack, err) < 0 ||
         read_key(notices, options->secret, err) < 0 ||
         sql_migrate(options->sql, "notices", migrations, ARRAY_LEN(migrations), err) < 0 ||
-        thread_start(&notices->thread, run, notices, err) < 0)
+        looper_start(run, notices, &notices->looper, err) < 0)
         return -1;
-    notices->has_thread = true;
     *ret = TAKE(notices);
     return 0;
 }
@@ -343,14 +313,7 @@ void notices_close(Notices *notices)
 {
     if (!notices)
         return;
-    pthread_mutex_lock(&notices->lock);
-    notices->is_ending = true;
-    pthread_cond_signal(&notices->changed);
-    pthread_mutex_unlock(&notices->lock);
-    if (notices->has_thread)
-        (void)pthread_join(notices->thread, NULL);
-    pthread_cond_destroy(&notices->changed);
-    pthread_mutex_destroy(&notices->lock);
+    looper_stop(notices->looper);
     mem_wipe(notices->key.data, notices->key.len);
     buf_release(&notices->key);
     free(notices->url);

@@ -4,13 +4,12 @@
 #include "server/announce.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/looper.h"
 #include "base/mem.h"
-#include "base/thread.h"
 #include "codec/json_out.h"
 #include "jobs/reasons.h"
 #include "server/server_priv.h"
@@ -128,11 +127,7 @@ struct Announcer {
     App *app;
     Standing before;
     Standing now;
-    pthread_t thread;
-    bool has_thread;
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t changed;
-    bool is_ending;
+    Looper *looper;
 };
 
 static bool has_key(const Standing *standing, const char *key)
@@ -194,23 +189,10 @@ static int look_at_running(Announcer *announcer, Error *err)
     return 0;
 }
 
-/* False at the end. */
-static bool wait_a_while(Announcer *announcer)
-{
-    struct timespec until = clock_deadline(LOOK_MS);
-    int waited = 0;
-    pthread_mutex_lock(&announcer->lock);
-    while (!announcer->is_ending && waited == 0)
-        waited = pthread_cond_timedwait(&announcer->changed, &announcer->lock, &until);
-    bool goes_on = !announcer->is_ending;
-    pthread_mutex_unlock(&announcer->lock);
-    return goes_on;
-}
-
-static void *watch(void *context)
+static void watch(void *context, Looper *looper)
 {
     Announcer *announcer = context;
-    while (wait_a_while(announcer)) {
+    while (looper_wait(looper, LOOK_MS)) {
         auto_error Error err = ERROR_INIT;
         if (look_at_running(announcer, &err) < 0)
             log_warn("notice.not_looked", KV("error", error_text(&err)));
@@ -219,7 +201,6 @@ static void *watch(void *context)
         announcer->now = (Standing){.arena = spare.arena};
         arena_reset(announcer->now.arena);
     }
-    return NULL;
 }
 
 int announcer_start(App *app, Announcer **ret, Error *err)
@@ -227,25 +208,15 @@ int announcer_start(App *app, Announcer **ret, Error *err)
     Announcer *announcer = mem_alloc(sizeof(*announcer));
     *announcer =
         (Announcer){.app = app, .before = {.arena = arena_new()}, .now = {.arena = arena_new()}};
-    pthread_mutex_init(&announcer->lock, NULL);
-    thread_cond_init(&announcer->changed);
     *ret = announcer;
-    announcer->has_thread = thread_start(&announcer->thread, watch, announcer, err) == 0;
-    return announcer->has_thread ? 0 : -1;
+    return looper_start(watch, announcer, &announcer->looper, err);
 }
 
 void announcer_stop(Announcer *announcer)
 {
     if (!announcer)
         return;
-    pthread_mutex_lock(&announcer->lock);
-    announcer->is_ending = true;
-    pthread_cond_signal(&announcer->changed);
-    pthread_mutex_unlock(&announcer->lock);
-    if (announcer->has_thread)
-        (void)pthread_join(announcer->thread, NULL);
-    pthread_cond_destroy(&announcer->changed);
-    pthread_mutex_destroy(&announcer->lock);
+    looper_stop(announcer->looper);
     arena_free(announcer->before.arena);
     arena_free(announcer->now.arena);
     free(announcer);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,7 +15,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "base/thread.h"
 #include "codec/digest.h"
 #include "server/frames.h"
 #include "server/server_priv.h"
@@ -35,16 +33,6 @@ enum {
 };
 
 #define SUMMARY "_summary.json"
-
-struct Scans {
-    App *app;
-    pthread_t thread;
-    bool has_thread;
-
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t changed;
-    bool is_stopping;
-};
 
 /* --- looking --- */
 
@@ -379,19 +367,6 @@ static bool import_next(App *app)
     return true;
 }
 
-/* Waits, or not when it is stopping; whether to go on. */
-static bool wait_ms(Scans *scans, int ms)
-{
-    struct timespec until = clock_deadline(ms);
-    pthread_mutex_lock(&scans->lock);
-    int waited = 0;
-    while (ms > 0 && !scans->is_stopping && waited == 0)
-        waited = pthread_cond_timedwait(&scans->changed, &scans->lock, &until);
-    bool goes_on = !scans->is_stopping;
-    pthread_mutex_unlock(&scans->lock);
-    return goes_on;
-}
-
 static void look_at_all(App *app)
 {
     auto_error Error err = ERROR_INIT;
@@ -406,56 +381,26 @@ static void link_late(App *app)
         log_warn("scans.not_linked", KV("error", error_text(&err)));
 }
 
-static void *run(void *context)
+static void run(void *context, Looper *looper)
 {
-    Scans *scans = context;
+    App *app = context;
     int64_t look_at_ms = 0;
     int64_t link_at_ms = clock_monotonic_ms() + LINK_MS;
-    for (int pause_ms = 0; wait_ms(scans, pause_ms);) {
+    for (int pause_ms = 0; looper_wait(looper, pause_ms);) {
         int64_t now_ms = clock_monotonic_ms();
         if (now_ms >= look_at_ms) {
-            look_at_all(scans->app);
+            look_at_all(app);
             look_at_ms = clock_monotonic_ms() + LOOK_MS;
         }
         if (now_ms >= link_at_ms) {
-            link_late(scans->app);
+            link_late(app);
             link_at_ms = clock_monotonic_ms() + LINK_MS;
         }
-        pause_ms = import_next(scans->app) ? 0 : IDLE_MS;
+        pause_ms = import_next(app) ? 0 : IDLE_MS;
     }
-    return NULL;
 }
 
-void scans_stop(Scans *scans)
+int scans_start(App *app, Looper **ret, Error *err)
 {
-    if (!scans)
-        return;
-    pthread_mutex_lock(&scans->lock);
-    scans->is_stopping = true;
-    pthread_cond_broadcast(&scans->changed);
-    pthread_mutex_unlock(&scans->lock);
-    if (scans->has_thread)
-        pthread_join(scans->thread, NULL);
-    pthread_cond_destroy(&scans->changed);
-    pthread_mutex_destroy(&scans->lock);
-    free(scans);
-}
-
-int scans_start(App *app, Scans **ret, Error *err)
-{
-    Scans *scans = mem_alloc(sizeof(*scans));
-    scans->app = app;
-    pthread_mutex_init(&scans->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&scans->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    if (thread_start(&scans->thread, run, scans, err) < 0) {
-        scans_stop(scans);
-        return -1;
-    }
-    scans->has_thread = true;
-    *ret = scans;
-    return 0;
+    return looper_start(run, app, ret, err);
 }

@@ -5,16 +5,14 @@
 #define HAWK_SERVER_SCANS_H
 
 #include "base/error.h"
+#include "base/looper.h"
 #include "base/process.h"
 #include "server/route.h"
 #include "store/store.h"
 #include "warehouse/scans/scan_queries.h"
 
-typedef struct Scans Scans;
-
 /* Starts the thread, which begins with a look at everything. The App must outlive it. */
-int scans_start(App *app, Scans **ret, Error *err) HAWK_MUST_USE;
-void scans_stop(Scans *scans); /* NULL is fine */
+int scans_start(App *app, Looper **ret, Error *err) HAWK_MUST_USE;
 
 /* Notes what results of a job there are in the store now; of all jobs when job_id is NULL. */
 int scans_look(App *app, const char *job_id, Error *err) HAWK_MUST_USE;

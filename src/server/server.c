@@ -502,7 +502,7 @@ static void app_close(App *app)
     edits_close(app->edits);
     watcher_stop(app->watcher);
     import_workers_stop(app->importers);
-    scans_stop(app->scans);
+    looper_stop(app->scans);
     search_indexer_stop(app->indexer);
     announcer_stop(app->announcer);
     jobs_close(app->jobs); /* which calls its hooks up to here */

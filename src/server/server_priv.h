@@ -64,7 +64,7 @@ struct App {
     ImportQueue *imports;
     ImportWorkers *importers;
     SearchIndexer *indexer;
-    Scans *scans;
+    Looper *scans;
     Scout *scout;
     Watcher *watcher;
     int64_t logs_changed_ms; /* wall clock; read and written atomically */
