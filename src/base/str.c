@@ -180,6 +180,15 @@ size_t str_utf8_prefix(Str s)
 {
     size_t i = 0;
     while (i < s.n) {
+        uint64_t eight = 0;
+        /* Most text is ASCII. */
+        if (s.n - i >= sizeof(eight)) {
+            memcpy(&eight, s.p + i, sizeof(eight));
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                i += sizeof(eight);
+                continue;
+            }
+        }
         size_t len = str_utf8_char((Str){s.p + i, s.n - i});
         if (len == 0)
             return i;

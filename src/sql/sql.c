@@ -133,8 +133,7 @@ static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, b
 
 /* Takes a connection and begins. Connections that turn out to have been lost while idle are
    replaced: all of them are, when the server has been restarted. */
-static int begin_on_conn(Sql *sql, SqlMode mode, const SqlReader *reader, Str value, SqlConn **ret,
-                         Error *err)
+static int begin_on_conn(Sql *sql, const SqlBegin *how, SqlConn **ret, Error *err)
 {
     struct timespec deadline = deadline_in(sql->wait_ms);
     for (;;) {
@@ -143,7 +142,7 @@ static int begin_on_conn(Sql *sql, SqlMode mode, const SqlReader *reader, Str va
         if (take_conn(sql, &deadline, &conn, &is_new, err) < 0)
             return -1;
         assert(conn);
-        if (sql->driver->begin(conn, mode, sql->wait_ms, reader, value, err) == 0) {
+        if (sql->driver->begin(conn, how, err) == 0) {
             *ret = conn;
             return 0;
         }
@@ -215,9 +214,9 @@ SqlDialect sql_dialect(const Sql *sql)
     return sql->driver->dialect;
 }
 
-static int begin_tx(Sql *sql, SqlMode mode, const SqlReader *reader, Str value, SqlTx **ret,
-                    Error *err)
+static int begin_tx(Sql *sql, const SqlBegin *how, SqlTx **ret, Error *err)
 {
+    SqlMode mode = how->mode;
     if (sql->is_untrusted && mode != SQL_READ)
         return error_set(err, ERR_DENIED, "the database was opened for reading");
     bool is_lone_writer =
@@ -226,7 +225,7 @@ static int begin_tx(Sql *sql, SqlMode mode, const SqlReader *reader, Str value, 
     if (is_lone_writer && take_writer(sql, &deadline, err) < 0)
         return -1;
     SqlConn *conn = NULL;
-    if (begin_on_conn(sql, mode, reader, value, &conn, err) < 0) {
+    if (begin_on_conn(sql, how, &conn, err) < 0) {
         if (is_lone_writer)
             leave_writer(sql);
         return -1;
@@ -240,7 +239,8 @@ static int begin_tx(Sql *sql, SqlMode mode, const SqlReader *reader, Str value, 
 
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
 {
-    return begin_tx(sql, mode, NULL, STR_NONE, ret, err);
+    const SqlBegin how = {.mode = mode, .wait_ms = sql->wait_ms};
+    return begin_tx(sql, &how, ret, err);
 }
 
 void sql_set_reader(Sql *sql, const SqlReader *reader)
@@ -250,7 +250,18 @@ void sql_set_reader(Sql *sql, const SqlReader *reader)
 
 int sql_begin_as(Sql *sql, Str value, SqlTx **ret, Error *err)
 {
-    return begin_tx(sql, SQL_READ, sql->reader.role ? &sql->reader : NULL, value, ret, err);
+    assert(value.p); /* else it would be read for nobody, who sees everything */
+    return sql_begin_with(sql, value, NULL, ret, err);
+}
+
+int sql_begin_with(Sql *sql, Str value, const char *settings, SqlTx **ret, Error *err)
+{
+    const SqlBegin how = {.mode = SQL_READ,
+                          .wait_ms = sql->wait_ms,
+                          .reader = sql->reader.role && value.p ? &sql->reader : NULL,
+                          .value = value,
+                          .settings = settings};
+    return begin_tx(sql, &how, ret, err);
 }
 
 int sql_tx_leave_reader(SqlTx *tx, Error *err)

@@ -110,6 +110,11 @@ void sql_set_reader(Sql *sql, const SqlReader *reader);
    that it costs nothing. Without a reader it is as sql_begin. sql_tx_leave_reader makes it the
    connection's own role again, for the rest of the transaction. */
 int sql_begin_as(Sql *sql, Str value, SqlTx **ret, Error *err) HAWK_MUST_USE;
+
+/* The same with statements for PostgreSQL, "SET LOCAL a = b; SET LOCAL ...", in that message; in
+   SQLite nothing comes of them. With STR_NONE nobody is read for, as in sql_begin. */
+int sql_begin_with(Sql *sql, Str value, const char *settings, SqlTx **ret,
+                   Error *err) HAWK_MUST_USE;
 int sql_tx_leave_reader(SqlTx *tx, Error *err) HAWK_MUST_USE;
 
 /* How long each further statement of the transaction may take, reading its rows included; then

@@ -10,7 +10,7 @@
 
 enum {
     LOCK_KEY = 0x6861776b, /* of the advisory lock of writers */
-    SCRIPT_MAX = 512,
+    SCRIPT_MAX = 1024,
 };
 
 typedef struct StateRow {
@@ -102,23 +102,25 @@ static void add_literal(Buf *text, Str value)
     buf_addc(text, '\'');
 }
 
-static int pg_begin(SqlConn *base, SqlMode mode, int wait_ms, const SqlReader *reader, Str value,
-                    Error *err)
+static int pg_begin(SqlConn *base, const SqlBegin *how, Error *err)
 {
     static const char *const begins[] = {
         [SQL_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         [SQL_WRITE] = "BEGIN",
         [SQL_WRITE_SHARED] = "BEGIN",
     };
-    auto_buf Buf text = BUF_INIT(SCRIPT_MAX + 2 * value.n);
+    auto_buf Buf text = BUF_INIT(SCRIPT_MAX + 2 * how->value.n);
     ((PgConn *)base)->limit_ms = 0;
-    buf_printf(&text, "%s; SET LOCAL lock_timeout = %d", begins[mode], wait_ms > 0 ? wait_ms : 1);
-    if (mode == SQL_WRITE)
+    buf_printf(&text, "%s; SET LOCAL lock_timeout = %d", begins[how->mode],
+               how->wait_ms > 0 ? how->wait_ms : 1);
+    if (how->mode == SQL_WRITE)
         buf_printf(&text, "; SELECT pg_advisory_xact_lock(%d)", LOCK_KEY);
-    if (reader) {
-        buf_printf(&text, "; SET LOCAL %s = ", reader->setting);
-        add_literal(&text, value);
-        buf_printf(&text, "; SET LOCAL ROLE %s", reader->role);
+    if (how->settings)
+        buf_printf(&text, "; %s", how->settings);
+    if (how->reader) {
+        buf_printf(&text, "; SET LOCAL %s = ", how->reader->setting);
+        add_literal(&text, how->value);
+        buf_printf(&text, "; SET LOCAL ROLE %s", how->reader->role);
     }
     if (buf_check(&text, "the beginning of a transaction", err) == 0 &&
         pg_conn_script(base, text.data, err) == 0)

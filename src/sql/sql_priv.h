@@ -6,6 +6,15 @@
 #include "base/buf.h"
 #include "sql/sql.h"
 
+/* How a transaction begins. */
+typedef struct SqlBegin {
+    SqlMode mode;
+    int wait_ms;
+    const SqlReader *reader; /* NULL: as oneself; else with the value in its setting */
+    Str value;
+    const char *settings; /* statements for PostgreSQL; NULL: none */
+} SqlBegin;
+
 typedef struct SqlDriver SqlDriver;
 
 /* First member of every driver's connection. */
@@ -61,9 +70,7 @@ struct SqlDriver {
 
     int (*connect)(const char *url, bool is_untrusted, int wait_ms, SqlConn **ret, Error *err);
     void (*disconnect)(SqlConn *conn);
-    /* reader NULL: as oneself; else with the value in its setting. */
-    int (*begin)(SqlConn *conn, SqlMode mode, int wait_ms, const SqlReader *reader, Str value,
-                 Error *err);
+    int (*begin)(SqlConn *conn, const SqlBegin *how, Error *err);
     int (*leave_reader)(SqlConn *conn, Error *err);
     int (*limit)(SqlConn *conn, int limit_ms, Error *err); /* of each statement until the end */
     int (*commit)(SqlConn *conn, Error *err);

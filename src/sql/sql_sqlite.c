@@ -96,20 +96,17 @@ static int sqlite_leave_reader(SqlConn *base, Error *err)
     return 0;
 }
 
-static int sqlite_begin(SqlConn *base, SqlMode mode, int wait_ms, const SqlReader *reader,
-                        Str value, Error *err)
+static int sqlite_begin(SqlConn *base, const SqlBegin *how, Error *err)
 {
-    (void)reader;
-    (void)value;
     SqliteConn *conn = (SqliteConn *)base;
-    sqlite3_busy_timeout(conn->db, wait_ms);
+    sqlite3_busy_timeout(conn->db, how->wait_ms);
     sqlite_conn_limit(conn, 0);
     conn->mode = SQL_WRITE; /* BEGIN itself counts as neither */
     int64_t changed = 0;
-    const char *text = mode == SQL_READ ? "BEGIN" : "BEGIN IMMEDIATE";
+    const char *text = how->mode == SQL_READ ? "BEGIN" : "BEGIN IMMEDIATE";
     if (sqlite_conn_exec(base, text, NULL, 0, &changed, err) < 0)
         return -1;
-    conn->mode = mode;
+    conn->mode = how->mode;
     return 0;
 }
 

@@ -181,16 +181,6 @@ int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *er
     return sql_begin_as(sql, groups_json(arena, access), ret, err);
 }
 
-/* Settings for the rest of a transaction; SQLite has none. */
-static int set_for_plans(SqlTx *tx, SqlDialect dialect, const char *settings, Error *err)
-{
-    auto_sql_rows SqlRows *rows = NULL;
-    if (dialect != SQL_POSTGRES)
-        return 0;
-    return sql_query(tx, settings, SQL_NO_ARGS, &rows, err) < 0 || sql_rows_next(rows, err) < 0 ? -1
-                                                                                                : 0;
-}
-
 int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
 {
     /* A list takes less time than it takes to compile its plan or to start workers for it. Where
@@ -198,26 +188,26 @@ int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *
        guesses far too low, and would rather fetch and sort them. Whatever is joined is few rows
        with what is found by its key. */
     static const char settings[] =
-        "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
-        "set_config('jit', 'off', true), set_config('enable_sort', 'off', true), "
-        "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), "
-        "set_config('max_parallel_workers_per_gather', '0', true)";
-    auto_sql_tx SqlTx *tx = NULL;
-    if (query_begin_as(sql, access, &tx, err) < 0 ||
-        set_for_plans(tx, sql_dialect(sql), settings, err) < 0)
-        return -1;
-    *ret = TAKE(tx);
-    return 0;
+        "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off; "
+        "SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; "
+        "SET LOCAL enable_mergejoin = off; SET LOCAL max_parallel_workers_per_gather = 0";
+    auto_arena Arena *arena = arena_new();
+    Str groups = access->sees_all ? STR_NONE : groups_json(arena, access);
+    return sql_begin_with(sql, groups, settings, ret, err);
 }
 
 int query_begin_page(SqlTx *tx, SqlDialect dialect, Error *err)
 {
     /* The plan is known: from the numbers along keys, in the order of the joins. PostgreSQL does
        not know how many of the rows a policy lets through, and may begin with all of them. */
-    return set_for_plans(tx, dialect,
-                         "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
-                         "set_config('join_collapse_limit', '1', true)",
-                         err);
+    static const char settings[] = "SELECT set_config('plan_cache_mode', 'force_generic_plan', "
+                                   "true), set_config('join_collapse_limit', '1', true)";
+    auto_sql_rows SqlRows *rows = NULL;
+    if (dialect != SQL_POSTGRES)
+        return 0;
+    if (sql_query(tx, settings, SQL_NO_ARGS, &rows, err) < 0)
+        return -1;
+    return sql_rows_next(rows, err) < 0 ? -1 : 0;
 }
 
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err)
