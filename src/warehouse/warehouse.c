@@ -10,6 +10,7 @@ static const SqlMigration migrations[] = {
     {3, &embed_sqlite_0003_search_sql, &embed_postgres_0003_search_sql},
     {4, &embed_sqlite_0004_load_sql, &embed_postgres_0004_load_sql},
     {5, &embed_sqlite_0005_scans_sql, &embed_postgres_0005_scans_sql},
+    {6, &embed_sqlite_0006_list_ids_sql, &embed_postgres_0006_list_ids_sql},
 };
 
 static const SqlMigration queue_migrations[] = {

@@ -1,4 +1,4 @@
-/* How long lists take over a large warehouse: bench_queries URL [ROUNDS [lists|searches [NAME]]],
+/* How long lists take over a large warehouse: bench_queries URL [ROUNDS [lists|searches [NAME [READER]]]],
    URL as in sql.h, of a database that make_warehouse.py has filled. Each row is one choice of
    filters and reader, asked in every sort order, the first page and one far behind by its cursor;
    the figures are milliseconds, and the last column is the order that took longest. Readers are
@@ -461,18 +461,20 @@ static const struct { const char *name; const char *statement; } floors[] = {
 };
 /* clang-format on */
 
-static void measure_lists(int rounds, const char *only)
+static void measure_lists(int rounds, const char *only, const char *reader)
 {
     print_head("samples", BUDGET_MS);
     for (size_t r = 0; r < ARRAY_LEN(readers); r++)
         for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-            if (!only || strstr(cases[i].name, only))
+            if ((!only || strstr(cases[i].name, only)) &&
+                (!reader || strstr(readers[r].name, reader)))
                 measure(&cases[i], &readers[r], rounds);
     print_sum(BUDGET_MS);
     print_head("other pages", BUDGET_MS);
     for (size_t r = 0; r < ARRAY_LEN(readers); r++)
         for (size_t i = 0; i < ARRAY_LEN(pages) && readers[r].eval_set; i++)
-            if (!only || strstr(pages[i].name, only))
+            if ((!only || strstr(pages[i].name, only)) &&
+                (!reader || strstr(readers[r].name, reader)))
                 measure_page(i, &readers[r], rounds);
     for (size_t i = 0; !only && i < ARRAY_LEN(floors); i++)
         measure_floor(floors[i].name, floors[i].statement, 5);
@@ -497,14 +499,14 @@ int main(int argc, char **argv)
         sql_open(argv[1], 1, &sql, &err) < 0 || store_open("file:/var/empty", &store, &err) < 0 ||
         warehouse_migrate(sql, &err) < 0 || models_migrate(sql, &err) < 0 ||
         job_table_migrate(sql, &err) < 0 || row_security_update(sql, &err) < 0) {
-        fprintf(stderr, "usage: bench_queries URL [ROUNDS [lists|searches [NAME]]]: %s\n",
+        fprintf(stderr, "usage: bench_queries URL [ROUNDS [lists|searches [NAME [READER]]]]: %s\n",
                 error_text(&err));
         return 1;
     }
     find_server();
     const char *only = argc > 4 ? argv[4] : NULL; /* what the names of rows have in them */
     if (argc < 4 || strcmp(argv[3], "lists") == 0)
-        measure_lists((int)rounds, only);
+        measure_lists((int)rounds, only, argc > 5 ? argv[5] : NULL);
     if (argc < 4 || strcmp(argv[3], "searches") == 0)
         measure_searches((int)rounds, only);
     store_close(store);

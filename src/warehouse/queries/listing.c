@@ -317,83 +317,6 @@ static int count_evals(Listing *listing, Error *err)
     return 0;
 }
 
-/* Whether the word is the uuid of a sample. */
-static int is_some_uuid(Listing *listing, Str word, bool *ret, Error *err)
-{
-    auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(listing->tx, "SELECT 1 FROM listing_sample WHERE uuid = $1 LIMIT 1",
-                  SQL_ARGS(SQL_TEXT(word)), &rows, err) < 0)
-        return -1;
-    int has_row = sql_rows_next(rows, err);
-    *ret = has_row == 1;
-    return has_row < 0 ? -1 : 0;
-}
-
-/* Whether the id of any sample has the word, as far as the index can tell at once. */
-static int is_in_some_id(Listing *listing, Str word, bool *ret, Error *err)
-{
-    enum { GRAM = 3 };
-    *ret = true;
-    if (word.n < GRAM)
-        return 0;
-    auto_query Query query = {0};
-    query_begin(&query, listing->dialect);
-    if (listing->dialect == SQL_SQLITE) {
-        query_add(&query, "SELECT 1 FROM listing_text WHERE id");
-        query_add_value(&query, " LIKE ?", SQL_TEXT(query_like_loose(query.arena, word)));
-    } else {
-        query_add(&query, "SELECT 1 FROM listing_sample");
-        query_where_word(&query, "id", word);
-    }
-    query_add(&query, " LIMIT 1");
-    auto_sql_rows SqlRows *rows = NULL;
-    if (query_run(&query, listing->tx, &rows, err) < 0)
-        return -1;
-    int has_row = sql_rows_next(rows, err);
-    *ret = has_row == 1;
-    return has_row < 0 ? -1 : 0;
-}
-
-/* Drops what was found to lack a word that only evals can have. */
-static void keep_evals(Listing *listing, const uint32_t *masks, uint32_t needed)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < listing->n_evals; i++)
-        if ((masks[i] & needed) == needed)
-            listing->evals[n++] = listing->evals[i];
-    listing->n_evals = n;
-}
-
-/* Words that all evals have need no further look, nor do those that no sample has. */
-static int sort_words(Listing *listing, const QueryWords *words, const uint32_t *masks, Error *err)
-{
-    uint32_t of_evals = 0;
-    for (size_t w = 0; w < words->n; w++) {
-        ListingEval *having = arena_array(listing->arena, listing->n_evals, sizeof(*having));
-        size_t n = 0;
-        for (size_t i = 0; i < listing->n_evals; i++)
-            if (masks[i] >> w & 1)
-                having[n++] = listing->evals[i];
-        if (n == listing->n_evals)
-            continue;
-        bool is_in_ids = false;
-        bool is_uuid = false;
-        if (is_in_some_id(listing, words->items[w], &is_in_ids, err) < 0 ||
-            is_some_uuid(listing, words->items[w], &is_uuid, err) < 0)
-            return -1;
-        if (!is_in_ids && !is_uuid)
-            of_evals |= UINT32_C(1) << w;
-        else
-            listing->words[listing->n_words++] =
-                (ListingWord){.text = words->items[w],
-                              .evals = listing_evals_text(listing, having, n),
-                              .is_uuid = is_uuid,
-                              .in_no_eval = n == 0};
-    }
-    keep_evals(listing, masks, of_evals);
-    return 0;
-}
-
 int listing_load_evals(Listing *listing, const QueryWords *words, Error *err)
 {
     if (listing->has_evals)
@@ -405,23 +328,23 @@ int listing_load_evals(Listing *listing, const QueryWords *words, Error *err)
     if (count_evals(listing, err) < 0 || query_run(&query, listing->tx, &rows, err) < 0)
         return -1;
     listing->evals = arena_array(listing->arena, listing->n_evals_all, sizeof(ListingEval));
-    uint32_t *masks = arena_array(listing->arena, listing->n_evals_all, sizeof(*masks));
     int has_row = 0;
     for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
         if (listing->n_evals == listing->n_evals_all)
             break;
         Str value = sql_rows_text(rows, 1);
+        ListingEval *eval = &listing->evals[listing->n_evals++];
+        eval->words = 0;
+        eval->no = sql_rows_int(rows, 0);
+        eval->value = value.p ? SQL_TEXT(arena_str(listing->arena, value)) : SQL_NULL;
         for (size_t w = 0; w < words->n; w++)
-            masks[listing->n_evals] |= (uint32_t)(sql_rows_int(rows, (int)w + 2) != 0) << w;
-        listing->evals[listing->n_evals++] =
-            (ListingEval){.no = sql_rows_int(rows, 0),
-                          .value = value.p ? SQL_TEXT(arena_str(listing->arena, value)) : SQL_NULL};
+            eval->words |= (uint32_t)(sql_rows_int(rows, (int)w + 2) != 0) << w;
     }
     if (has_row < 0)
         return -1;
     sql_rows_free(TAKE(rows));
     listing->has_evals = true;
-    return sort_words(listing, words, masks, err);
+    return listing_sort_words(listing, words, err);
 }
 
 /* ---- conditions on samples ---- */
@@ -583,7 +506,8 @@ static int pick(Listing *listing, const QueryWords *words, bool is_plain, int64_
     if ((!listing->is_open || listing->sort->of_eval) &&
         listing_load_evals(listing, words, err) < 0)
         return -1;
-    return is_plain ? listing_pick_plain(listing, skip, err) : listing_pick(listing, after, err);
+    return is_plain ? listing_pick_plain(listing, skip, err)
+                    : listing_pick_words(listing, after, err);
 }
 
 int listing_page(const ListingQuestion *question, Arena *arena, ListingPage *ret, Error *err)

@@ -20,6 +20,21 @@ static bool eval_comes_first(const Listing *listing, const ListingEval *a, const
 
 const ListingPart listing_by_number = {0};
 
+bool listing_comes_first(const Listing *listing, const ListingRow *a, const ListingRow *b)
+{
+    const ListingEval eval = {.no = a->eval_no, .value = a->value};
+    int order = 0;
+    if (a->part != b->part)
+        return a->part < b->part;
+    if (listing->sort->of_eval && a->eval_no != b->eval_no)
+        return eval_comes_first(listing, &eval, &b->value, b->eval_no);
+    if (!listing->sort->of_eval)
+        order = listing_compare(&a->value, &b->value);
+    if (order == 0)
+        order = (a->no > b->no) - (a->no < b->no);
+    return listing->is_ascending ? order < 0 : order > 0;
+}
+
 /* Appends the rows of the i-th eval that come behind one of it. */
 static int append_behind(Listing *listing, size_t i, const ListingRow *after, Error *err)
 {
@@ -150,7 +165,7 @@ int listing_pick_by_eval(Listing *listing, const ListingRow *after, Error *err)
     for (size_t n = n_tried ? n_tried : 1; at < listing->n_evals; at += n, n *= 4) {
         if (listing->n_rows == listing->n_wanted)
             return 0;
-        if (at >= first + n_tried && !driver) {
+        if ((at >= first + n_tried || listing->driver.is_word) && !driver) {
             if (listing_find_driver(listing, listing->limits->gather_max, &driver, err) < 0)
                 return -1;
             /* Which evals have samples of a time or range is found out faster than as many rows. */

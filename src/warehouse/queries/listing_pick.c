@@ -32,6 +32,8 @@ static int pick_quickly(Listing *listing, ListingStretch *stretch, bool *ret_is_
     const ListingLimits *limits = listing->limits;
     const ListingDriver *driver = NULL;
     *ret_is_done = true;
+    if (listing->driver.is_word)
+        return listing_gather(listing, stretch, &listing->driver, err);
     if (are_few(listing))
         return listing_merge(listing, stretch, err);
     if (listing_find_driver(listing, limits->gather_first_max, &driver, err) < 0)

@@ -37,14 +37,20 @@ int listing_status_find(Str name);
 typedef struct ListingEval {
     int64_t no;
     SqlValue value; /* of the sort column, when it is one of evals */
+    uint32_t words; /* of the search that its texts have; a bit for each */
 } ListingEval;
 
 /* A word that is in some evals' texts only, so that samples are to be looked at. */
 typedef struct ListingWord {
     Str text;
-    Str evals; /* list of those that have it, as listing_evals_text makes it */
+    uint32_t mask; /* in the words of evals */
+    Str evals;     /* list of those that have it, as listing_evals_text makes it */
     bool in_no_eval;
+    bool has_ids; /* else too many */
+    Str ids;      /* that have it, as JSON: those of all samples that their evals do not give it */
+    size_t n_ids;
     bool is_uuid; /* of a sample */
+    ListingRow of_uuid;
 } ListingWord;
 
 /* The narrowest condition on samples, as a query for their numbers, evals and statuses; text is
@@ -52,7 +58,7 @@ typedef struct ListingWord {
 typedef struct ListingDriver {
     const char *text;
     bool is_range; /* that of scores: it need not be tested again */
-    bool is_word;  /* numbers alone, and some of them twice */
+    bool is_word;  /* numbers alone, in their order */
     SqlValue args[LISTING_ARGS_MAX];
     size_t n_args;
     int64_t n; /* how many it leaves */
@@ -162,6 +168,16 @@ bool listing_is_ranged(const Listing *listing, const ListingPart *part);
 
 /* What listing_pick does when it is sorted by a column of evals. */
 int listing_pick_by_eval(Listing *listing, const ListingRow *after, Error *err) HAWK_MUST_USE;
+
+/* Sorts out the words of a search by what has them; drops evals that lack one which only evals
+   have. */
+int listing_sort_words(Listing *listing, const QueryWords *words, Error *err) HAWK_MUST_USE;
+
+/* Whether a comes before b in the order of the list; equal never. */
+bool listing_comes_first(const Listing *listing, const ListingRow *a, const ListingRow *b);
+
+/* What listing_pick does for a search whose words have been sorted out; also without any. */
+int listing_pick_words(Listing *listing, const Cursor *after, Error *err) HAWK_MUST_USE;
 
 /* The rows behind the cursor (NULL: from the start), up to n_wanted of them. */
 int listing_pick(Listing *listing, const Cursor *after, Error *err) HAWK_MUST_USE;

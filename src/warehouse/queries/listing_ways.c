@@ -289,18 +289,6 @@ int listing_compare(const SqlValue *a, const SqlValue *b)
     return a->type == SQL_TYPE_TEXT ? str_cmp(a->text, b->text) : 0;
 }
 
-/* Whether a comes before b in a descending order; equal never. */
-static bool is_above(const ListingRow *a, const ListingRow *b)
-{
-    int order = listing_compare(&a->value, &b->value);
-    return order ? order > 0 : a->no > b->no;
-}
-
-static bool comes_first(const Listing *listing, const ListingRow *a, const ListingRow *b)
-{
-    return listing->is_ascending ? is_above(b, a) : is_above(a, b);
-}
-
 /* Puts rows that are in order among those of the stretch, which stay in order; what falls out at
    the end is lost. */
 static void merge_in(const Listing *listing, ListingStretch *stretch, const ListingRow *rows,
@@ -312,7 +300,7 @@ static void merge_in(const Listing *listing, ListingStretch *stretch, const List
     size_t m = 0;
     while (m < stretch->max && (i < stretch->n || j < n)) {
         bool takes_old =
-            j == n || (i < stretch->n && comes_first(listing, &stretch->ret[i], &rows[j]));
+            j == n || (i < stretch->n && listing_comes_first(listing, &stretch->ret[i], &rows[j]));
         merged[m++] = takes_old ? stretch->ret[i++] : rows[j++];
     }
     memcpy(stretch->ret, merged, m * sizeof(*merged));
@@ -454,7 +442,7 @@ static int merge_evals(Listing *listing, ListingStretch *stretch, const ListingE
     for (size_t i = 0; i < n_evals; i += n, n_group *= is_sqlite ? 1 : 4) {
         if (stretch->n == stretch->max)
             last = &stretch->ret[stretch->n - 1];
-        if (heads && stretch->n == stretch->max && !comes_first(listing, &heads[i], last))
+        if (heads && stretch->n == stretch->max && !listing_comes_first(listing, &heads[i], last))
             break;
         size_t n_rows = 0;
         n = n_group < n_evals - i ? n_group : n_evals - i;

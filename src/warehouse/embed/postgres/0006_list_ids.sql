@@ -1,0 +1,54 @@
+-- Words of searches are looked for anywhere in the ids of samples. The same ids are in every run of a task: each is here once
+-- for each task, so that few texts have to be looked at. One whose task has the word as well leads nowhere: all samples of
+-- such evals fit by the eval's texts. Names of tasks are cut off. There may be ids here that no sample of a task has any
+-- more, and some twice: importers do not wait for one another.
+CREATE TABLE listing_id (
+    id        text COLLATE "C" NOT NULL, -- as in listing_sample
+    task_name text COLLATE "C" NOT NULL
+);
+INSERT INTO listing_id (id, task_name)
+SELECT DISTINCT l.id, left(v.task_name, 100) FROM listing_sample l JOIN listing_eval v ON v.no = l.eval_no;
+CREATE INDEX listing_id_by_id ON listing_id (id, task_name);
+CREATE INDEX listing_id_by_text ON listing_id USING gin (id gin_trgm_ops);
+ANALYZE listing_id;
+DROP INDEX listing_sample_by_text;
+
+-- An id is taken away when the last sample that has it goes, unless a transaction that adds samples is open, which may have
+-- found it here. Those hold the lock with others, taking away holds it alone. The settings are for plans that are made while
+-- the table is small.
+CREATE FUNCTION listing_id_add() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('listing_id', 0));
+    INSERT INTO listing_id (id, task_name)
+    SELECT DISTINCT c.id, left(v.task_name, 100) FROM changed c JOIN listing_eval v ON v.no = c.eval_no
+    WHERE NOT EXISTS (SELECT 1 FROM listing_id d WHERE d.id = c.id AND d.task_name = left(v.task_name, 100));
+    RETURN NULL;
+END $$;
+CREATE FUNCTION listing_id_remove() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF pg_try_advisory_xact_lock(hashtextextended('listing_id', 0)) THEN
+        DELETE FROM listing_id d USING changed c
+        WHERE d.id = c.id AND NOT EXISTS (SELECT 1 FROM listing_sample l WHERE l.id = c.id);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION listing_id_of_task() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('listing_id', 0));
+    INSERT INTO listing_id (id, task_name)
+    SELECT DISTINCT l.id, left(NEW.task_name, 100) FROM listing_sample l
+    WHERE l.eval_no = NEW.no AND NOT EXISTS (
+        SELECT 1 FROM listing_id d WHERE d.id = l.id AND d.task_name = left(NEW.task_name, 100));
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER listing_id_of_new AFTER INSERT ON listing_sample REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION listing_id_add();
+CREATE TRIGGER listing_id_of_changed AFTER UPDATE ON listing_sample REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION listing_id_add();
+CREATE TRIGGER listing_id_of_deleted AFTER DELETE ON listing_sample REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION listing_id_remove();
+CREATE TRIGGER listing_id_of_task AFTER UPDATE OF task_name ON listing_eval
+    FOR EACH ROW WHEN (OLD.task_name IS DISTINCT FROM NEW.task_name) EXECUTE FUNCTION listing_id_of_task();
