@@ -15,6 +15,7 @@ enum {
 const ListingLimits listing_limits = {
     .walk_max = 4000,
     .walk_first_max = 500,
+    .walk_driven_max = 20000,
     .gather_max = 20000,
     .gather_first_max = 2000,
     .fast_offset_max = 2000,

@@ -38,6 +38,7 @@ typedef struct ListingPage {
 typedef struct ListingLimits {
     int64_t walk_max;         /* rows of an index */
     int64_t walk_first_max;   /* so few are tried before anything is counted */
+    int64_t walk_driven_max;  /* when it is known which samples fit; 0: never */
     int64_t gather_max;       /* samples that a condition may leave */
     int64_t gather_first_max; /* so few are not worth a walk */
     int64_t

@@ -95,7 +95,7 @@ static int gather_ranked(Listing *listing, size_t from, const ListingDriver *dri
                           "c.no OFFSET 0) a WHERE 1 = 1");
     else
         query_add(&query, ") c CROSS JOIN listing_sample a WHERE a.no = c.no");
-    listing_add_tests(listing, &query, "a", "a", true);
+    listing_add_tests(listing, &query, "a", "a", !driver->is_word);
     if (!driver->is_range)
         listing_add_score_test(listing, &query, "a");
     auto_free ListingRow *rows = mem_array(ROWS_MAX, sizeof(*rows));

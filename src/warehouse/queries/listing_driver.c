@@ -111,7 +111,7 @@ static int consider_times(Listing *listing, Error *err)
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     by_time(listing->filter, &query);
-    return consider(listing, &query, (ListingDriver){0}, err);
+    return consider(listing, &query, (ListingDriver){.is_time = true}, err);
 }
 
 int listing_find_driver(Listing *listing, int64_t max, const ListingDriver **ret, Error *err)

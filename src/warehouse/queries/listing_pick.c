@@ -32,15 +32,13 @@ static int pick_quickly(Listing *listing, ListingStretch *stretch, bool *ret_is_
     const ListingLimits *limits = listing->limits;
     const ListingDriver *driver = NULL;
     *ret_is_done = true;
-    if (listing->driver.is_word)
-        return listing_gather(listing, stretch, &listing->driver, err);
     if (are_few(listing))
         return listing_merge(listing, stretch, err);
     if (listing_find_driver(listing, limits->gather_first_max, &driver, err) < 0)
         return -1;
     if (driver->text)
         return listing_gather(listing, stretch, driver, err);
-    if (are_many(listing) && listing_walk(listing, stretch, limits->walk_first_max, err) < 0)
+    if (are_many(listing) && listing_walk(listing, stretch, limits->walk_first_max, NULL, err) < 0)
         return -1;
     *ret_is_done = stretch->n == stretch->max;
     return 0;
@@ -59,6 +57,35 @@ static bool promises_page(const Listing *listing, const ListingStretch *stretch)
            n * limits->walk_max >= (int64_t)stretch->max * limits->walk_first_max;
 }
 
+/* Along the order, each row being looked for among those that the driver leaves: this takes so
+   little that the walk may be a long one. */
+static int walk_far(Listing *listing, ListingStretch *stretch, const ListingDriver *driver,
+                    bool *ret_is_done, Error *err)
+{
+    int64_t max = listing->limits->walk_driven_max;
+    *ret_is_done = false;
+    if (!driver->text || max == 0 || !are_many(listing) ||
+        (driver->is_range && listing_is_ranged(listing, stretch->part)))
+        return 0;
+    const char *column = stretch->part->column;
+    bool is_by_time = driver->is_time && column && strcmp(column, "a.completed_at") == 0;
+    if (listing_walk(listing, stretch, max, is_by_time ? NULL : driver, err) < 0)
+        return -1;
+    *ret_is_done = stretch->n == stretch->max;
+    return 0;
+}
+
+/* What samples have a word is known, and perhaps not tested any more. */
+static int pick_of_words(Listing *listing, ListingStretch *stretch, Error *err)
+{
+    const ListingDriver *driver = &listing->driver;
+    bool is_done = false;
+    if (driver->n > listing->limits->gather_first_max &&
+        walk_far(listing, stretch, driver, &is_done, err) < 0)
+        return -1;
+    return is_done ? 0 : listing_gather(listing, stretch, driver, err);
+}
+
 static int pick_stretch(Listing *listing, ListingStretch *stretch, Error *err)
 {
     static const QueryWords none;
@@ -67,6 +94,8 @@ static int pick_stretch(Listing *listing, ListingStretch *stretch, Error *err)
     bool is_done = false;
     if (listing->has_evals && listing->n_evals == 0)
         return 0;
+    if (listing->driver.is_word)
+        return pick_of_words(listing, stretch, err);
     if (pick_quickly(listing, stretch, &is_done, err) < 0)
         return -1;
     if (is_done)
@@ -76,20 +105,24 @@ static int pick_stretch(Listing *listing, ListingStretch *stretch, Error *err)
     if (listing->is_open && !has_tests && (int64_t)stretch->n < limits->walk_first_max)
         return 0;
     if (listing_find_driver(listing, limits->gather_max, &driver, err) < 0 ||
-        listing_load_evals(listing, &none, err) < 0)
+        listing_load_evals(listing, &none, err) < 0 ||
+        walk_far(listing, stretch, driver, &is_done, err) < 0)
         return -1;
+    if (is_done)
+        return 0;
     /* When no condition is narrow a walk mostly does, and it takes less than looking for the evals
        that can fit. */
     bool is_worth_it = promises_page(listing, stretch);
     bool is_walked = is_worth_it && !driver->text && are_many(listing);
-    if (is_walked && listing_walk(listing, stretch, limits->walk_max, err) < 0)
+    if (is_walked && listing_walk(listing, stretch, limits->walk_max, NULL, err) < 0)
         return -1;
     if (is_walked && stretch->n == stretch->max)
         return 0;
     if (listing_prune_evals(listing, err) < 0)
         return -1;
-    if (is_worth_it && !is_walked && !is_merge_short(listing) && are_many(listing)) {
-        if (listing_walk(listing, stretch, limits->walk_max, err) < 0)
+    if (is_worth_it && !driver->text && !is_walked && !is_merge_short(listing) &&
+        are_many(listing)) {
+        if (listing_walk(listing, stretch, limits->walk_max, NULL, err) < 0)
             return -1;
         if (stretch->n == stretch->max)
             return 0;

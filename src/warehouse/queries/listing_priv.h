@@ -58,7 +58,8 @@ typedef struct ListingWord {
 typedef struct ListingDriver {
     const char *text;
     bool is_range; /* that of scores: it need not be tested again */
-    bool is_word;  /* numbers alone, in their order */
+    bool is_time;  /* nor need those */
+    bool is_word;  /* numbers alone, in their order, of evals that are listed */
     SqlValue args[LISTING_ARGS_MAX];
     size_t n_args;
     int64_t n; /* how many it leaves */
@@ -136,8 +137,10 @@ typedef struct ListingStretch {
 } ListingStretch;
 
 /* The three ways. A walk passes max rows; what it leaves short of stretch->max may have been cut
-   off. The other two are exact; merge needs the evals. */
-int listing_walk(Listing *listing, ListingStretch *stretch, int64_t max, Error *err) HAWK_MUST_USE;
+   off; with a driver (or NULL) each row is looked for among what that leaves. The other two are
+   exact; merge needs the evals. */
+int listing_walk(Listing *listing, ListingStretch *stretch, int64_t max,
+                 const ListingDriver *driver, Error *err) HAWK_MUST_USE;
 int listing_gather(Listing *listing, ListingStretch *stretch, const ListingDriver *driver,
                    Error *err) HAWK_MUST_USE;
 int listing_merge(Listing *listing, ListingStretch *stretch, Error *err) HAWK_MUST_USE;

@@ -48,6 +48,11 @@ static void add_where(const Listing *listing, const ListingPart *part, Query *qu
     if (listing_is_ranged(listing, part) && filter->has_score_max)
         query_add_value(query, is_by_value ? " AND a.value <= ?" : " AND +a.value <= ?",
                         SQL_REAL(filter->score_max));
+    bool is_by_time = part->column && strcmp(part->column, "a.completed_at") == 0;
+    if (is_by_time && filter->has_completed_after)
+        query_add_value(query, " AND a.completed_at >= ?", SQL_INT(filter->completed_after_us));
+    if (is_by_time && filter->has_completed_before)
+        query_add_value(query, " AND a.completed_at <= ?", SQL_INT(filter->completed_before_us));
 }
 
 /* Which rows come behind one. SQLite finds the place in an index by the value or by the number, not
@@ -204,7 +209,7 @@ static void add_steps(const Listing *listing, const ListingStretch *stretch, Beh
 }
 
 static void add_walk(const Listing *listing, const ListingStretch *stretch, int64_t max,
-                     Query *query)
+                     const ListingDriver *driver, Query *query)
 {
     const ListingPart *part = stretch->part;
     query_add(query, "SELECT w.no, w.k, w.eval_no FROM (");
@@ -218,19 +223,32 @@ static void add_walk(const Listing *listing, const ListingStretch *stretch, int6
         add_steps(listing, stretch, BEHIND, max, query);
     }
     query_add(query, ") w WHERE 1 = 1");
-    add_tests(listing, part, "w", "w", true, true, query);
+    if (driver) { /* a query in a boolean test is hashed */
+        query_add(query, " AND (w.no IN (SELECT c.no FROM (");
+        listing_add_driver(listing, query, driver);
+        query_add(query, ") c)) IS TRUE");
+    }
+    add_tests(listing, part, "w", "w", !driver || !driver->is_word, !driver || !driver->is_range,
+              query);
     /* SQLite keeps the order of the inner query, but would sort once more if told to. */
     if (query->dialect == SQL_POSTGRES)
         add_order(listing, part, "w.k", "w.no", query);
     query_add_value(query, " LIMIT ?", SQL_INT((int64_t)stretch->max));
 }
 
-/* Past so many rows. */
-int listing_walk(Listing *listing, ListingStretch *stretch, int64_t max, Error *err)
+/* Past so many rows. What the driver has found is not looked up again. */
+int listing_walk(Listing *listing, ListingStretch *stretch, int64_t max,
+                 const ListingDriver *driver, Error *err)
 {
     auto_query Query query = {0};
+    Listing walked = *listing;
+    QueriesSamples filter = *listing->filter;
+    if (driver && driver->is_time) {
+        filter.has_completed_after = filter.has_completed_before = false;
+        walked.filter = &filter;
+    }
     query_begin(&query, listing->dialect);
-    add_walk(listing, stretch, max, &query);
+    add_walk(&walked, stretch, max, driver, &query);
     return listing_fetch(listing, &query, stretch->part, stretch->at_part, stretch->ret,
                          stretch->max, &stretch->n, err);
 }
@@ -258,7 +276,8 @@ static void add_gather(const Listing *listing, const ListingStretch *stretch,
     query_add(query, joins_sample(listing, part) ? " CROSS JOIN listing_sample l" : "");
     query_add(query, " WHERE a.no = c.no");
     add_where(listing, part, query);
-    add_tests(listing, part, "a", sample_alias(listing, part), true, !driver->is_range, query);
+    add_tests(listing, part, "a", sample_alias(listing, part), !driver->is_word,
+              !driver->is_range, query);
     query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) q WHERE 1 = 1"
                                                   : " OFFSET 0) q WHERE 1 = 1");
     add_after(listing, part->column ? "q.k" : NULL, "q.no", stretch->after, BEHIND, query);

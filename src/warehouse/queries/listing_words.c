@@ -299,6 +299,8 @@ int listing_pick_words(Listing *listing, const Cursor *after, Error *err)
     Listing of_evals = list_of(listing, true);
     Listing of_samples = list_of(listing, false);
     of_evals.n_words = 0;
+    if (listing->n_words == 1 && !listing->sort->of_eval)
+        of_samples.n_words = 0; /* all that were found have it */
     drive(&of_samples, &found);
     if (of_evals.n_evals > 0 && listing_pick(&of_evals, after, err) < 0)
         return -1;
