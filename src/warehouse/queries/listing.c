@@ -20,6 +20,7 @@ const ListingLimits listing_limits = {
     .gather_first_max = 2000,
     .fast_offset_max = 2000,
     .n_evals_few = 20,
+    .n_evals_pruned = 500,
     .n_evals_tried = 4,
 };
 
@@ -416,8 +417,11 @@ static int read_statuses(Listing *listing, Error *err)
     }
     auto_buf Buf text = BUF_INIT(256);
     for (int i = 0; i < LISTING_STATUSES; i++)
-        if (is_given[i])
+        if (is_given[i]) {
+            listing->status_min = text.len ? listing->status_min : i;
+            listing->status_max = i;
             buf_printf(&text, "%s%d", text.len ? ", " : "", i);
+        }
     listing->statuses = arena_str(listing->arena, buf_str(&text));
     return 0;
 }

@@ -44,17 +44,20 @@ static int pick_quickly(Listing *listing, ListingStretch *stretch, bool *ret_is_
     return 0;
 }
 
-/* Whether a longer walk would fill the page if it went on as the first one did. That says much
-   about times only: evals come one after the other, and what the next ones are like is another
-   matter. */
-static bool promises_page(const Listing *listing, const ListingStretch *stretch)
+/* Whether a longer walk would fill the page if it went on as the first one did. */
+static bool promises_page(const Listing *listing, const ListingStretch *stretch, int64_t max)
 {
-    const ListingLimits *limits = listing->limits;
-    const QueriesSamples *filter = listing->filter;
-    bool has_times = filter->has_completed_after || filter->has_completed_before;
-    int64_t n = (int64_t)stretch->n;
-    return !has_times || limits->walk_first_max == 0 ||
-           n * limits->walk_max >= (int64_t)stretch->max * limits->walk_first_max;
+    int64_t n_first = listing->limits->walk_first_max;
+    return n_first == 0 || (int64_t)stretch->n * max >= (int64_t)stretch->max * n_first;
+}
+
+/* Whether the order of the part is that of the driver's condition. */
+static bool is_in_order(const Listing *listing, const ListingPart *part,
+                        const ListingDriver *driver)
+{
+    bool is_by_time = part->column && strcmp(part->column, "a.completed_at") == 0;
+    return (driver->is_time && is_by_time) ||
+           (driver->is_range && listing_is_ranged(listing, part));
 }
 
 /* Along the order, each row being looked for among those that the driver leaves: this takes so
@@ -64,12 +67,11 @@ static int walk_far(Listing *listing, ListingStretch *stretch, const ListingDriv
 {
     int64_t max = listing->limits->walk_driven_max;
     *ret_is_done = false;
-    if (!driver->text || max == 0 || !are_many(listing) ||
-        (driver->is_range && listing_is_ranged(listing, stretch->part)))
+    if (!driver->text || max == 0 || !are_many(listing))
         return 0;
-    const char *column = stretch->part->column;
-    bool is_by_time = driver->is_time && column && strcmp(column, "a.completed_at") == 0;
-    if (listing_walk(listing, stretch, max, is_by_time ? NULL : driver, err) < 0)
+    if (is_in_order(listing, stretch->part, driver))
+        driver = NULL;
+    if (listing_walk(listing, stretch, max, driver, err) < 0)
         return -1;
     *ret_is_done = stretch->n == stretch->max;
     return 0;
@@ -86,11 +88,59 @@ static int pick_of_words(Listing *listing, ListingStretch *stretch, Error *err)
     return is_done ? 0 : listing_gather(listing, stretch, driver, err);
 }
 
+/* When no condition is narrow a walk mostly does. It takes some steps for each row, and some more
+   for one of an eval that may be seen: so it is longer when those are few. That the first one found
+   little says much about times only: evals come one after the other, and what the next ones are
+   like is another matter. */
+static int walk_on(Listing *listing, ListingStretch *stretch, bool *ret_is_done, Error *err)
+{
+    enum { FEWER_MAX = 5 };
+    const QueriesSamples *filter = listing->filter;
+    bool has_times = filter->has_completed_after || filter->has_completed_before;
+    int64_t fewer = (int64_t)(listing->n_evals_all / (listing->n_evals + 1));
+    int64_t max = listing->limits->walk_max;
+    max *= fewer < 1 ? 1 : fewer > FEWER_MAX ? FEWER_MAX : fewer;
+    *ret_is_done = false;
+    if (!are_many(listing) || (has_times && !promises_page(listing, stretch, max)))
+        return 0;
+    if (listing_walk(listing, stretch, max, NULL, err) < 0)
+        return -1;
+    *ret_is_done = stretch->n == stretch->max;
+    return 0;
+}
+
+/* What remains when a few steps do not fill the page. */
+static int pick_slowly(Listing *listing, ListingStretch *stretch, Error *err)
+{
+    const ListingLimits *limits = listing->limits;
+    const ListingDriver *driver = NULL;
+    bool is_done = false;
+    if (listing->n_evals <= limits->n_evals_pruned) {
+        if (listing_prune_evals(listing, err) < 0)
+            return -1;
+        if (are_few(listing))
+            return listing_merge(listing, stretch, err);
+    }
+    if (listing_find_driver(listing, limits->gather_max, &driver, err) < 0)
+        return -1;
+    if (driver->text && promises_page(listing, stretch, limits->walk_driven_max) &&
+        walk_far(listing, stretch, driver, &is_done, err) < 0)
+        return -1;
+    if (!is_done && !driver->text && !is_merge_short(listing) &&
+        walk_on(listing, stretch, &is_done, err) < 0)
+        return -1;
+    if (is_done)
+        return 0;
+    if (listing_prune_evals(listing, err) < 0)
+        return -1;
+    return driver->text && !is_merge_cheaper(listing, driver)
+               ? listing_gather(listing, stretch, driver, err)
+               : listing_merge(listing, stretch, err);
+}
+
 static int pick_stretch(Listing *listing, ListingStretch *stretch, Error *err)
 {
     static const QueryWords none;
-    const ListingLimits *limits = listing->limits;
-    const ListingDriver *driver = NULL;
     bool is_done = false;
     if (listing->has_evals && listing->n_evals == 0)
         return 0;
@@ -98,38 +148,15 @@ static int pick_stretch(Listing *listing, ListingStretch *stretch, Error *err)
         return pick_of_words(listing, stretch, err);
     if (pick_quickly(listing, stretch, &is_done, err) < 0)
         return -1;
-    if (is_done)
-        return 0;
     bool has_tests = listing_has_tests(listing) || stretch->part->lacks_score;
     /* Without conditions a walk that was not cut off has ended where the rows do. */
-    if (listing->is_open && !has_tests && (int64_t)stretch->n < limits->walk_first_max)
+    bool is_end = listing->is_open && !has_tests &&
+                  (int64_t)stretch->n < listing->limits->walk_first_max;
+    if (is_done || is_end)
         return 0;
-    if (listing_find_driver(listing, limits->gather_max, &driver, err) < 0 ||
-        listing_load_evals(listing, &none, err) < 0 ||
-        walk_far(listing, stretch, driver, &is_done, err) < 0)
+    if (listing_load_evals(listing, &none, err) < 0)
         return -1;
-    if (is_done)
-        return 0;
-    /* When no condition is narrow a walk mostly does, and it takes less than looking for the evals
-       that can fit. */
-    bool is_worth_it = promises_page(listing, stretch);
-    bool is_walked = is_worth_it && !driver->text && are_many(listing);
-    if (is_walked && listing_walk(listing, stretch, limits->walk_max, NULL, err) < 0)
-        return -1;
-    if (is_walked && stretch->n == stretch->max)
-        return 0;
-    if (listing_prune_evals(listing, err) < 0)
-        return -1;
-    if (is_worth_it && !driver->text && !is_walked && !is_merge_short(listing) &&
-        are_many(listing)) {
-        if (listing_walk(listing, stretch, limits->walk_max, NULL, err) < 0)
-            return -1;
-        if (stretch->n == stretch->max)
-            return 0;
-    }
-    return driver->text && !is_merge_cheaper(listing, driver)
-               ? listing_gather(listing, stretch, driver, err)
-               : listing_merge(listing, stretch, err);
+    return pick_slowly(listing, stretch, err);
 }
 
 /* Parts that a range of the same scores leaves empty. */
@@ -137,9 +164,7 @@ static bool is_empty_part(const Listing *listing, const ListingPart *part)
 {
     if (!listing_has_range(listing))
         return false;
-    bool is_no_number =
-        listing_is_ranged(listing, part) && part->where && strstr(part->where, "rest");
-    return part->lacks_score || is_no_number;
+    return part->lacks_score || (part->is_score && part->where && strstr(part->where, "rest"));
 }
 
 static int pick_by_sample(Listing *listing, const ListingRow *after, Error *err)

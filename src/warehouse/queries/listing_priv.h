@@ -76,6 +76,8 @@ typedef struct Listing {
     bool is_ascending;
     Str key;      /* of listing_score */
     Str statuses; /* "0, 3"; STR_NONE: any */
+    int status_min;
+    int status_max;
 
     bool is_open; /* every eval will do: they are not in the conditions */
     bool has_evals;
@@ -165,8 +167,7 @@ int listing_compare(const SqlValue *a, const SqlValue *b);
 /* "ASC" or "DESC". */
 const char *listing_direction(const Listing *listing);
 
-/* Whether the range of scores is one of the very rows that the part is made of: those of the
-   scorer, or the only ones of their samples. */
+/* Whether the part has the range of scores in its order. */
 bool listing_is_ranged(const Listing *listing, const ListingPart *part);
 
 /* What listing_pick does when it is sorted by a column of evals. */

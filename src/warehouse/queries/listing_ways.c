@@ -10,7 +10,7 @@ const char *listing_direction(const Listing *listing)
 
 bool listing_is_ranged(const Listing *listing, const ListingPart *part)
 {
-    return part->is_score && listing_has_range(listing);
+    return part->column && strcmp(part->column, "a.value") == 0 && listing_has_range(listing);
 }
 
 static bool joins_sample(const Listing *listing, const ListingPart *part)
@@ -31,28 +31,32 @@ static void add_from(const Listing *listing, const ListingPart *part, Query *que
 }
 
 /* The part's own conditions, all found by its index. */
-static void add_where(const Listing *listing, const ListingPart *part, Query *query)
+static void add_conditions(const Listing *listing, const ListingPart *part, Query *query)
 {
     const QueriesSamples *filter = listing->filter;
-    if (joins_sample(listing, part))
-        query_add(query, " AND l.no = a.no");
     if (part->is_score)
         query_add_value(query, " AND a.\"key\" = ?", SQL_TEXT(listing->key));
     if (part->where)
         query_add(query, part->where);
-    /* The sign keeps planners from the index of values when it has not the order. */
-    bool is_by_value = part->column && strcmp(part->column, "a.value") == 0;
     if (listing_is_ranged(listing, part) && filter->has_score_min)
-        query_add_value(query, is_by_value ? " AND a.value >= ?" : " AND +a.value >= ?",
-                        SQL_REAL(filter->score_min));
+        query_add_value(query, " AND a.value >= ?", SQL_REAL(filter->score_min));
     if (listing_is_ranged(listing, part) && filter->has_score_max)
-        query_add_value(query, is_by_value ? " AND a.value <= ?" : " AND +a.value <= ?",
-                        SQL_REAL(filter->score_max));
+        query_add_value(query, " AND a.value <= ?", SQL_REAL(filter->score_max));
+    if (listing->statuses.p && part->column && strcmp(part->column, "a.status") == 0)
+        buf_printf(&query->text, " AND a.status >= %d AND a.status <= %d", listing->status_min,
+                   listing->status_max);
     bool is_by_time = part->column && strcmp(part->column, "a.completed_at") == 0;
     if (is_by_time && filter->has_completed_after)
         query_add_value(query, " AND a.completed_at >= ?", SQL_INT(filter->completed_after_us));
     if (is_by_time && filter->has_completed_before)
         query_add_value(query, " AND a.completed_at <= ?", SQL_INT(filter->completed_before_us));
+}
+
+static void add_where(const Listing *listing, const ListingPart *part, Query *query)
+{
+    if (joins_sample(listing, part))
+        query_add(query, " AND l.no = a.no");
+    add_conditions(listing, part, query);
 }
 
 /* Which rows come behind one. SQLite finds the place in an index by the value or by the number, not
@@ -114,6 +118,17 @@ static void add_after_within(const Listing *listing, const ListingPart *part,
         add_after(listing, part->column, "a.no", after, behind, query);
     else
         add_within(listing, part, listing->is_ascending ? ">" : "<", after, eval, query);
+}
+
+/* No rows that come behind a last one (NULL: all), but for those with its value. */
+static void add_until(const Listing *listing, const ListingPart *part, const ListingRow *last,
+                      Query *query)
+{
+    const char *sign = listing->is_ascending ? "<=" : ">=";
+    if (!last)
+        return;
+    buf_printf(&query->text, " AND %s %s ", part->column ? part->column : "a.no", sign);
+    query_add_value(query, "?", part->column ? last->value : SQL_INT(last->no));
 }
 
 /* What remains to be tested of each row. */
@@ -193,16 +208,11 @@ static void add_steps(const Listing *listing, const ListingStretch *stretch, Beh
                       int64_t max, Query *query)
 {
     const ListingPart *part = stretch->part;
-    const char *l = sample_alias(listing, part);
-    buf_printf(&query->text, "SELECT a.no AS no, %s AS k, a.eval_no AS eval_no, a.status AS status",
-               column_of(part));
-    if (listing_needs_sample(listing))
-        buf_printf(&query->text, ", %s.completed_at AS completed_at, %s.id AS id, %s.uuid AS uuid",
-                   l, l, l);
-    query_add(query, " FROM ");
-    add_from(listing, part, query);
-    query_add(query, " WHERE 1 = 1");
-    add_where(listing, part, query);
+    buf_printf(&query->text,
+               "SELECT a.no AS no, %s AS k, a.eval_no AS eval_no, a.status AS status FROM %s a "
+               "WHERE 1 = 1",
+               column_of(part), part->is_score ? "listing_score" : "listing_sample");
+    add_conditions(listing, part, query);
     add_after(listing, part->column, "a.no", stretch->after, behind, query);
     add_order(listing, part, part->column, "a.no", query);
     query_add_value(query, " LIMIT ?", SQL_INT(max));
@@ -222,14 +232,16 @@ static void add_walk(const Listing *listing, const ListingStretch *stretch, int6
     } else {
         add_steps(listing, stretch, BEHIND, max, query);
     }
-    query_add(query, ") w WHERE 1 = 1");
+    bool needs_sample = listing_needs_sample(listing); /* of rows that pass the other tests */
+    query_add(query, needs_sample ? ") w CROSS JOIN listing_sample l WHERE l.no = w.no"
+                                  : ") w WHERE 1 = 1");
     if (driver) { /* a query in a boolean test is hashed */
         query_add(query, " AND (w.no IN (SELECT c.no FROM (");
         listing_add_driver(listing, query, driver);
         query_add(query, ") c)) IS TRUE");
     }
-    add_tests(listing, part, "w", "w", !driver || !driver->is_word, !driver || !driver->is_range,
-              query);
+    add_tests(listing, part, "w", needs_sample ? "l" : "w", !driver || !driver->is_word,
+              !driver || !driver->is_range, query);
     /* SQLite keeps the order of the inner query, but would sort once more if told to. */
     if (query->dialect == SQL_POSTGRES)
         add_order(listing, part, "w.k", "w.no", query);
@@ -328,35 +340,45 @@ static void merge_in(const Listing *listing, ListingStretch *stretch, const List
 }
 
 static void add_eval(const Listing *listing, const ListingPart *part, int64_t eval_no,
-                     const ListingRow *after, Behind behind, size_t max, Query *query)
+                     const ListingRow *after, Behind behind, const ListingRow *last, size_t max,
+                     Query *query)
 {
     buf_printf(&query->text, "SELECT a.no, %s, a.eval_no FROM ", column_of(part));
     add_from(listing, part, query);
     query_add_value(query, " WHERE a.eval_no = ?", SQL_INT(eval_no));
     add_where(listing, part, query);
     add_after_within(listing, part, after, behind, "$1", query); /* the eval is the first value */
+    add_until(listing, part, last, query);
     add_tests(listing, part, "a", sample_alias(listing, part), false, true, query);
     add_order(listing, part, part->column, "a.no", query);
     query_add_value(query, " LIMIT ?", SQL_INT((int64_t)max));
 }
 
-int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t eval_no,
-                      const ListingRow *after, ListingRow *ret, size_t max, size_t *ret_n,
-                      Error *err)
+/* The rows of one eval behind a row, up to a last one; either may be NULL. */
+static int read_eval(Listing *listing, const ListingStretch *stretch, int64_t eval_no,
+                     const ListingRow *after, const ListingRow *last, ListingRow *ret, size_t max,
+                     size_t *ret_n, Error *err)
 {
     const ListingPart *part = stretch->part;
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     if (splits_ties(listing, part, after)) {
         query_add(&query, "SELECT * FROM (");
-        add_eval(listing, part, eval_no, after, TIED, max, &query);
+        add_eval(listing, part, eval_no, after, TIED, last, max, &query);
         query_add(&query, ") UNION ALL SELECT * FROM (");
-        add_eval(listing, part, eval_no, after, BEYOND, max, &query);
+        add_eval(listing, part, eval_no, after, BEYOND, last, max, &query);
         query_add_value(&query, ") LIMIT ?", SQL_INT((int64_t)max));
     } else {
-        add_eval(listing, part, eval_no, after, BEHIND, max, &query);
+        add_eval(listing, part, eval_no, after, BEHIND, last, max, &query);
     }
     return listing_fetch(listing, &query, part, stretch->at_part, ret, max, ret_n, err);
+}
+
+int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t eval_no,
+                      const ListingRow *after, ListingRow *ret, size_t max, size_t *ret_n,
+                      Error *err)
+{
+    return read_eval(listing, stretch, eval_no, after, NULL, ret, max, ret_n, err);
 }
 
 /* The rows of an eval that is e.value, up to and with a last one (PostgreSQL) unless that is NULL.
@@ -435,8 +457,8 @@ static int read_group(Listing *listing, const ListingStretch *stretch, const Lis
                       size_t n, const ListingRow *last, ListingRow *ret, size_t *ret_n, Error *err)
 {
     if (listing->dialect == SQL_SQLITE)
-        return listing_read_eval(listing, stretch, evals[0].no, stretch->after, ret, stretch->max,
-                                 ret_n, err);
+        return read_eval(listing, stretch, evals[0].no, stretch->after, last, ret, stretch->max,
+                         ret_n, err);
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     add_lateral(listing, stretch, listing_evals_text(listing, evals, n), last, stretch->max,
