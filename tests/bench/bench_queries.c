@@ -1,9 +1,8 @@
-/* How long lists take over a large warehouse: bench_queries URL [ROUNDS [lists|searches [NAME [READER]]]],
-   URL as in sql.h, of a database that make_warehouse.py has filled. Each row is one choice of
-   filters and reader, asked in every sort order, the first page and one far behind by its cursor;
-   the figures are milliseconds, and the last column is the order that took longest. Readers are
-   held by row-level security, as those of a server are.
-   bench_queries.py runs it. */
+/* How long lists take over a large warehouse: bench_queries URL [ROUNDS [lists|searches [NAME
+   [READER]]]], URL as in sql.h, of a database that make_warehouse.py has filled. Each row is one
+   choice of filters and reader, asked in every sort order, the first page and one far behind by its
+   cursor; the figures are milliseconds, and the last column is the order that took longest. Readers
+   are held by row-level security, as those of a server are. bench_queries.py runs it. */
 
 #include <inttypes.h>
 #include <math.h>

@@ -42,7 +42,7 @@ typedef struct ListingLimits {
     int64_t gather_max;       /* samples that a condition may leave */
     int64_t gather_first_max; /* so few are not worth a walk */
     int64_t
-        fast_offset_max; /* rows that a page number may pass over; beyond that one plain query */
+        fast_offset_max;   /* rows that a page number may pass over; beyond that one plain query */
     size_t n_evals_few;    /* so few are read one by one */
     size_t n_evals_pruned; /* of so few it is asked early which have samples that can fit */
     size_t

@@ -150,8 +150,8 @@ static int pick_stretch(Listing *listing, ListingStretch *stretch, Error *err)
         return -1;
     bool has_tests = listing_has_tests(listing) || stretch->part->lacks_score;
     /* Without conditions a walk that was not cut off has ended where the rows do. */
-    bool is_end = listing->is_open && !has_tests &&
-                  (int64_t)stretch->n < listing->limits->walk_first_max;
+    bool is_end =
+        listing->is_open && !has_tests && (int64_t)stretch->n < listing->limits->walk_first_max;
     if (is_done || is_end)
         return 0;
     if (listing_load_evals(listing, &none, err) < 0)

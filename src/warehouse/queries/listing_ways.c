@@ -288,8 +288,8 @@ static void add_gather(const Listing *listing, const ListingStretch *stretch,
     query_add(query, joins_sample(listing, part) ? " CROSS JOIN listing_sample l" : "");
     query_add(query, " WHERE a.no = c.no");
     add_where(listing, part, query);
-    add_tests(listing, part, "a", sample_alias(listing, part), !driver->is_word,
-              !driver->is_range, query);
+    add_tests(listing, part, "a", sample_alias(listing, part), !driver->is_word, !driver->is_range,
+              query);
     query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) q WHERE 1 = 1"
                                                   : " OFFSET 0) q WHERE 1 = 1");
     add_after(listing, part->column ? "q.k" : NULL, "q.no", stretch->after, BEHIND, query);

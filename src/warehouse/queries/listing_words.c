@@ -218,7 +218,8 @@ static int find_of_words(Listing *listing, Found *ret, Error *err)
     auto_free ListingEval *by_number = mem_array(listing->n_evals + 1, sizeof(*by_number));
     memcpy(by_number, listing->evals, listing->n_evals * sizeof(*by_number));
     qsort(by_number, listing->n_evals, sizeof(*by_number), compare_numbers);
-    ret->samples = arena_array(listing->arena, SAMPLES_MAX + QUERY_WORDS_MAX, sizeof(*ret->samples));
+    ret->samples =
+        arena_array(listing->arena, SAMPLES_MAX + QUERY_WORDS_MAX, sizeof(*ret->samples));
     for (size_t w = 0; w < listing->n_words; w++) {
         ret->n = 0;
         if (!listing->words[w].in_no_eval)
