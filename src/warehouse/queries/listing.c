@@ -147,6 +147,10 @@ static void add_eval_filters(const Listing *listing, Query *query)
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (parts[i].value.n > 0)
             query_where_word(query, parts[i].column, parts[i].value);
+    if (filter->has_completed_after)
+        query_where_value(query, "e.completed_to >= ?", SQL_INT(filter->completed_after_us));
+    if (filter->has_completed_before)
+        query_where_value(query, "e.completed_from <= ?", SQL_INT(filter->completed_before_us));
 }
 
 /* A sign in front of a column keeps planners from taking its index, which has not the order, unless
@@ -189,14 +193,6 @@ bool listing_has_range(const Listing *listing)
     return listing->filter->has_score_min || listing->filter->has_score_max;
 }
 
-static void add_time_range(const QueriesSamples *filter, Query *query)
-{
-    if (filter->has_completed_after)
-        query_add_value(query, " AND l.completed_at >= ?", SQL_INT(filter->completed_after_us));
-    if (filter->has_completed_before)
-        query_add_value(query, " AND l.completed_at <= ?", SQL_INT(filter->completed_before_us));
-}
-
 /* Leaves out evals none of whose samples fits one of the conditions. */
 static void add_prunes(const Listing *listing, Query *query)
 {
@@ -204,11 +200,6 @@ static void add_prunes(const Listing *listing, Query *query)
     if (listing->statuses.p) {
         query_where(query, "EXISTS (SELECT 1 FROM listing_sample l WHERE l.eval_no = e.value");
         buf_printf(&query->text, " AND l.status IN (%.*s))", STR_ARG(listing->statuses));
-    }
-    if (filter->has_completed_after || filter->has_completed_before) {
-        query_where(query, "EXISTS (SELECT 1 FROM listing_sample l WHERE l.eval_no = e.value");
-        add_time_range(filter, query);
-        query_add(query, ")");
     }
     if (listing_has_range(listing)) {
         query_where_value(
@@ -243,7 +234,7 @@ static int copy_found(const Listing *listing, Query *query, const ListingEval *e
 
 int listing_prune_evals(Listing *listing, Error *err)
 {
-    if (listing->is_pruned || !listing_has_tests(listing))
+    if (listing->is_pruned || (!listing->statuses.p && !listing_has_range(listing)))
         return 0;
     listing->is_pruned = true;
     auto_query Query query = {0};

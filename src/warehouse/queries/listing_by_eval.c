@@ -79,12 +79,18 @@ static int compare_ranks(const void *left, const void *right)
     return (a->no > b->no) - (a->no < b->no);
 }
 
-/* Few samples fit: all of them are fetched, and those of the evals from one on put in their order.
- */
-static int gather_ranked(Listing *listing, size_t from, const ListingDriver *driver, Error *err)
+enum { ROWS_MAX = 32768 }; /* more than a driver finds */
+
+/* The samples that the driver leaves and that fit. */
+static int fetch_driven(Listing *listing, const ListingDriver *driver, ListingRow *ret,
+                        size_t *ret_n, Error *err)
 {
-    enum { ROWS_MAX = 32768 }; /* more than a driver finds */
     auto_query Query query = {0};
+    if (driver->is_word && !listing_has_tests(listing)) {
+        memcpy(ret, driver->rows, (size_t)driver->n * sizeof(*ret));
+        *ret_n = (size_t)driver->n;
+        return 0;
+    }
     query_begin(&query, listing->dialect);
     query_add(&query, "SELECT a.no, NULL, a.eval_no FROM (");
     listing_add_driver(listing, &query, driver);
@@ -98,12 +104,20 @@ static int gather_ranked(Listing *listing, size_t from, const ListingDriver *dri
     listing_add_tests(listing, &query, "a", "a", !driver->is_word);
     if (!driver->is_range)
         listing_add_score_test(listing, &query, "a");
+    return listing_fetch(listing, &query, &listing_by_number, 0, ret, ROWS_MAX, ret_n, err);
+}
+
+/* Few samples fit: all of them are fetched, and those put in their order that are of the evals from
+   one on, of that one only what comes behind a row (NULL: all). */
+static int gather_ranked(Listing *listing, size_t from, const ListingRow *after,
+                         const ListingDriver *driver, Error *err)
+{
     auto_free ListingRow *rows = mem_array(ROWS_MAX, sizeof(*rows));
     auto_free Ranked *ranked = mem_array(ROWS_MAX, sizeof(*ranked));
     auto_free Rank *ranks = mem_array(listing->n_evals, sizeof(*ranks));
     size_t n = 0;
     size_t m = 0;
-    if (listing_fetch(listing, &query, &listing_by_number, 0, rows, ROWS_MAX, &n, err) < 0)
+    if (fetch_driven(listing, driver, rows, &n, err) < 0)
         return -1;
     for (size_t i = 0; i < listing->n_evals; i++)
         ranks[i] = (Rank){listing->evals[i].no, i};
@@ -114,7 +128,9 @@ static int gather_ranked(Listing *listing, size_t from, const ListingDriver *dri
         if (!found || found->rank < from)
             continue;
         ranked[m] = (Ranked){rows[i], found->rank, listing->is_ascending};
-        ranked[m++].row.value = listing->evals[found->rank].value;
+        ranked[m].row.value = listing->evals[found->rank].value;
+        if (!after || listing_comes_first(listing, after, &ranked[m].row))
+            m++;
     }
     qsort(ranked, m, sizeof(*ranked), compare_ranked);
     for (size_t i = 0; i < m && listing->n_rows < listing->n_wanted; i++)
@@ -157,6 +173,8 @@ int listing_pick_by_eval(Listing *listing, const ListingRow *after, Error *err)
     while (after && at < listing->n_evals &&
            eval_comes_first(listing, &listing->evals[at], &after->value, after->eval_no))
         at++;
+    if (listing->driver.is_word)
+        return gather_ranked(listing, at, after, &listing->driver, err);
     if (after && at < listing->n_evals && listing->evals[at].no == after->eval_no &&
         append_behind(listing, at++, after, err) < 0)
         return -1;
@@ -165,13 +183,12 @@ int listing_pick_by_eval(Listing *listing, const ListingRow *after, Error *err)
     for (size_t n = n_tried ? n_tried : 1; at < listing->n_evals; at += n, n *= 4) {
         if (listing->n_rows == listing->n_wanted)
             return 0;
-        if ((at >= first + n_tried || listing->driver.is_word) && !driver) {
+        if (at >= first + n_tried && !driver) {
             if (listing_find_driver(listing, listing->limits->gather_max, &driver, err) < 0)
                 return -1;
             /* Which evals have samples of a time or range is found out faster than as many rows. */
-            bool is_narrow = driver->is_word || driver->n <= listing->limits->gather_first_max;
-            if (driver->text && is_narrow)
-                return gather_ranked(listing, at, driver, err);
+            if (driver->text && driver->n <= listing->limits->gather_first_max)
+                return gather_ranked(listing, at, NULL, driver, err);
         }
         size_t n_left = listing->n_evals - at;
         if (append_next(listing, at, n < n_left ? n : n_left, err) < 0)

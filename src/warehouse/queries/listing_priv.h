@@ -49,6 +49,7 @@ typedef struct ListingWord {
     bool has_ids; /* else too many */
     Str ids;      /* that have it, as JSON: those of all samples that their evals do not give it */
     size_t n_ids;
+    bool has_few; /* samples, as far as can be told from how many there are of each id */
     bool is_uuid; /* of a sample */
     ListingRow of_uuid;
 } ListingWord;
@@ -62,7 +63,8 @@ typedef struct ListingDriver {
     bool is_word;  /* numbers alone, in their order, of evals that are listed */
     SqlValue args[LISTING_ARGS_MAX];
     size_t n_args;
-    int64_t n; /* how many it leaves */
+    int64_t n;              /* how many it leaves */
+    const ListingRow *rows; /* for a word, these; they have no values */
 } ListingDriver;
 
 typedef struct Listing {

@@ -16,30 +16,27 @@ enum {
     IDS_MAX = 2000,       /* that have a word */
     IDS_SEEN_MAX = 20000, /* with those that are of tasks with the word */
     IDS_READ_MAX = 50000, /* so many are read one by one for a shorter word */
-    SAMPLES_SEEN_MAX = 40000,
+    SAMPLES_SEEN_MAX = 30000,
     SAMPLES_MAX = 12000, /* that are gathered */
     LIST_TEXT_MAX = 8 * 1024 * 1024,
 };
 
-static int read_number(Listing *listing, const char *statement, int64_t *ret, Error *err)
+/* About how many ids and samples there are. */
+static int count_ids(Listing *listing, int64_t *ret_ids, int64_t *ret_samples, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
+    const char *statement =
+        listing->dialect == SQL_SQLITE
+            ? "SELECT coalesce((SELECT max(no) FROM listing_id), 0), coalesce((SELECT max(no) FROM "
+              "listing_sample), 0)"
+            : "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'listing_id'::regclass), "
+              "(SELECT reltuples::bigint FROM pg_class WHERE oid = 'listing_sample'::regclass)";
     if (sql_query(listing->tx, statement, SQL_NO_ARGS, &rows, err) < 0 ||
         sql_rows_next(rows, err) < 0)
         return -1;
-    *ret = sql_rows_int(rows, 0);
+    *ret_ids = sql_rows_int(rows, 0);
+    *ret_samples = sql_rows_int(rows, 1);
     return 0;
-}
-
-/* About how many ids there are. */
-static int count_ids(Listing *listing, int64_t *ret, Error *err)
-{
-    return read_number(listing,
-                       listing->dialect == SQL_SQLITE
-                           ? "SELECT coalesce(max(no), 0) FROM listing_id"
-                           : "SELECT reltuples::bigint FROM pg_class WHERE oid = "
-                             "'listing_id'::regclass",
-                       ret, err);
 }
 
 static int find_uuid(Listing *listing, ListingWord *word, Error *err)
@@ -84,10 +81,11 @@ static int find_ids(Listing *listing, ListingWord *word, Error *err)
     JsonOut out;
     size_t n_seen = 0;
     int64_t n_all = 0;
+    int64_t n_samples = 0;
     int has_row = 0;
-    if (word->text.n < GRAM && count_ids(listing, &n_all, err) < 0)
+    if (count_ids(listing, &n_all, &n_samples, err) < 0)
         return -1;
-    if (n_all > IDS_READ_MAX)
+    if (word->text.n < GRAM && n_all > IDS_READ_MAX)
         return 0;
     json_out_init(&out, &text, 0);
     json_out_array(&out);
@@ -108,6 +106,7 @@ static int find_ids(Listing *listing, ListingWord *word, Error *err)
         return -1;
     json_out_end_array(&out);
     word->has_ids = !text.overflowed;
+    word->has_few = n_all <= 0 || (int64_t)word->n_ids * n_samples / n_all <= SAMPLES_SEEN_MAX;
     word->ids = arena_str(listing->arena, buf_str(&text));
     return 0;
 }
@@ -146,7 +145,7 @@ int listing_sort_words(Listing *listing, const QueryWords *words, Error *err)
 /* ---- samples that have a word by themselves ---- */
 
 typedef struct Found {
-    ListingEval *samples; /* their numbers */
+    ListingRow *samples; /* without values */
     size_t n;
     bool is_known; /* not too many */
 } Found;
@@ -158,14 +157,22 @@ static int compare_numbers(const void *left, const void *right)
     return (a->no > b->no) - (a->no < b->no);
 }
 
-/* Of an eval that may be looked at and lacks the word. */
-static bool is_wanted(const Listing *listing, const ListingEval *by_number, int64_t eval_no,
-                      const ListingWord *word)
+static int compare_samples(const void *left, const void *right)
 {
-    const ListingEval key = {.no = eval_no};
+    const ListingRow *a = left;
+    const ListingRow *b = right;
+    return (a->no > b->no) - (a->no < b->no);
+}
+
+/* Adds a sample if it is of an eval that may be looked at and lacks the word. */
+static void add_found(const Listing *listing, const ListingEval *by_number, ListingRow sample,
+                      const ListingWord *word, Found *ret)
+{
+    const ListingEval key = {.no = sample.eval_no};
     const ListingEval *eval =
         bsearch(&key, by_number, listing->n_evals, sizeof(key), compare_numbers);
-    return eval && !(eval->words & word->mask);
+    if (eval && !(eval->words & word->mask))
+        ret->samples[ret->n++] = sample;
 }
 
 static void add_samples(Query *query, Str ids)
@@ -192,7 +199,7 @@ static int find_samples(Listing *listing, const ListingEval *by_number, const Li
     size_t n_seen = 0;
     int has_row = 0;
     ret->is_known = false;
-    if (!word->has_ids)
+    if (!word->has_ids || !word->has_few)
         return 0;
     query_begin(&query, listing->dialect);
     add_samples(&query, word->ids);
@@ -201,13 +208,13 @@ static int find_samples(Listing *listing, const ListingEval *by_number, const Li
     for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
         if (++n_seen > SAMPLES_SEEN_MAX || ret->n >= SAMPLES_MAX)
             return 0;
-        if (is_wanted(listing, by_number, sql_rows_int(rows, 1), word))
-            ret->samples[ret->n++].no = sql_rows_int(rows, 0);
+        const ListingRow sample = {.no = sql_rows_int(rows, 0), .eval_no = sql_rows_int(rows, 1)};
+        add_found(listing, by_number, sample, word, ret);
     }
     if (has_row < 0)
         return -1;
-    if (word->is_uuid && is_wanted(listing, by_number, word->of_uuid.eval_no, word))
-        ret->samples[ret->n++].no = word->of_uuid.no;
+    if (word->is_uuid)
+        add_found(listing, by_number, word->of_uuid, word, ret);
     ret->is_known = true;
     return 0;
 }
@@ -241,7 +248,7 @@ static int find_of_words(Listing *listing, Found *ret, Error *err)
 static void sort_found(Found *found)
 {
     size_t n = 0;
-    qsort(found->samples, found->n, sizeof(*found->samples), compare_numbers);
+    qsort(found->samples, found->n, sizeof(*found->samples), compare_samples);
     for (size_t i = 0; i < found->n; i++)
         if (n == 0 || found->samples[n - 1].no != found->samples[i].no)
             found->samples[n++] = found->samples[i];
@@ -268,13 +275,17 @@ static Listing list_of(const Listing *listing, bool has_words)
 
 static void drive(Listing *listing, const Found *found)
 {
+    ListingEval *numbers = arena_array(listing->arena, found->n, sizeof(*numbers));
+    for (size_t i = 0; i < found->n; i++)
+        numbers[i].no = found->samples[i].no;
     listing->driver = (ListingDriver){
         .text = listing->dialect == SQL_SQLITE ? "SELECT value AS no FROM json_each($1)"
                                                : "SELECT unnest($1::bigint[]) AS no",
-        .args = {SQL_TEXT(listing_evals_text(listing, found->samples, found->n))},
+        .args = {SQL_TEXT(listing_evals_text(listing, numbers, found->n))},
         .n_args = 1,
         .is_word = true,
-        .n = (int64_t)found->n};
+        .n = (int64_t)found->n,
+        .rows = found->samples};
     listing->driver_max = SAMPLES_MAX + QUERY_WORDS_MAX;
 }
 
@@ -300,7 +311,7 @@ int listing_pick_words(Listing *listing, const Cursor *after, Error *err)
     Listing of_evals = list_of(listing, true);
     Listing of_samples = list_of(listing, false);
     of_evals.n_words = 0;
-    if (listing->n_words == 1 && !listing->sort->of_eval)
+    if (listing->n_words == 1)
         of_samples.n_words = 0; /* all that were found have it */
     drive(&of_samples, &found);
     if (of_evals.n_evals > 0 && listing_pick(&of_evals, after, err) < 0)

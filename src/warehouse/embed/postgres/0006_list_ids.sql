@@ -13,12 +13,23 @@ CREATE INDEX listing_id_by_text ON listing_id USING gin (id gin_trgm_ops);
 ANALYZE listing_id;
 DROP INDEX listing_sample_by_text;
 
+-- Between which instants the samples of an eval were completed; it is no shorter when some of them go.
+ALTER TABLE listing_eval ADD COLUMN completed_from bigint, ADD COLUMN completed_to bigint;
+UPDATE listing_eval v SET completed_from = t.first, completed_to = t.last
+FROM (SELECT eval_no, min(completed_at) AS first, max(completed_at) AS last FROM listing_sample GROUP BY eval_no) t
+WHERE v.no = t.eval_no;
+
 -- An id is taken away when the last sample that has it goes, unless a transaction that adds samples is open, which may have
 -- found it here. Those hold the lock with others, taking away holds it alone. The settings are for plans that are made while
 -- the table is small.
-CREATE FUNCTION listing_id_add() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION listing_sample_note() RETURNS trigger LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
+    UPDATE listing_eval v
+    SET completed_from = least(v.completed_from, c.first), completed_to = greatest(v.completed_to, c.last)
+    FROM (SELECT eval_no, min(completed_at) AS first, max(completed_at) AS last FROM changed
+          WHERE completed_at IS NOT NULL GROUP BY eval_no) c
+    WHERE v.no = c.eval_no AND (v.completed_from IS NULL OR c.first < v.completed_from OR c.last > v.completed_to);
     PERFORM pg_advisory_xact_lock_shared(hashtextextended('listing_id', 0));
     INSERT INTO listing_id (id, task_name)
     SELECT DISTINCT c.id, left(v.task_name, 100) FROM changed c JOIN listing_eval v ON v.no = c.eval_no
@@ -44,10 +55,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER listing_id_of_new AFTER INSERT ON listing_sample REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION listing_id_add();
-CREATE TRIGGER listing_id_of_changed AFTER UPDATE ON listing_sample REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION listing_id_add();
+CREATE TRIGGER listing_sample_note_new AFTER INSERT ON listing_sample REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION listing_sample_note();
+CREATE TRIGGER listing_sample_note_changed AFTER UPDATE ON listing_sample REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION listing_sample_note();
 CREATE TRIGGER listing_id_of_deleted AFTER DELETE ON listing_sample REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION listing_id_remove();
 CREATE TRIGGER listing_id_of_task AFTER UPDATE OF task_name ON listing_eval

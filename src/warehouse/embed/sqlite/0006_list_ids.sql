@@ -47,3 +47,25 @@ CREATE TRIGGER listing_id_of_task AFTER UPDATE OF task_name ON listing_eval WHEN
     WHERE l.eval_no = NEW.no AND NOT EXISTS (
         SELECT 1 FROM listing_id d WHERE d.id = l.id AND d.task_name = substr(NEW.task_name, 1, 100));
 END;
+
+-- Between which instants the samples of an eval were completed; it is no shorter when some of them go.
+ALTER TABLE listing_eval ADD COLUMN completed_from INTEGER;
+ALTER TABLE listing_eval ADD COLUMN completed_to INTEGER;
+UPDATE listing_eval
+SET completed_from = (SELECT min(l.completed_at) FROM listing_sample l WHERE l.eval_no = listing_eval.no),
+    completed_to = (SELECT max(l.completed_at) FROM listing_sample l WHERE l.eval_no = listing_eval.no);
+CREATE TRIGGER listing_eval_times_of_new AFTER INSERT ON listing_sample WHEN NEW.completed_at IS NOT NULL BEGIN
+    UPDATE listing_eval
+    SET completed_from = CASE WHEN completed_from < NEW.completed_at THEN completed_from ELSE NEW.completed_at END,
+        completed_to = CASE WHEN completed_to > NEW.completed_at THEN completed_to ELSE NEW.completed_at END
+    WHERE no = NEW.eval_no
+          AND (completed_from IS NULL OR NEW.completed_at < completed_from OR NEW.completed_at > completed_to);
+END;
+CREATE TRIGGER listing_eval_times_of_changed AFTER UPDATE OF completed_at, eval_no ON listing_sample
+WHEN NEW.completed_at IS NOT NULL BEGIN
+    UPDATE listing_eval
+    SET completed_from = CASE WHEN completed_from < NEW.completed_at THEN completed_from ELSE NEW.completed_at END,
+        completed_to = CASE WHEN completed_to > NEW.completed_at THEN completed_to ELSE NEW.completed_at END
+    WHERE no = NEW.eval_no
+          AND (completed_from IS NULL OR NEW.completed_at < completed_from OR NEW.completed_at > completed_to);
+END;
