@@ -22,6 +22,12 @@ static const SqlDriver *const drivers[] = {
     &sql_driver_postgres,
 };
 
+/* Of one that waits to write. */
+typedef struct Turn Turn;
+struct Turn {
+    Turn *next; /* who has come later */
+};
+
 struct Sql {
     const SqlDriver *driver;
     char *url;
@@ -36,6 +42,7 @@ struct Sql {
     size_t n_idle;
     size_t n_open; /* idle and in use, connections being made included */
     bool has_writer;
+    Turn *turns; /* the first is the next to write */
 };
 
 static struct timespec deadline_in(int ms)
@@ -60,13 +67,29 @@ static int ms_until(const struct timespec *deadline)
     return ms > 0 ? (int)ms : 0;
 }
 
+static void leave_turns(Sql *sql, const Turn *turn)
+{
+    Turn **at = &sql->turns;
+    while (*at != turn)
+        at = &(*at)->next;
+    *at = turn->next;
+}
+
+/* In the order of coming: one that writes again and again would be faster than any that has to wake
+   up first. */
 static int take_writer(Sql *sql, const struct timespec *deadline, Error *err)
 {
+    Turn turn = {0};
     int result = 0;
     pthread_mutex_lock(&sql->lock);
-    while (sql->has_writer && result == 0)
+    Turn **last = &sql->turns;
+    while (*last)
+        last = &(*last)->next;
+    *last = &turn;
+    while ((sql->has_writer || sql->turns != &turn) && result == 0)
         result = pthread_cond_timedwait(&sql->changed, &sql->lock, deadline);
-    bool taken = !sql->has_writer;
+    bool taken = !sql->has_writer && sql->turns == &turn;
+    leave_turns(sql, &turn);
     if (taken)
         sql->has_writer = true;
     pthread_mutex_unlock(&sql->lock);

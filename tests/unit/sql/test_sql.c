@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -260,6 +262,54 @@ static void writers_of_many_threads_lose_no_update(void **state)
     for (size_t i = 0; i < N_THREADS; i++)
         assert_true(ok[i]);
     assert_int_equal(number("SELECT id FROM item"), N_THREADS * N_STEPS);
+}
+
+typedef struct Waiting {
+    _Atomic pid_t thread;
+    _Atomic bool has_written;
+} Waiting;
+
+static void *write_once(void *context)
+{
+    Waiting *waiting = context;
+    auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = NULL;
+    waiting->thread = gettid();
+    if (sql_begin(sql, SQL_WRITE, &tx, &err) == 0)
+        waiting->has_written = true;
+    return NULL;
+}
+
+/* Whether a thread of ours sleeps. */
+static bool is_asleep(pid_t thread)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_buf Buf text = BUF_INIT(4096);
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+    assert_int_equal(fs_read_file(path, &text, &err), 0);
+    return str_find_str(buf_str(&text), STR(") S ")) >= 0;
+}
+
+static void those_that_wait_to_write_go_before_one_that_comes_later(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    Waiting waiting[N_THREADS] = {0};
+    pthread_t threads[N_THREADS];
+    auto_sql_tx SqlTx *tx = NULL;
+    assert_int_equal(sql_begin(sql, SQL_WRITE, &tx, &err), 0);
+    for (size_t i = 0; i < N_THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, write_once, &waiting[i]), 0);
+        while (!waiting[i].thread || !is_asleep(waiting[i].thread))
+            sched_yield();
+    }
+    sql_rollback(TAKE(tx));
+    assert_int_equal(sql_begin(sql, SQL_WRITE, &tx, &err), 0);
+    for (size_t i = 0; i < N_THREADS; i++)
+        assert_true(waiting[i].has_written);
+    for (size_t i = 0; i < N_THREADS; i++)
+        pthread_join(threads[i], NULL);
 }
 
 static void a_second_writer_gives_up_as_busy(void **state)
@@ -550,6 +600,7 @@ int main(void)
         T(a_transaction_that_reads_cannot_write),
         T(a_reader_keeps_its_view_while_another_commits),
         T(writers_of_many_threads_lose_no_update),
+        T(those_that_wait_to_write_go_before_one_that_comes_later),
         T(a_second_writer_gives_up_as_busy),
         T(a_pool_that_is_used_up_is_busy),
         T(migrations_run_once_and_in_order),
