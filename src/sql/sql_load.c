@@ -56,8 +56,6 @@ static bool is_uuid(Str text)
 static int check_value(const SqlColumn *column, const SqlValue *value, Error *err)
 {
     const KindRow *kind = &kinds[column->kind];
-    if (value->type == SQL_TYPE_NULL)
-        return 0;
     if (value->type != kind->type)
         return error_set(err, ERR_INTERNAL, "takes %s", kind->name);
     if (column->kind == SQL_KIND_INT4 && (value->integer < INT32_MIN || value->integer > INT32_MAX))
@@ -93,6 +91,8 @@ int sql_load_row(SqlLoad *load, const SqlValue *values, Error *err)
         return -1;
     int result = 0;
     for (size_t i = 0; i < load->n_columns && result == 0; i++) {
+        if (values[i].type == SQL_TYPE_NULL)
+            continue;
         result = check_value(&load->columns[i], &values[i], err);
         if (result < 0)
             (void)sql_load_wrap(load, i, err);

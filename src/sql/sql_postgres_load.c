@@ -4,8 +4,13 @@
    A connection carries one COPY at a time, but several loads are open at once. So each load gathers
    its rows as the wire wants them and hands them to libpq in a COPY of their own when there are
    enough. The server works on them while more rows are gathered; what it says to them is read
-   before the connection is used again, hence by whatever comes next. */
+   before the connection is used again, hence by whatever comes next.
 
+   The server takes its time over each column of each row, NULL or not, and most columns of events
+   are for one kind of them. So a block goes without the columns that no row has had a value for;
+   they are NULL, or what the table has as a default. */
+
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -14,6 +19,7 @@
 enum {
     BLOCK_BYTES = 2 * 1024 * 1024, /* a load is sent when it has gathered so many */
     CHUNK_BYTES = 64 * 1024,       /* given to libpq at once, and gathered between two pushes */
+    HEADER_BYTES = 19,             /* of a block */
     UUID_BYTES = 16,
     JSONB_VERSION = 1,
 };
@@ -21,8 +27,11 @@ enum {
 struct PgLoad {
     SqlLoad base;
     PgConn *conn;
-    char *copy;
-    Buf block; /* the header and the rows gathered so far */
+    char *copy; /* the statement, which names so many columns */
+    size_t n_named;
+    bool *is_used; /* columns that a row had a value for */
+    size_t n_used;
+    Buf block; /* the header and the rows gathered so far, with all columns */
     size_t n_rows;
     size_t n_pushed; /* bytes of the block when libpq was last told to send on */
 };
@@ -44,21 +53,16 @@ static void begin_block(PgLoad *load)
     buf_add_str(&load->block, STR("PGCOPY\n\377\r\n\0"));
     pg_args_add_i32(&load->block, 0); /* flags */
     pg_args_add_i32(&load->block, 0); /* bytes of header to come */
+    assert(load->block.len == HEADER_BYTES);
     load->n_rows = 0;
     load->n_pushed = 0;
 }
 
 int pg_load_start(SqlLoad *base, Error *err)
 {
-    enum { COPY_MAX = 64 * 1024 };
+    (void)err;
     PgLoad *load = (PgLoad *)base;
-    auto_buf Buf text = BUF_INIT(COPY_MAX);
-    buf_printf(&text, "COPY %s (", base->table);
-    sql_load_add_names(base, &text);
-    buf_addz(&text, ") FROM STDIN (FORMAT binary)");
-    if (buf_check(&text, "the list of columns", err) < 0)
-        return -1;
-    load->copy = buf_take(&text);
+    load->is_used = mem_array(base->n_columns, sizeof(*load->is_used));
     begin_block(load);
     return 0;
 }
@@ -106,23 +110,111 @@ static int add_field(Buf *buf, SqlKind kind, const SqlValue *value, Error *err)
     return 0;
 }
 
+static void add_nulls(Buf *buf, size_t n)
+{
+    size_t size = n * sizeof(int32_t);
+    char *room = n > 0 ? buf_room(buf, size) : NULL;
+    if (!room)
+        return;
+    memset(room, 0xFF, size); /* -1 each */
+    buf_grew(buf, size);
+}
+
+static void use_column(PgLoad *load, size_t column)
+{
+    load->n_used += !load->is_used[column];
+    load->is_used[column] = true;
+}
+
+static int add_value(PgLoad *load, size_t column, const SqlValue *value, Error *err)
+{
+    Buf *buf = &load->block;
+    size_t at = buf->len;
+    pg_args_add_i32(buf, 0);
+    if (add_field(buf, load->base.columns[column].kind, value, err) < 0 ||
+        buf_check(buf, "a row", err) < 0)
+        return sql_load_wrap(&load->base, column, err);
+    uint32_t wire = __builtin_bswap32((uint32_t)(buf->len - at - sizeof(wire)));
+    memcpy(buf->data + at, &wire, sizeof(wire));
+    use_column(load, column);
+    return 0;
+}
+
 static int add_row(PgLoad *load, const SqlValue *values, Error *err)
 {
-    const SqlLoad *base = &load->base;
+    size_t n = load->base.n_columns;
     Buf *buf = &load->block;
-    pg_args_add_i16(buf, (int16_t)base->n_columns);
-    for (size_t i = 0; i < base->n_columns; i++) {
-        size_t at = buf->len;
-        pg_args_add_i32(buf, -1);
-        if (sql_value_is_null(&values[i]))
-            continue;
-        if (add_field(buf, base->columns[i].kind, &values[i], err) < 0 ||
-            buf_check(buf, "a row", err) < 0)
-            return sql_load_wrap(base, i, err);
-        uint32_t wire = __builtin_bswap32((uint32_t)(buf->len - at - sizeof(wire)));
-        memcpy(buf->data + at, &wire, sizeof(wire));
+    pg_args_add_i16(buf, (int16_t)n);
+    for (size_t i = 0; i < n; i++) {
+        size_t first = i;
+        while (i < n && sql_value_is_null(&values[i]))
+            i++;
+        add_nulls(buf, i - first);
+        if (i < n && add_value(load, i, &values[i], err) < 0)
+            return -1;
     }
     return buf_check(buf, "a row", err);
+}
+
+/* Takes the columns without a value out of one row; returns its end. */
+static const char *squeeze_row(const PgLoad *load, const char *from, char **to)
+{
+    uint16_t n_fields = __builtin_bswap16((uint16_t)load->n_used);
+    memcpy(*to, &n_fields, sizeof(n_fields));
+    *to += sizeof(n_fields);
+    from += sizeof(n_fields);
+    const char *kept = from; /* up to the field at hand: to be moved together */
+    for (size_t i = 0; i < load->base.n_columns; i++) {
+        uint32_t wire = 0;
+        memcpy(&wire, from, sizeof(wire));
+        int32_t length = (int32_t)__builtin_bswap32(wire);
+        const char *next = from + sizeof(wire) + (length > 0 ? length : 0);
+        if (!load->is_used[i]) {
+            memmove(*to, kept, (size_t)(from - kept));
+            *to += from - kept;
+            kept = next;
+        }
+        from = next;
+    }
+    memmove(*to, kept, (size_t)(from - kept));
+    *to += from - kept;
+    return from;
+}
+
+static void squeeze(PgLoad *load)
+{
+    const char *from = load->block.data + HEADER_BYTES;
+    char *to = load->block.data + HEADER_BYTES;
+    if (load->n_used == load->base.n_columns)
+        return;
+    for (size_t i = 0; i < load->n_rows; i++)
+        from = squeeze_row(load, from, &to);
+    buf_truncate(&load->block, (size_t)(to - load->block.data));
+}
+
+/* Columns once used are named in all blocks that come. */
+static int name_columns(PgLoad *load, Error *err)
+{
+    enum { COPY_MAX = 64 * 1024 };
+    const SqlLoad *base = &load->base;
+    if (load->copy && load->n_named == load->n_used)
+        return 0;
+    auto_buf Buf text = BUF_INIT(COPY_MAX);
+    const char *glue = "";
+    buf_printf(&text, "COPY %s (", base->table);
+    for (size_t i = 0; i < base->n_columns; i++) {
+        if (!load->is_used[i])
+            continue;
+        buf_printf(&text, "%s\"%s\"", glue, base->columns[i].name);
+        glue = ", ";
+    }
+    buf_addz(&text, ") FROM STDIN (FORMAT binary)");
+    if (buf_check(&text, "the list of columns", err) < 0)
+        return -1;
+    free(load->copy);
+    load->copy = buf_take(&text);
+    load->n_named = load->n_used;
+    return 0;
 }
 
 /* The column that the server speaks of, or STR_NONE. In a binary COPY the context is "COPY table,
@@ -190,8 +282,11 @@ int pg_load_finish(PgLoad *load, Error *err)
 
 static int send_block(PgLoad *load, Error *err)
 {
-    if (pg_conn_settle(load->conn, err) < 0)
+    if (load->n_used == 0)
+        use_column(load, 0); /* a row has one */
+    if (pg_conn_settle(load->conn, err) < 0 || name_columns(load, err) < 0)
         return -1;
+    squeeze(load);
     PGresult *result = pg_lib.PQexec(load->conn->db, load->copy);
     int status = 0;
     if (pg_lib.PQresultStatus(result) != PGRES_COPY_IN) {
@@ -240,5 +335,6 @@ void pg_load_free(SqlLoad *base)
     pg_conn_settle_load(load->conn, load);
     buf_release(&load->block);
     free(load->copy);
+    free(load->is_used);
     free(load);
 }

@@ -129,6 +129,44 @@ static void every_kind_of_value_arrives(void **state)
     assert_true(sql_rows_real(rows, NUMBER) == -(double)INFINITY);
 }
 
+static bool has_value(int64_t id, int column)
+{
+    return column == ID || (column < LIST && (id * 37 >> column & 1) == 1);
+}
+
+static void columns_have_values_in_some_rows_and_blocks_only(void **state)
+{
+    (void)state;
+    enum { N = 100, N_BLOCK = 7 };
+    auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = begin(SQL_WRITE);
+    auto_sql_load SqlLoad *load = open_load(tx, "t");
+    for (int64_t id = 0; id < N; id++) {
+        SqlValue row[N_COLUMNS];
+        fill_row(row, id);
+        for (int i = 0; i < (int)N_COLUMNS; i++)
+            row[i] = has_value(id, i) ? row[i] : SQL_NULL;
+        assert_int_equal(sql_load_row(load, row, &err), 0);
+        if (id % N_BLOCK == 0)
+            assert_int_equal(sql_load_flush(load, &err), 0);
+    }
+    assert_int_equal(sql_load_flush(load, &err), 0);
+
+    auto_sql_rows SqlRows *rows = NULL;
+    assert_int_equal(sql_query(tx,
+                               "SELECT id, small, number, content, state, doc, uid, flag, at, "
+                               "list FROM t ORDER BY id",
+                               SQL_NO_ARGS, &rows, &err),
+                     0);
+    for (int64_t id = 0; id < N; id++) {
+        assert_int_equal(sql_rows_next(rows, &err), 1);
+        assert_true(sql_rows_int(rows, ID) == id);
+        for (int i = 0; i < (int)N_COLUMNS; i++)
+            assert_int_equal(sql_rows_is_null(rows, i), !has_value(id, i));
+        assert_int_equal(sql_rows_int(rows, SMALL), has_value(id, SMALL) ? -7 : 0);
+    }
+}
+
 static void rows_for_three_tables_are_interleaved(void **state)
 {
     (void)state;
@@ -386,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(every_kind_of_value_arrives),
+        T(columns_have_values_in_some_rows_and_blocks_only),
         T(rows_for_three_tables_are_interleaved),
         T(other_statements_run_between_the_rows),
         T(a_hundred_thousand_rows_take_bounded_memory),
