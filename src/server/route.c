@@ -420,8 +420,10 @@ void route_dispatch(void *context, HttpRequest *request, HttpResponse *response)
     int64_t begun_us = clock_now_us();
     add_request_id(&ctx);
     begin_span(&ctx);
+    store_trace(route_traceparent(&ctx));
     http_response_header(response, "X-Content-Type-Options", STR("nosniff"));
     if (handle(&ctx, &err) < 0 || enter_streams(&ctx, &err) < 0)
         answer_error(&ctx, &err);
+    store_trace(NULL);
     note_request(&ctx, begun_us);
 }

@@ -27,6 +27,7 @@ enum {
     ENDPOINT_MAX = 512,
     AUTHORIZATION_MAX = 4096,
     PIECE_SIZE = 256 * 1024,
+    XRAY_MAX = 96,
 };
 
 struct S3 {
@@ -239,6 +240,22 @@ typedef struct Outgoing {
     char hash[DIGEST_HEX_MAX];
 } Outgoing;
 
+/* The headers of the trace that a call belongs to, which are not signed: W3C Trace Context, and the
+   same as X-Ray has it. Returns how many. */
+static size_t trace_headers(const S3Call *call, char xray[XRAY_MAX], HttpHeader ret[2])
+{
+    const char *trace = call->trace ? call->trace : store_priv_trace();
+    if (strlen(trace) != STORE_TRACE_MAX - 1)
+        return 0;
+    const char *id = trace + 3;
+    const char *span = id + 33;
+    (void)snprintf(xray, XRAY_MAX, "Root=1-%.8s-%.24s;Parent=%.16s;Sampled=%c", id, id + 8, span,
+                   trace[STORE_TRACE_MAX - 2]);
+    ret[0] = (HttpHeader){"traceparent", str_of(trace)};
+    ret[1] = (HttpHeader){"X-Amzn-Trace-Id", str_of(xray)};
+    return 2;
+}
+
 /* Signs, with the time of this attempt, and sends. */
 static int send_signed(S3 *s3, HttpClient *client, const Outgoing *out, S3Answer *answer,
                        HttpReply *reply, Error *err)
@@ -263,7 +280,8 @@ static int send_signed(S3 *s3, HttpClient *client, const Outgoing *out, S3Answer
     char date[SIGV4_DATE_MAX];
     if (sigv4_sign(&request, &keys, &authorization, err) < 0)
         return -1;
-    HttpHeader headers[S3_HEADERS_MAX + 4] = {
+    char xray[XRAY_MAX];
+    HttpHeader headers[S3_HEADERS_MAX + 6] = {
         {"Authorization", buf_str(&authorization)},
         {"x-amz-date", str_of(sigv4_date(request.now_us, date))},
         {"x-amz-content-sha256", str_of(out->hash)}};
@@ -272,6 +290,7 @@ static int send_signed(S3 *s3, HttpClient *client, const Outgoing *out, S3Answer
         headers[n++] = (HttpHeader){call->headers[i].name, call->headers[i].value};
     if (keys.session_token.n > 0)
         headers[n++] = (HttpHeader){"x-amz-security-token", keys.session_token};
+    n += trace_headers(call, xray, headers + n);
     HttpCall http = {.method = call->method,
                      .url = out->url.data,
                      .headers = headers,

@@ -25,8 +25,9 @@ typedef struct S3Call {
     const Sigv4Header *headers;
     size_t n_headers;
     Str body;
-    Source *source; /* sent instead of body when not NULL */
-    S3Sink *sink;   /* or NULL when no body is expected */
+    Source *source;    /* sent instead of body when not NULL */
+    S3Sink *sink;      /* or NULL when no body is expected */
+    const char *trace; /* that it belongs to, as store_trace has it; NULL: that of the thread */
 } S3Call;
 
 enum { S3_HEADERS_MAX = 8, S3_FIELD_MAX = 160 };

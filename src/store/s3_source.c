@@ -15,8 +15,9 @@ typedef struct S3Source {
     S3 *s3; /* outlives its sources */
     char *key;
     char etag[STORE_ETAG_MAX];
-    Buf tail;             /* the last bytes of the object */
-    pthread_mutex_t lock; /* of the three below */
+    char trace[STORE_TRACE_MAX]; /* that it was opened in; it may be read on other threads */
+    Buf tail;                    /* the last bytes of the object */
+    pthread_mutex_t lock;        /* of the three below */
     char *ahead;
     uint64_t ahead_from;
     size_t n_ahead;
@@ -54,8 +55,12 @@ static int fetch(const S3Source *source, uint64_t offset, char *data, size_t n, 
     auto_free char *tag = mem_printf("\"%s\"", source->etag);
     const Sigv4Header headers[] = {{"Range", str_of(range)}, {"If-Match", str_of(tag)}};
     S3Sink sink = {.data = data, .n = n};
-    S3Call call = {
-        .method = "GET", .key = source->key, .headers = headers, .n_headers = 2, .sink = &sink};
+    S3Call call = {.method = "GET",
+                   .key = source->key,
+                   .headers = headers,
+                   .n_headers = 2,
+                   .sink = &sink,
+                   .trace = source->trace};
     S3Answer answer;
     int result = s3_send(source->s3, &call, &answer, err);
     if (answer.status == 412) {
@@ -174,6 +179,7 @@ int s3_source_open(S3 *s3, const char *key, Source **ret, Error *err)
     source->tail = tail;
     tail = BUF_INIT(TAIL_MAX);
     memcpy(source->etag, etag, sizeof(etag));
+    memcpy(source->trace, store_priv_trace(), STORE_TRACE_MAX);
     pthread_mutex_init(&source->lock, NULL);
     *ret = &source->base;
     return 0;

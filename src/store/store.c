@@ -16,6 +16,9 @@ static const StoreKind *const kinds[] = {
     &store_kind_s3,
 };
 
+/* A handler reaches the store through code that knows of no requests, hence by its thread. */
+static _Thread_local char trace[STORE_TRACE_MAX];
+
 enum { PART_MAX = 255, COPY_STEP = 1 << 20 };
 
 static bool part_is_valid(Str part)
@@ -30,6 +33,18 @@ static bool part_is_valid(Str part)
             return false;
     }
     return true;
+}
+
+void store_trace(const char *traceparent)
+{
+    size_t n = traceparent ? strlen(traceparent) : 0;
+    bool fits = n == STORE_TRACE_MAX - 1;
+    memcpy(trace, fits ? traceparent : "", fits ? n + 1 : 1);
+}
+
+const char *store_priv_trace(void)
+{
+    return trace;
 }
 
 bool store_key_is_valid(Str key)

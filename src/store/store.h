@@ -27,6 +27,11 @@ typedef struct StoreStat {
 int store_open(const char *url, Store **ret, Error *err) HAWK_MUST_USE;
 void store_close(Store *store);
 
+/* Says what the calls of this thread to stores, and the sources that it opens, belong to from now
+   on: a "traceparent" (W3C Trace Context, 3.2), which requests to a bucket then carry, for X-Ray
+   too. NULL, or what is none: to nothing. */
+void store_trace(const char *traceparent);
+
 /* Whether a key is well-formed: parts of printable bytes other than '\\', none empty, "." or "..",
    none ending in the temporary suffix. Every other function refuses a key that is not, with
    ERR_USAGE. */

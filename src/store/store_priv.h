@@ -29,6 +29,11 @@ struct Store {
     const StoreKind *kind;
 };
 
+enum { STORE_TRACE_MAX = 56 };
+
+/* What store_trace said last on this thread; "" when nothing. */
+const char *store_priv_trace(void);
+
 /* Names that end so are half-written objects and are never shown. */
 #define STORE_TEMPORARY ".hawk-tmp"
 

@@ -98,3 +98,18 @@ def test_a_collector_that_is_away_stops_nothing(home):
     home.wait_for(lambda: "spans.not_sent" in home.server_output())
     assert home.get("/health/live")[0] == 200
     home.stop()
+
+
+def test_requests_to_a_bucket_belong_to_the_trace_of_the_request(home, bucket):
+    """In W3C's words and in X-Ray's; those of no trace say nothing."""
+    key = "evals/a-set/2026-01-01T00-00-00+00-00_task_abc.eval"
+    bucket.put(key, b"12345")
+    bucket.put("evals/a-set/.models.json", b'{"model_names": [], "model_groups": ["model-access-public"]}')
+    home.env.update(bucket.env, HAWK_API_S3_BUCKET_NAME=bucket.name)
+    home.start()
+    address = f"/view/logs/log-size/{key.removeprefix('evals/')}"
+    assert home.get(address) == (200, 5)
+    assert not bucket.traces()
+    assert home.get(address, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"}) == (200, 5)
+    said = {(trace, xray) for path, trace, xray in bucket.traces() if path == f"/{bucket.name}/{key}"}
+    assert said == {(f"00-{TRACE}-{PARENT}-01", f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={PARENT};Sampled=1")}

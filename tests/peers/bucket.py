@@ -1,6 +1,7 @@
 """A bucket on a real S3 server in a process of its own (moto's)."""
 
 import html
+import json
 import os
 import pathlib
 import re
@@ -62,6 +63,10 @@ class Bucket:
     def get(self, key: str) -> bytes:
         """What an object holds."""
         return self._get(f"/{self.name}/{urllib.parse.quote(key)}")
+
+    def traces(self) -> list[list[str]]:
+        """Of requests that said which trace they belong to: path, traceparent, X-Amzn-Trace-Id."""
+        return json.loads(self._get("/-/traces"))
 
     def keys(self, prefix: str) -> list[str]:
         """The first thousand keys that begin so."""
