@@ -22,6 +22,7 @@ extern const RouteTable routes_scan_view;
 extern const RouteTable routes_scans;
 extern const RouteTable routes_search;
 extern const RouteTable routes_stacktrace;
+extern const RouteTable routes_timeline;
 extern const RouteTable routes_trace;
 extern const RouteTable routes_usage;
 extern const RouteTable routes_view;

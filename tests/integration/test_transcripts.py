@@ -40,6 +40,24 @@ def filled(logs, shared):
     return shared
 
 
+def test_a_timeline_has_the_calls_of_models_and_tools(filled):
+    """Each within the sample and with its end; added up and the longest first for the set."""
+    item = samples(filled, "set-1")[0]
+    status, line = filled.get(f"/meta/samples/{item['uuid']}/timeline")
+    assert status == 200 and line["spans"][0]["name"] == "sample" and not line["truncated"]
+    spans = {span["span_id"]: span for span in line["spans"]}
+    assert {"sample", "model", "tool", "execution", "scoring"} <= {span["category"] for span in line["spans"]}
+    assert all(span["parent_id"] in spans for span in line["spans"][1:])
+    assert all(span["duration_ms"] == pytest.approx(span["end_ms"] - span["start_ms"], abs=0.01) for span in line["spans"])
+    whole = filled.get("/meta/eval-sets/set-1/timeline")[1]
+    assert {total["category"] for total in whole["categories"]} == {"model", "tool"}
+    assert whole["span_count"] == sum(total["count"] for total in whole["categories"])
+    took = [call["duration_ms"] for call in whole["longest_tool_calls"]]
+    assert took and took == sorted(took, reverse=True)
+    listed = filled.get("/meta/eval-sets/set-1/timeline-samples")[1]["samples"]
+    assert {sample["sample_uuid"] for sample in listed} == {sample["uuid"] for sample in samples(filled, "set-1")}
+
+
 def original(path, item: dict) -> dict:
     """The sample as it lies in the archive."""
     with zipfile.ZipFile(path) as archive:
