@@ -90,28 +90,35 @@ def scan_config() -> dict:
     return {"scan_config": {"scanners": scanners, "transcripts": {"sources": [{"eval_set_id": "hidden-set"}]}}}
 
 
-def scan_files(run: str, scan: str, uuid: str) -> dict[str, bytes]:
+def scan_files(run: str, scan: str, uuid: str, model: str | None, result: str) -> dict[str, bytes]:
     """A scan of a sample with one result, full of canaries."""
     row = {"transcript_id": uuid, "transcript_source_type": "eval_log", "transcript_source_id": "e", "scanner_key": "s",
-           "scanner_name": "s", "uuid": "result-1", "value": CANARY, "value_type": "string", "scan_total_tokens": 0,
+           "scanner_name": "s", "uuid": result, "value": CANARY, "value_type": "string", "scan_total_tokens": 0,
            "timestamp": "2026-01-01T00:00:00+00:00"}
     parquet = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), parquet)
-    spec = {"scan_id": scan, "scan_name": CANARY, "timestamp": row["timestamp"], "scanners": {}, "model": None,
+    spec = {"scan_id": scan, "scan_name": CANARY, "timestamp": row["timestamp"], "scanners": {}, "model": model and {"model": model},
             "metadata": {"job_id": run, "created_by": "owner", "imported": True},
             "transcripts": {"type": "eval_log", "transcript_ids": {uuid: None}}}
     return {"_scan.json": json.dumps(spec).encode(), "_summary.json": b'{"complete": true}', "s.parquet": parquet.getvalue()}
 
 
+def send_scan(hawk: Hawk, uuid: str, person: str, model: str | None = None, result: str = "result-1", owner: str = "owner") -> tuple[str, str, int, bytes]:
+    """Bring a scan of a sample along; return its folder, its id, and status and body of the last answer."""
+    begun = json.loads(hawk.request("POST", "/scan_imports/", {"scan_count": 1}, token=person)[2])
+    run, (scan,) = begun["scan_run_id"], begun["scan_ids"]
+    for name, data in scan_files(run, scan, uuid, model, result).items():
+        data = data.replace(b'"created_by": "owner"', json.dumps({"created_by": owner})[1:-1].encode())
+        entry = {"scan_id": scan, "filename": name, "size_bytes": len(data)}
+        (upload,) = json.loads(hawk.request("POST", f"/scan_imports/{run}/uploads", {"files": [entry]}, token=person)[2])["uploads"]
+        assert hawk.send("PUT", upload["url"].removeprefix(hawk.url), data)[0] == 200
+    status, _, body = hawk.request("POST", f"/scan_imports/{run}/finalize", token=person)
+    return run, scan, status, body
+
+
 def import_scan(hawk: Hawk, uuid: str, owner: str) -> str:
     """Bring a scan of a sample along; return the uuid of its result."""
-    begun = json.loads(hawk.request("POST", "/scan_imports/", {"scan_count": 1}, token=owner)[2])
-    run, (scan,) = begun["scan_run_id"], begun["scan_ids"]
-    for name, data in scan_files(run, scan, uuid).items():
-        entry = {"scan_id": scan, "filename": name, "size_bytes": len(data)}
-        (upload,) = json.loads(hawk.request("POST", f"/scan_imports/{run}/uploads", {"files": [entry]}, token=owner)[2])["uploads"]
-        assert hawk.send("PUT", upload["url"].removeprefix(hawk.url), data)[0] == 200
-    assert hawk.request("POST", f"/scan_imports/{run}/finalize", token=owner)[0] == 200
+    assert send_scan(hawk, uuid, owner)[2] == 200
     hawk.wait_for(lambda: hawk.get("/meta/scans", token=owner)[1]["items"])
     return "result-1"
 
@@ -123,7 +130,8 @@ def place(tmp_path_factory, cache):
     log = one_log.make(folder / "logs", CANARY, eval_set_id="hidden-set")
     issuer = Issuer()
     models = folder / "models.yaml"
-    models.write_text(f"- {{name: hidden, group: {GROUP}}}\n- {{name: mockllm/model, group: {GROUP}}}\n")
+    models.write_text(f"- {{name: hidden, group: {GROUP}}}\n- {{name: mockllm/model, group: {GROUP}}}\n"
+                      "- {name: open/model, group: model-access-public}\n")
     hawk = Hawk(folder, cache)
     hawk.env.update(issuer.settings(), HAWK_API_MODELS_FILE=str(models))
     hawk.start()
@@ -252,6 +260,9 @@ ROWS = {
     "GET /meta/samples/{sample_uuid}": ("/meta/samples/{uuid}", None, READERS),
     "GET /meta/samples/{sample_uuid}/scores": ("/meta/samples/{uuid}/scores", None, READERS + "!"),
     "GET /meta/samples/{sample_uuid}/events": ("/meta/samples/{uuid}/events", None, READERS + "!"),
+    "GET /meta/samples/{sample_uuid}/timeline": ("/meta/samples/{uuid}/timeline", None, READERS),
+    "GET /meta/eval-sets/{eval_set_id}/timeline": ("/meta/eval-sets/{id}/timeline", None, READERS),
+    "GET /meta/eval-sets/{eval_set_id}/timeline-samples": ("/meta/eval-sets/{id}/timeline-samples", None, READERS),
     "GET /meta/samples/{sample_uuid}/transcript": ("/meta/samples/{uuid}/transcript", None, READERS + "!"),
     "GET /meta/samples/{eval_set_id}/{sample_uuid}/summary": ("/meta/samples/{id}/{uuid}/summary", None, READERS),
     "GET /meta/samples/{eval_set_id}/{sample_uuid}/{tree}": ("/meta/samples/{id}/{uuid}/artifacts", None, READERS + "!"),
@@ -317,6 +328,28 @@ ROWS = {
 }
 # What takes something away comes last.
 LAST = ["DELETE /eval_sets/{eval_set_id}", "DELETE /scans/{scan_run_id}", "DELETE /humans/{name}"]
+
+
+def test_another_lab_scans_nothing_that_is_hidden_from_it(place):
+    """A scan by an open model is as hidden as the transcripts that it has read, and nobody brings a scan of such along who may
+    not see them."""
+    hawk, people = place.hawk, place.people
+    strangers = [people["other group"], people["admin of another group"]]
+    run, scan, status, _ = send_scan(hawk, place.names["uuid"], people["owner"], "open/model", "result-2")
+    assert status == 200
+    hawk.wait_for(lambda: any(item["job_id"] == run for item in hawk.get("/meta/scans", token=people["owner"])[1]["items"]))
+    folder, part = (base64.urlsafe_b64encode(text.encode()).decode().rstrip("=") for text in (run, f"scan_id={scan}"))
+    assert hawk.get("/meta/scan-export/result-2", token=people["other owner"])[0] == 200
+    for stranger in strangers:
+        assert hawk.get("/meta/scans", token=stranger)[1]["items"] == []
+        assert hawk.get("/meta/scan-export/result-2", token=stranger)[0] == 403
+        assert hawk.get(f"/view/scans/scans/{folder}/{part}", token=stranger)[0] == 403
+        assert hawk.request("POST", f"/view/scans/scans/{folder}", {}, token=stranger)[0] == 403
+        assert hawk.get(f"/meta/search?q={CANARY}", token=stranger)[1]["items"] == []
+    for name, owner in (("other group", "other"), ("admin of another group", "boss")):
+        run, _, status, body = send_scan(hawk, place.names["uuid"], people[name], "open/model", "result-3", owner)
+        assert (status, json.loads(body)["code"]) == (400, "import.unknown_source"), name
+        assert not (hawk.data / "store/scans" / run).exists()
 
 
 def test_every_route_has_a_row(place):
