@@ -6,6 +6,7 @@ Inspect's `eval_set` does both. The processes of one eval set share a folder of 
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import rich
@@ -15,6 +16,8 @@ from inspect_ai.log import read_eval_log
 
 READ_TRIES = 5
 READ_PAUSE = 0.5
+RECOVERED = "-recovered"
+"""What Inspect puts into the name of a log that it makes of one that was not finished."""
 
 PARTS = [
     (evalset, "eval"),
@@ -56,12 +59,24 @@ def _header(info: Any) -> Any:
     return None
 
 
+def _age(info: Any, header: Any) -> tuple[float, int, float]:
+    """What later logs of a task have more of: a recovered log comes after the one that it was made of, with which it began."""
+    begun = datetime.fromisoformat(str(header.eval.created).replace("Z", "+00:00")).timestamp()
+    return begun, str(info.name).count(RECOVERED), info.mtime or 0
+
+
 def _all_logs(log_dir: str, *args: Any, **kwargs: Any) -> list[Any]:
-    logs = []
-    for info in evalset.list_eval_logs(log_dir):
-        header = _header(info)
-        logs.append(evalset.Log(info=info, header=header, task_identifier=evalset.task_identifier(header, None)))
-    return logs
+    """All logs, oldest first.
+
+    Inspect goes on from the log of a task that was written last. An older one may have been written after that, when it was
+    closed, edited or copied; so the times that Inspect is told are the places in the order in which they were begun.
+    """
+    found = [(info, _header(info)) for info in evalset.list_eval_logs(log_dir)]
+    found.sort(key=lambda log: _age(*log))
+    return [
+        evalset.Log(info=info.model_copy(update={"mtime": float(place)}), header=header, task_identifier=evalset.task_identifier(header, None))
+        for place, (info, header) in enumerate(found, 1)
+    ]
 
 
 def only_books(*, begins: bool) -> None:

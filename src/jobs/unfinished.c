@@ -4,6 +4,7 @@
 #include "jobs/unfinished.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -108,9 +109,14 @@ static int close_log(Jobs *jobs, const char *job_id, const char *key, Error *err
     auto_free char *folder = executor->file(executor, job_id, "");
     auto_evallog EvalLog *log = NULL;
     auto_fd int fd = fs_open_unlinked(folder, err);
-    if (fd < 0 || open_log(store, key, &log, err) < 0 ||
+    StoreStat stat;
+    if (fd < 0 || store_stat(store, key, &stat, err) < 0 || open_log(store, key, &log, err) < 0 ||
         evallog_finish_write(log, clock_now_us(), write_bytes, &fd, err) < 0)
         return -1;
+    /* A plain Inspect goes on from the log that was written last, which this one is not. */
+    struct timespec at = {.tv_sec = stat.modified_us / CLOCK_SECOND,
+                          .tv_nsec = stat.modified_us % CLOCK_SECOND * 1000};
+    (void)futimens(fd, (const struct timespec[]){at, at});
     return store_put_file(store, key, fd, err);
 }
 
