@@ -207,8 +207,16 @@ def _work_task(loaded: "Loaded", packet: Json) -> int:
         result = {"status": "refused", "reason": str(error)}
     except KeyboardInterrupt:
         result = {"status": "cancelled", "reason": "cancelled"}
+    except Exception as error:
+        logger.error("the task failed", exc_info=error)
+        result = {"status": "error", "reason": f"{type(error).__name__}: {_plain(error)}"}
     result["task"] = result.get("task") or loaded.tasks[number].name
-    verdict.write(number, result)
+    try:
+        verdict.write(number, result)
+    except OSError as error:
+        # The runner makes a result of this.
+        outcome(logging.ERROR, f"{result.get('reason') or result['status']}; the result of the task cannot be written: {error}")
+        return FAILED
     statuses = {"success": verdict.DONE, "cancelled": verdict.CANCELLED, "refused": verdict.CANNOT_WORK}
     return statuses.get(result["status"], verdict.FAILED)
 

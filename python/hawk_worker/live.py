@@ -68,6 +68,7 @@ class Live:
         self.loop_at = time.time()
         self.progress_at = time.time()
         self.mark: Any = None
+        self.had_samples = False
 
     @contextmanager
     def waiting(self, kind: str, detail: str) -> Iterator[Wait]:
@@ -132,6 +133,10 @@ class Live:
         """What the file says."""
         samples = list(active_samples())
         self._look_for_progress(samples)
+        if not self.had_samples:
+            # Nobody has asked the event loop to turn while there was none, before the first sample or between two tries.
+            self.loop_at = time.time()
+        self.had_samples = bool(samples)
         rows = [self._row(sample) for sample in samples]
         waits: dict[tuple[str, str], Json] = {}
         for row in rows:
@@ -185,6 +190,8 @@ def _kind_of_sandbox(arguments: tuple[Any, ...]) -> str:
 
 def watch_inspect() -> None:
     """From now on what samples wait for is noted; to be called before Inspect runs a task."""
+    # This process may have been forked long after it loaded its packages.
+    live.progress_at = time.time()
     from inspect_ai._eval.task import run
     from inspect_ai.approval import _apply
     from inspect_ai.model import Model

@@ -14,6 +14,7 @@ from typing import Any
 
 from hawk_worker.live import live, plain_error
 from hawk_worker.report import logger
+from hawk_worker.verdict import summaries_of
 
 SAME_REQUESTS = 20
 SAME_SAMPLES = 3
@@ -77,10 +78,7 @@ class _Tries:
 
     def failed(self, log: Any) -> str | None:
         """Takes in the log of a failed try; why another one would fail too, or None."""
-        from inspect_ai.log import read_eval_log_sample_summaries
-
-        failures = [(str(summary.id), summary.epoch, plain_error(summary.error))
-                    for summary in read_eval_log_sample_summaries(log.location) if summary.error]
+        failures = [(str(summary.id), summary.epoch, plain_error(summary.error)) for summary in summaries_of(log) if summary.error]
         if not failures and log.error:
             failures = [("", 0, plain_error(log.error.message))]
         self.seen.update(failures)
@@ -94,9 +92,7 @@ class _Tries:
 
 def _is_infrastructure(log: Any) -> bool:
     """Whether a log's failures look like those of machines and networks, which pass."""
-    from inspect_ai.log import read_eval_log_sample_summaries
-
-    texts = [summary.error for summary in read_eval_log_sample_summaries(log.location) if summary.error]
+    texts = [summary.error for summary in summaries_of(log) if summary.error]
     return any(_INFRASTRUCTURE.search(text) for text in [*texts, log.error.message if log.error else ""])
 
 

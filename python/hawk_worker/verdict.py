@@ -19,15 +19,20 @@ RESULTS = Path("results").absolute()
 """A file for each task that has ended, in the folder of the job, which this process starts in."""
 
 
-def _of_log(log: Any) -> Json:
-    """What came of one task, from the header of its log: its status, the reason if it failed, and its samples."""
+def summaries_of(log: Any) -> list[Any]:
+    """What there is of the samples of a log; nothing when it cannot be read, for it could not be written or not even begun."""
     from inspect_ai.log import read_eval_log_sample_summaries
 
     try:
-        summaries = read_eval_log_sample_summaries(log.location)
+        return list(read_eval_log_sample_summaries(log.location))
     except Exception as error:
         logger.warning(f"cannot read the samples of {log.location}: {error}")
-        summaries = []
+        return []
+
+
+def _of_log(log: Any) -> Json:
+    """What came of one task, from the header of its log: its status, the reason if it failed, and its samples."""
+    summaries = summaries_of(log)
     errors = [summary.error for summary in summaries if summary.error]
     reason = log.error.message if log.error else errors[0] if errors else log.status
     return {

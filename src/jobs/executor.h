@@ -32,6 +32,9 @@ typedef struct ExecutorRun {
     size_t n_secrets;
 } ExecutorRun;
 
+/* Exit status of a runner that could not write exit.json. */
+enum { EXECUTOR_UNWRITTEN = 74 };
+
 typedef enum ExecutorLife {
     EXECUTOR_NONE,  /* no runner of this attempt is known: it never was there, or is gone without a
                        word */

@@ -263,7 +263,8 @@ void reasons_look(Jobs *jobs, const Job *job, Arena *arena, Reasons *ret)
     Executor *executor = jobs->options.executor;
     ExecutorState state;
     *ret = (Reasons){.arena = arena};
-    ret->tasks = json_get(reasons_priv_file(jobs, arena, job->job_id, "tasks.json"), "tasks");
+    ret->pool = reasons_priv_file(jobs, arena, job->job_id, "tasks.json");
+    ret->tasks = json_get(ret->pool, "tasks");
     for (const Json *task = ret->tasks ? ret->tasks->first : NULL; task; task = task->next) {
         ret->n_tasks++;
         ret->n_over += str_eqz(json_text(task, "state", STR("")), "over");

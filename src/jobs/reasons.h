@@ -30,7 +30,8 @@ typedef struct Reasons {
     Arena *arena;
     Reason *items; /* best first */
     size_t n;
-    const Json *tasks;  /* of tasks.json, or NULL */
+    const Json *pool;   /* tasks.json, or NULL */
+    const Json *tasks;  /* of it, or NULL */
     int64_t n_tasks;    /* known by now */
     int64_t n_over;     /* tasks */
     int64_t n_running;  /* samples */

@@ -302,11 +302,11 @@ static void look_at_waiting(Reasons *reasons)
         if (!deaths || str_eqz(json_text(task, "state", STR("")), "over"))
             continue;
         const Reason died = {
-            .code = str_find_str(reason, STR("memory")) >= 0 ? "task.out_of_memory" : "task.died",
+            .code = json_bool(task, "lacked_memory", false) ? "task.out_of_memory" : "task.died",
             .text = arena_printf(arena,
-                                 "the process of task %s has died %lld times%s%.*s; it runs at "
+                                 "the process of task %s has died %lld time%s%s%.*s; it runs at "
                                  "most %lld samples at once",
-                                 name_of(arena, task), (long long)deaths,
+                                 name_of(arena, task), (long long)deaths, deaths == 1 ? "" : "s",
                                  reason.n ? ", the last time because " : "", STR_ARG(reason),
                                  (long long)json_int(task, "max_samples", 0)),
             .since_us = since_us,
@@ -325,10 +325,29 @@ static void look_at_waiting(Reasons *reasons)
     reasons_priv_add(reasons, &room);
 }
 
+/* The process that all tasks are forked from takes them along when it dies. */
+static void look_at_pool(Reasons *reasons)
+{
+    int64_t deaths = json_int(reasons->pool, "pool_deaths", 0);
+    if (!deaths)
+        return;
+    const Reason died = {
+        .code = "pool.died",
+        .text = arena_printf(reasons->arena,
+                             "all its tasks had to start again %lld time%s, the last time because "
+                             "%.*s",
+                             (long long)deaths, deaths == 1 ? "" : "s",
+                             STR_ARG(json_text(reasons->pool, "pool_reason", STR("?")))),
+        .rank = RANK_DIED,
+        .is_trouble = true};
+    reasons_priv_add(reasons, &died);
+}
+
 void reasons_priv_tasks(Jobs *jobs, const Job *job, Reasons *reasons)
 {
     auto_free Look *look = mem_alloc(sizeof(*look));
     look->reasons = reasons;
+    look_at_pool(reasons);
     look_at_waiting(reasons);
     reasons_priv_each_live(jobs, job, reasons, look_at_live, look);
     add_waits(look);

@@ -153,6 +153,8 @@ static void write_line(Output *output, Str line)
     auto_error Error err = ERROR_INIT;
     if (fs_write_all(output->fd, line.p, line.n, &err) == 0)
         output->written += line.n;
+    else /* the disk is full: half a line would spoil the next one too */
+        (void)!ftruncate(output->fd, (off_t)output->written);
 }
 
 typedef struct Entry {

@@ -39,6 +39,7 @@ typedef struct Part {
     size_t task;
     int output; /* the pipe; -1 at its end */
     Buf line;   /* not whole yet */
+    char *word; /* the last that a task said of its end; on the heap, or NULL */
     bool is_over;
 } Part;
 
@@ -104,10 +105,19 @@ static void look_at_memory(Pool *pool)
     write_pressure(pool);
 }
 
-/* A process that died left no result; the judge reads one for each task. */
-static int write_result(const Pool *pool, size_t number, Error *err)
+/* Why a task has no result of its own. The caller frees. */
+static char *reason_of(const ScheduleTask *task, const char *word)
+{
+    if (task->reason || word)
+        return mem_strdup(task->reason ? task->reason : word);
+    return mem_printf("its process left with status %d and no result", task->exit_status);
+}
+
+/* A process that died, or could not write, left no result; the judge reads one for each task. */
+static int write_result(const Pool *pool, size_t number, const char *word, Error *err)
 {
     const ScheduleTask *task = schedule_task(pool->schedule, number);
+    auto_free char *reason = reason_of(task, word);
     auto_free char *path = mem_printf("%s/results/%zu.json", pool->run->folder, number);
     if (fs_exists(path) && task->exit_status < 128)
         return 0;
@@ -117,8 +127,8 @@ static int write_result(const Pool *pool, size_t number, Error *err)
     json_out_init(&out, &body, 0);
     json_out_object(&out);
     json_out_kv_str(&out, "task", task->name);
-    json_out_kvz(&out, "status", "died");
-    json_out_kvz(&out, "reason", task->reason ? task->reason : "the worker left no result");
+    json_out_kvz(&out, "status", task->exit_status > 128 ? "died" : "error");
+    json_out_kvz(&out, "reason", reason);
     json_out_end_object(&out);
     if (fs_make_dirs(folder, 0700, err) < 0)
         return -1;
@@ -202,7 +212,26 @@ static void free_part(Part *part)
 {
     fs_close_cleanup(&part->output);
     buf_release(&part->line);
+    free(part->word);
     free(part);
+}
+
+/* Reads once from the output of a process; false when nothing is there. What a task says of its end
+   is not what the run has come to. */
+static bool read_part(const Pool *pool, Part *part)
+{
+    Run *run = pool->run;
+    char *outcome = TAKE(run->outcome);
+    bool has_more = run_read_pipe(run, "worker", &part->output, &part->line);
+    if (part->kind == PART_TASK && run->outcome) {
+        free(part->word);
+        part->word = TAKE(run->outcome);
+    }
+    if (run->outcome)
+        free(outcome);
+    else
+        run->outcome = outcome;
+    return has_more;
 }
 
 /* Takes away the parts that are over and whose output has come to its end. */
@@ -253,24 +282,33 @@ static int go_on(Pool *pool, Error *err)
     return 0;
 }
 
-static int task_ended(Pool *pool, const Part *part, const Json *packet, Error *err)
+/* Whether the kernel has killed for want of memory since this was asked last. */
+static bool lacked_memory(Pool *pool)
 {
     int64_t kills = memory_oom_kills("");
+    bool is_more = kills > pool->oom_kills;
+    pool->oom_kills = kills;
+    return is_more;
+}
+
+static int task_ended(Pool *pool, Part *part, const Json *packet, Error *err)
+{
+    while (part->output >= 0 && read_part(pool, part))
+        ;
     const ScheduleEnd end = {
         .exit_status = (int)json_int(packet, "status", RUN_FAILED),
         .signal = (int)json_int(packet, "signal", 0),
-        .oom = kills > pool->oom_kills,
+        .oom = lacked_memory(pool),
         .is_stopping = pool->run->is_stopping,
         .peak_bytes = json_int(packet, "peak_kb", 0) * 1024,
     };
-    pool->oom_kills = kills;
     pool->is_changed = true;
     (void)schedule_ended(pool->schedule, part->task, &end);
     const ScheduleTask *task = schedule_task(pool->schedule, part->task);
     if (task->reason)
         output_say(pool->run->output, "warn", "task %.*s: %s%s", STR_ARG(task->name), task->reason,
                    task->state == SCHEDULE_WAITING ? "; it is tried again" : "");
-    return task->state == SCHEDULE_OVER ? write_result(pool, part->task, err) : 0;
+    return task->state == SCHEDULE_OVER ? write_result(pool, part->task, part->word, err) : 0;
 }
 
 static int part_ended(Pool *pool, const Json *packet, Error *err)
@@ -376,8 +414,7 @@ static int look(void *context, const struct pollfd *fds, size_t n, Error *err)
     Pool *pool = context;
     for (size_t i = 1; i < n; i++)
         if (fds[i].revents)
-            (void)run_read_pipe(pool->run, "worker", &pool->parts[i - 1]->output,
-                                &pool->parts[i - 1]->line);
+            (void)read_part(pool, pool->parts[i - 1]);
     if (fds[0].revents && read_packets(pool, err) < 0)
         return -1;
     if (pool->socket >= 0 && go_on(pool, err) < 0)
@@ -405,8 +442,7 @@ static int run_once(Pool *pool, const char *cache_dir, const Venv *venv, RunChil
     int result = worker_run(pool->run, &start, ret, err);
     fs_close_cleanup(&pool->socket);
     for (size_t i = 0; i < pool->n_parts; i++)
-        while (pool->parts[i]->output >= 0 &&
-               run_read_pipe(pool->run, "worker", &pool->parts[i]->output, &pool->parts[i]->line))
+        while (pool->parts[i]->output >= 0 && read_part(pool, pool->parts[i]))
             ;
     drop_parts(pool, true);
     return result;
@@ -426,11 +462,11 @@ static int run_to_end(Pool *pool, const char *cache_dir, const Venv *venv, RunCh
             return -1;
         if (!died(pool, ret) || n_deaths == POOL_DEATHS_MAX)
             break;
-        output_say(pool->run->output, "warn",
-                   "the process that starts workers was killed by signal %d; it is started anew",
-                   ret->exit_status - 128);
-        schedule_pool_died(pool->schedule);
+        output_say(pool->run->output, "warn", "%s; it is started anew",
+                   schedule_pool_died(pool->schedule, ret->exit_status - 128, lacked_memory(pool)));
         pool->is_open = false;
+        write_tasks(pool);
+        run_phase(pool->run, "loading", NULL);
     }
     if (pool->has_end)
         ret->exit_status = pool->exit_status;

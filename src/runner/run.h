@@ -11,11 +11,19 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "codec/json.h"
+#include "jobs/executor.h"
 #include "jobspec/jobspec.h"
 #include "runner/output.h"
 
 /* Exit statuses of a runner. */
-enum { RUN_DONE = 0, RUN_FAILED = 1, RUN_TAKEN = 75, RUN_CANNOT_WORK = 78, RUN_CANCELLED = 130 };
+enum {
+    RUN_DONE = 0,
+    RUN_FAILED = 1,
+    RUN_UNWRITTEN = EXECUTOR_UNWRITTEN,
+    RUN_TAKEN = 75,
+    RUN_CANNOT_WORK = 78,
+    RUN_CANCELLED = 130,
+};
 
 typedef struct Run {
     Arena *arena;

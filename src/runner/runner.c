@@ -35,6 +35,8 @@ enum {
     NAMES_MAX = 1 << 20,
     TURN_POLL_MS = 250,
     TURN_LOOK_MS = 5000,
+    END_TRIES = 20, /* a disk that is full may not stay so */
+    END_PAUSE_MS = 500,
 };
 
 typedef struct Arguments {
@@ -268,6 +270,18 @@ static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err
     return 0;
 }
 
+static int write_end(Run *run, const RunEnd *end)
+{
+    for (int i = 0; i < END_TRIES && fs_is_dir(run->folder); i++) {
+        auto_error Error err = ERROR_INIT;
+        if (run_write_end(run, end, &err) == 0)
+            return end->exit_code;
+        output_say(run->output, "error", "cannot write the result: %s", error_text(&err));
+        (void)run_told_to_end(run, END_PAUSE_MS);
+    }
+    return fs_is_dir(run->folder) ? RUN_UNWRITTEN : end->exit_code;
+}
+
 static int run_to_end(Run *run, const Arguments *arguments)
 {
     RunEnd end = {0};
@@ -275,11 +289,9 @@ static int run_to_end(Run *run, const Arguments *arguments)
     if (run_job(run, arguments, &end, &err) < 0)
         end = end_of_error(run, &err);
     output_say(run->output, end.exit_code == RUN_DONE ? "info" : "error", "%s", end.detail);
-    auto_error Error unwritten = ERROR_INIT;
-    if (fs_is_dir(run->folder) && run_write_end(run, &end, &unwritten) < 0)
-        output_say(run->output, "error", "cannot write the result: %s", error_text(&unwritten));
+    int status = write_end(run, &end);
     free(end.detail);
-    return end.exit_code;
+    return status;
 }
 
 /* --- start --- */

@@ -20,6 +20,8 @@ struct Schedule {
     size_t n_tasks;
     size_t n_running;
     size_t max_running;
+    int n_pool_deaths;
+    char *pool_reason; /* of the last of them; on the heap, or NULL */
 };
 
 Schedule *schedule_new(Arena *arena)
@@ -37,6 +39,7 @@ void schedule_free(Schedule *schedule)
     for (size_t i = 0; i < schedule->n_tasks; i++)
         free(schedule->tasks[i].reason);
     free(schedule->tasks);
+    free(schedule->pool_reason);
     free(schedule);
 }
 
@@ -126,18 +129,22 @@ int64_t schedule_next(const Schedule *schedule, int64_t available)
     return first_with_room(schedule, schedule->n_running ? available - KEPT_FREE : INT64_MAX);
 }
 
-static void set_state(ScheduleTask *task, ScheduleState state, char *take_reason)
+static void set_state(ScheduleTask *task, ScheduleState state)
 {
     task->state = state;
     task->since_us = clock_now_us();
-    free(task->reason);
-    task->reason = take_reason;
+}
+
+static void set_reason(char **reason, char *take_text)
+{
+    free(*reason);
+    *reason = take_text;
 }
 
 void schedule_started(Schedule *schedule, size_t number)
 {
     schedule->n_running++;
-    set_state(&schedule->tasks[number], SCHEDULE_RUNNING, NULL);
+    set_state(&schedule->tasks[number], SCHEDULE_RUNNING);
 }
 
 void schedule_set_pid(Schedule *schedule, size_t number, pid_t pid)
@@ -152,13 +159,14 @@ static bool lacked_memory(const ScheduleEnd *end)
     return end->oom || end->signal == SIGKILL;
 }
 
-static char *death_in_words(const ScheduleEnd *end)
+static char *death_in_words(const char *who, int signal, bool oom)
 {
-    return mem_printf("the worker was killed by signal %d (%s)%s", end->signal,
-                      strsignal(end->signal),
-                      end->oom                 ? "; the kernel was out of memory"
-                      : end->signal == SIGKILL ? "; the machine may be out of memory"
-                                               : "");
+    return mem_printf("%s was killed by signal %d (%s)%s", who, signal, strsignal(signal),
+                      oom ? "; the kernel was out of memory"
+                      : signal == SIGKILL
+                          ? "; by somebody else than the kernel, which has not been "
+                            "out of memory"
+                          : "");
 }
 
 bool schedule_ended(Schedule *schedule, size_t number, const ScheduleEnd *end)
@@ -171,12 +179,15 @@ bool schedule_ended(Schedule *schedule, size_t number, const ScheduleEnd *end)
         task->peak_bytes = end->peak_bytes;
     task->exit_status = end->signal ? 128 + end->signal : end->exit_status;
     if (end->signal == 0) {
-        set_state(task, SCHEDULE_OVER, NULL);
+        set_state(task, SCHEDULE_OVER);
+        set_reason(&task->reason, NULL);
         return false;
     }
     task->n_deaths++;
     bool is_last = end->is_stopping || task->n_deaths >= SCHEDULE_DEATHS_MAX;
-    set_state(task, is_last ? SCHEDULE_OVER : SCHEDULE_WAITING, death_in_words(end));
+    set_state(task, is_last ? SCHEDULE_OVER : SCHEDULE_WAITING);
+    set_reason(&task->reason, death_in_words("the worker", end->signal, end->oom));
+    task->lacked_memory = end->oom;
     if (lacked_memory(end)) {
         int before = task->allowed ? task->allowed : task->max_samples;
         task->allowed = before > 1 ? before / 2 : 1;
@@ -184,13 +195,16 @@ bool schedule_ended(Schedule *schedule, size_t number, const ScheduleEnd *end)
     return is_last;
 }
 
-void schedule_pool_died(Schedule *schedule)
+const char *schedule_pool_died(Schedule *schedule, int signal, bool oom)
 {
     for (size_t i = 0; i < schedule->n_tasks; i++)
         if (schedule->tasks[i].state == SCHEDULE_RUNNING)
-            set_state(&schedule->tasks[i], SCHEDULE_WAITING,
-                      mem_strdup("the process that starts workers died"));
+            set_state(&schedule->tasks[i], SCHEDULE_WAITING);
     schedule->n_running = 0;
+    schedule->n_pool_deaths++;
+    set_reason(&schedule->pool_reason,
+               death_in_words("the process that starts workers", signal, oom));
+    return schedule->pool_reason;
 }
 
 bool schedule_is_over(const Schedule *schedule)
@@ -224,6 +238,7 @@ void schedule_write(const Schedule *schedule, Buf *ret)
         json_out_kvz(&out, "reason", task->reason);
         json_out_kv_int(&out, "max_samples", task->allowed ? task->allowed : task->max_samples);
         json_out_kv_int(&out, "deaths", task->n_deaths);
+        json_out_kv_bool(&out, "lacked_memory", task->lacked_memory);
         json_out_kv_int(&out, "peak_bytes", task->peak_bytes);
         if (task->state == SCHEDULE_RUNNING)
             json_out_kv_int(&out, "pid", task->pid);
@@ -232,5 +247,7 @@ void schedule_write(const Schedule *schedule, Buf *ret)
         json_out_end_object(&out);
     }
     json_out_end_array(&out);
+    json_out_kv_int(&out, "pool_deaths", schedule->n_pool_deaths);
+    json_out_kvz(&out, "pool_reason", schedule->pool_reason);
     json_out_end_object(&out);
 }

@@ -30,7 +30,8 @@ typedef struct ScheduleTask {
     int64_t peak_bytes; /* the most that a process of it held */
     int64_t since_us;
     pid_t pid;
-    char *reason; /* why it waits again or is over; on the heap, or NULL */
+    bool lacked_memory; /* what the kernel says of the last death */
+    char *reason;       /* of the last death, until a process ends well; on the heap, or NULL */
 } ScheduleTask;
 
 typedef struct Schedule Schedule;
@@ -71,8 +72,9 @@ typedef struct ScheduleEnd {
    once if memory was short. True when it is over without having left a result of its own. */
 bool schedule_ended(Schedule *schedule, size_t number, const ScheduleEnd *end);
 
-/* All processes have died with the pool, which was no fault of theirs: their tasks wait again. */
-void schedule_pool_died(Schedule *schedule);
+/* All processes have died with the pool, which was no fault of theirs: their tasks wait again.
+   Returns why, in words. */
+const char *schedule_pool_died(Schedule *schedule, int signal, bool oom);
 
 /* Whether every task is over, and how many processes of tasks there are. */
 bool schedule_is_over(const Schedule *schedule);

@@ -2,7 +2,9 @@
 #include "cmocka_all.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -353,6 +355,22 @@ static void the_file_is_rotated_and_one_older_one_is_kept(void **state)
     (void)tear_down(&held);
 }
 
+static void half_of_a_line_that_has_no_room_is_taken_back(void **state)
+{
+    Room *room = *state;
+    struct rlimit before;
+    output_say(room->output, "info", "first");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    const struct rlimit little = {read_log(room, "runner.log").n + 10, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    output_say(room->output, "info", "second");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    output_say(room->output, "info", "third");
+    assert_int_equal(count_lines(room), 2);
+    assert_text(line_at(room, 1), "message", "third");
+}
+
 static void a_second_opening_goes_on_with_the_file(void **state)
 {
     Room *room = *state;
@@ -386,6 +404,7 @@ int main(void)
         ROW(the_runners_own_lines_and_the_tail_hide_secrets),
         ROW(a_line_that_is_too_long_is_cut_into_several),
         cmocka_unit_test(the_file_is_rotated_and_one_older_one_is_kept),
+        ROW(half_of_a_line_that_has_no_room_is_taken_back),
         ROW(a_second_opening_goes_on_with_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,10 +128,25 @@ static void tasks_of_a_pool_that_died_wait_again_without_blame(void **state)
 {
     Room *room = *state;
     assert_int_equal(start_next(room, plenty), 0);
-    schedule_pool_died(room->schedule);
+    assert_non_null(strstr(schedule_pool_died(room->schedule, SIGKILL, false), "signal 9"));
     assert_int_equal(schedule_n_running(room->schedule), 0);
     assert_int_equal(schedule_task(room->schedule, 0)->n_deaths, 0);
     assert_int_equal(start_next(room, plenty), 0);
+}
+
+static void why_a_process_died_is_known_until_one_ends_well(void **state)
+{
+    Room *room = *state;
+    const ScheduleEnd killed = {.signal = SIGKILL};
+    const ScheduleEnd end = {0};
+    assert_int_equal(start_next(room, plenty), 0);
+    assert_false(schedule_ended(room->schedule, 0, &killed));
+    assert_int_equal(start_next(room, plenty), 0);
+    const ScheduleTask *task = schedule_task(room->schedule, 0);
+    assert_non_null(strstr(task->reason, "signal 9"));
+    assert_false(task->lacked_memory);
+    assert_false(schedule_ended(room->schedule, 0, &end));
+    assert_null(task->reason);
 }
 
 int main(void)
@@ -150,6 +165,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_task_that_crashes_keeps_its_samples_and_is_given_up_at_last, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_tried_again_once_the_run_is_stopping, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(why_a_process_died_is_known_until_one_ends_well, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(tasks_of_a_pool_that_died_wait_again_without_blame, set_up,
                                         tear_down),
