@@ -311,7 +311,7 @@ def restart_server(run) -> bool:
 DEATH = "has died .* killed by signal {}"
 KINDS = {
     "the server is killed": Kind(restart_server, needs_samples=False),
-    "the runner is killed": Kind(signal_to("runner", signal.SIGKILL), (Sign(r"run\.(killed|gone)", "its runner (was|is gone: it was) killed"),), needs_samples=False),
+    "the runner is killed": Kind(signal_to("runner", signal.SIGKILL), (Sign(r"run\.(killed|gone|retrying)", "its runner (was|is gone: it was) killed"),), needs_samples=False),
     "a worker is killed": Kind(signal_to("worker", signal.SIGKILL), (Sign(r"task\.died", DEATH.format(9)),)),
     "a worker crashes": Kind(signal_to("worker", signal.SIGSEGV), (Sign(r"task\.died", DEATH.format(11)),)),
     "the process that starts workers is killed": Kind(signal_to("pool", signal.SIGKILL), (Sign(r"pool\.died|worker\.killed", "killed by signal 9"),), needs_samples=False),

@@ -51,7 +51,7 @@ class World:
         self.endpoint = Endpoint()
         self.hawk = Hawk(folder, cache)
         (folder / "tmp").mkdir()
-        self.hawk.env["TMPDIR"] = str(folder / "tmp")
+        self.hawk.env |= {"TMPDIR": str(folder / "tmp"), "HAWK_API_RUNNER_RETRY_WAITS": "1"}
         self.lock = threading.Lock()
         probe = MemoryGroup(f"hawk-faults-{os.getpid()}")
         probe.close()
@@ -108,6 +108,8 @@ class Run:
         self.folder = world.hawk.data / "jobs" / self.job_id
         self.logs = world.hawk.data / "store/evals" / self.job_id
         self.memory = MemoryGroup(f"hawk-faults-{os.getpid()}-{self.job_id}")
+        self.runner: int | None = None
+        """Which process was its runner when that was looked at."""
         self.begun = time.monotonic()
         self.paid: Counter = Counter()
         """Calls that there had been for each sample when it was first seen in a log."""
@@ -133,13 +135,14 @@ class Run:
         """Submit it."""
         status, answer = self.world.ask("POST", "/eval_sets/", {"eval_set_config": self.config()})
         assert status in (200, 409), answer
-        self.join_memory()
 
     def join_memory(self) -> None:
-        """Put the runner into the run's cgroup as soon as there is one, before it starts what it will count."""
-        with contextlib.suppress(OSError):
-            pid = self.world.hawk.wait_for(lambda: self.pid("runner"), 60, 0.005)
-            self.memory.add(pid)
+        """Put a new runner into the run's cgroup, before it starts what it will count."""
+        pid = self.pid("runner")
+        if pid and pid != self.runner:
+            with contextlib.suppress(OSError):
+                self.memory.add(pid)
+            self.runner = pid
 
     # what it does
 
@@ -214,6 +217,7 @@ class Run:
         """What is said of it; nothing is that has not come about."""
         status, said = self.world.get(f"/monitoring/jobs/{self.job_id}/explain")
         assert status == 200, said
+        self.join_memory()
         strange = [item for item in said["evidence"] if item["trouble"] and not any(sign.fits(item) for sign in self.signs())]
         assert not strange, f"said without a cause: {strange}"
         self.said += [item for item in said["evidence"] if item not in self.said[-50:]]
@@ -247,7 +251,6 @@ class Run:
             self.note_paid()
             status, answer = self.world.ask("POST", "/eval_sets/", {"eval_set_id": self.job_id})
             assert status in (200, 409), answer
-            self.join_memory()
         return False
 
     def wait_for_samples(self) -> bool:
