@@ -39,7 +39,9 @@ static const OptRow stop_rows[] = {
     {"error", 0, OPT_FLAG, offsetof(StopOptions, error), "End as an error instead of scoring what there is"},
     {"within", 0, OPT_TEXT, offsetof(StopOptions, within), "Be over by then, by force if need be, and wait for it; 30s, 5m, 1h", .metavar = "TIME"},
 };
-static const OptArg stop_args[] = {ID_ARG(StopOptions)};
+static const OptArg stop_args[] = {
+    {"JOB_ID", OPT_TEXT, offsetof(StopOptions, id), "The eval set, or a scan; default: the last eval set", .is_optional = true, .completer = "jobs"},
+};
 static const OptArg args[] = {ID_ARG(Options)};
 static const OptArg explain_args[] = {
     {"JOB_ID", OPT_TEXT, offsetof(Options, id), "The job; default: the last one", .is_optional = true, .completer = "jobs"},
@@ -126,6 +128,16 @@ static int report(Cli *cli, const char *id, const Tally *before, Error *err)
     return print_text(cli, buf_str(&text), err);
 }
 
+/* Whether the job is a scan, which has no samples of its own. */
+static int find_scan(Cli *cli, const char *id, bool *ret, Error *err)
+{
+    Json *answer = NULL;
+    if (get_about(cli, id, "job-status", &answer, err) < 0)
+        return settings_no_job(id, err);
+    *ret = str_eqz(json_text(answer, "job_type", STR("")), "scan");
+    return 0;
+}
+
 static int wait_until_over(Cli *cli, const char *id, int64_t within_s, Error *err)
 {
     int64_t deadline_ms = clock_monotonic_ms() + within_s * 1000;
@@ -166,20 +178,27 @@ static int run_stop(Cli *cli, const void *given, Error *err)
     const StopOptions *options = given;
     const char *id = NULL;
     int64_t within_s = 0;
+    bool is_scan = false;
     Tally before = {0};
     if (options->score && options->error)
         return error_set(err, ERR_USAGE, "--score and --error do not go together");
     if ((options->within && read_within(options->within, &within_s, err) < 0) ||
         settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
         return -1;
-    if (within_s && tally(cli, id, &before, err) < 0)
-        return settings_no_job(id, err);
+    if (within_s &&
+        (find_scan(cli, id, &is_scan, err) < 0 || (!is_scan && tally(cli, id, &before, err) < 0)))
+        return -1;
     if (post_stop(cli, id, options, within_s, err) < 0)
         return -1;
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     if (!within_s)
         return 0;
-    return wait_until_over(cli, id, within_s, err) < 0 ? -1 : report(cli, id, &before, err);
+    if (wait_until_over(cli, id, within_s, err) < 0)
+        return -1;
+    if (!is_scan)
+        return report(cli, id, &before, err);
+    cli_say(cli, "%s is over; 'hawk scan resume %s' goes on with it", id, id);
+    return 0;
 }
 
 /* ---- commands to tasks ---- */
@@ -280,11 +299,13 @@ static int run_doctor(Cli *cli, const void *given, Error *err)
 const Command commands_stop = {
     .path = "stop",
     .section = COMMAND_RUN,
-    .summary = "Stop an eval set or a sample, scoring what there is",
+    .summary = "Stop an eval set, scoring what there is, a sample or a scan",
     .description =
         "Without --within it asks and leaves: samples end as soon as they can. With --within the "
         "samples are asked first; after three fifths of the time the run is cancelled, after four "
-        "fifths it is killed, and what came of the samples is printed.",
+        "fifths it is killed, and what came of the samples is printed. A scan is cancelled at "
+        "once, "
+        "which keeps what it has found, and killed after four fifths.",
     .examples =
         "hawk stop my-set-0123456789abcdef --within 5m\nhawk stop --sample 8nPqS5mE --error",
     SPEC(stop_rows, ARRAY_LEN(stop_rows), stop_args, StopOptions),

@@ -46,14 +46,14 @@ static bool is_sample_uuid(const char *text)
 }
 
 /* The key of a command; the caller frees. */
-static char *command_key(const char *job_id, const char *name, const char *of)
+static char *command_key(JobType type, const char *job_id, const char *name, const char *of)
 {
-    return mem_printf("evals/%s/.commands/%s%s.json", job_id, name, of ? of : "");
+    return mem_printf("%s/%s/.commands/%s%s.json", job_type_root(type), job_id, name, of ? of : "");
 }
 
-bool jobs_priv_has_command(Jobs *jobs, const char *job_id, const char *name)
+bool jobs_priv_has_command(Jobs *jobs, const Job *job, const char *name)
 {
-    auto_free char *key = command_key(job_id, name, NULL);
+    auto_free char *key = command_key(job->type, job->job_id, name, NULL);
     auto_error Error err = ERROR_INIT;
     StoreStat stat;
     return store_stat(jobs->options.store, key, &stat, &err) == 0;
@@ -73,8 +73,8 @@ static void write_deadlines(const Job *job, int64_t within_s, JsonOut *out)
 /* The worker looks for these files while samples run. */
 static int put_stop(Jobs *jobs, const Job *job, const JobsStopHow *how, Error *err)
 {
-    auto_free char *key =
-        command_key(job->job_id, how->sample_uuid ? "stop-sample-" : "stop", how->sample_uuid);
+    auto_free char *key = command_key(job->type, job->job_id,
+                                      how->sample_uuid ? "stop-sample-" : "stop", how->sample_uuid);
     auto_buf Buf text = BUF_INIT(COMMAND_MAX);
     JsonOut out;
     json_out_init(&out, &text, 0);
@@ -95,7 +95,7 @@ static int64_t monotonic_of(int64_t at_us)
 void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live)
 {
     auto_arena Arena *arena = arena_new();
-    auto_free char *key = command_key(job_id, "stop", NULL);
+    auto_free char *key = command_key(live->type, job_id, "stop", NULL);
     auto_buf Buf text = BUF_INIT(COMMAND_MAX);
     auto_error Error err = ERROR_INIT;
     Json *node = NULL;
@@ -180,18 +180,18 @@ int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const JobsSt
         return error_set(err, ERR_USAGE, "%s is a scan, which has no samples of its own", job_id);
     if (job_state_is_over(job.state))
         return 0;
-    if (job.type == JOB_SCAN)
-        return jobs_priv_begin_end(jobs, job_id, "stop.asked", "was stopped", false, NULL, err);
     if (how->sample_uuid)
         return put_stop(jobs, &job, how, err);
-    bool is_asked = is_at_samples(jobs, &job);
+    bool is_scan = job.type == JOB_SCAN;
+    bool is_asked = !is_scan && is_at_samples(jobs, &job);
     if ((is_asked || how->within_s) && put_stop(jobs, &job, how, err) < 0)
         return -1;
     if (how->within_s)
         set_deadlines(jobs, job_id);
     if (is_asked)
         return 0;
-    return jobs_priv_begin_end(jobs, job_id, "stop.asked", "was stopped before its samples began",
+    return jobs_priv_begin_end(jobs, job_id, "stop.asked",
+                               is_scan ? "was stopped" : "was stopped before its samples began",
                                false, NULL, err);
 }
 
@@ -234,7 +234,7 @@ static int check_sample(JobsCommandKind kind, const char *sample_uuid, Error *er
 static int put_command(Jobs *jobs, const char *job_id, const char *name, const char *sample_uuid,
                        const char *id, Error *err)
 {
-    auto_free char *key = command_key(job_id, id ? "do-" : name, id);
+    auto_free char *key = command_key(JOB_EVAL_SET, job_id, id ? "do-" : name, id);
     auto_buf Buf text = BUF_INIT(COMMAND_MAX);
     JsonOut out;
     json_out_init(&out, &text, 0);
@@ -263,7 +263,7 @@ int jobs_command(Jobs *jobs, const Caller *caller, const char *job_id, JobsComma
     }
     ret_id[0] = '\0';
     if (kind == JOBS_RESUME) {
-        auto_free char *key = command_key(job_id, "pause", NULL);
+        auto_free char *key = command_key(JOB_EVAL_SET, job_id, "pause", NULL);
         return store_delete(jobs->options.store, key, err);
     }
     if (kind != JOBS_PAUSE)
@@ -284,7 +284,7 @@ int jobs_ask_stacks(Jobs *jobs, const Job *job, char ret_id[JOBS_COMMAND_MAX], E
 void jobs_forget_command(Jobs *jobs, const char *job_id, const char *id)
 {
     auto_error Error err = ERROR_INIT;
-    auto_free char *key = command_key(job_id, "do-", id);
+    auto_free char *key = command_key(JOB_EVAL_SET, job_id, "do-", id);
     if (store_delete(jobs->options.store, key, &err) < 0)
         error_reset(&err); /* what stays goes with the run */
 }

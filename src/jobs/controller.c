@@ -166,7 +166,7 @@ static const char *why_no_retry(Jobs *jobs, Arena *arena, const Job *job)
         return job->n_retries ? arena_printf(arena, "it was started again %lld times",
                                              (long long)job->n_retries)
                               : "";
-    if (jobs_priv_has_command(jobs, job->job_id, "stop"))
+    if (jobs_priv_has_command(jobs, job, "stop"))
         return "it had been asked to stop";
     if (job->n_secret_names)
         return arena_printf(arena,
@@ -344,7 +344,8 @@ static void press(Jobs *jobs, JobsLive *live, int64_t now_ms)
         executor->signal(executor, live->job_id, EXECUTOR_CANCEL);
         live->was_cancelled = true;
         live->kill_at_ms = now_ms + jobs->options.cancel_ms;
-        if (live->last_at_ms && live->last_at_ms < live->kill_at_ms)
+        /* A scan has been asked by this only. */
+        if (live->last_at_ms && (live->type == JOB_SCAN || live->last_at_ms < live->kill_at_ms))
             live->kill_at_ms = live->last_at_ms;
         jobs_priv_keep_flags(jobs, live->job_id, live);
         return;

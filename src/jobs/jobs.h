@@ -124,7 +124,7 @@ typedef struct JobsStopHow {
     const char *sample_uuid; /* NULL: all samples */
     JobsStop action;
     int64_t within_s; /* 0: as long as the samples take; else the run is over by then: asked first,
-                         cancelled after three fifths, killed after four */
+                         cancelled after three fifths (a scan at once), killed after four */
 } JobsStopHow;
 
 /* Asks a running job to end its samples and score them or mark them as errors. A job that has not

@@ -144,8 +144,8 @@ void jobs_priv_scan_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
 int jobs_priv_begin_end(Jobs *jobs, const char *job_id, const char *code, const char *reason,
                         bool is_deletion, bool *ret_changed, Error *err) HAWK_MUST_USE;
 
-/* Whether an eval set's tasks have been told something that holds: "stop", "pause". */
-bool jobs_priv_has_command(Jobs *jobs, const char *job_id, const char *name);
+/* Whether a job has been told something that holds: "stop", "pause". */
+bool jobs_priv_has_command(Jobs *jobs, const Job *job, const char *name);
 
 /* The deadlines of a stop that was asked for, also by way of an earlier server. */
 void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live);

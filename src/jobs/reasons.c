@@ -180,12 +180,12 @@ static const struct {
 
 static void add_wishes(Jobs *jobs, const Job *job, Reasons *reasons)
 {
-    if (jobs_priv_has_command(jobs, job->job_id, "stop"))
+    if (jobs_priv_has_command(jobs, job, "stop"))
         reasons_priv_add(reasons,
                          &(Reason){.code = "stop.asked",
                                    .text = "it was asked to stop and its samples are ending",
                                    .rank = RANK_STATE});
-    if (jobs_priv_has_command(jobs, job->job_id, "pause")) {
+    if (jobs_priv_has_command(jobs, job, "pause")) {
         auto_free char *how = mem_printf("it is paused: no more samples begin until 'hawk "
                                          "resume-run %s'",
                                          job->job_id);

@@ -104,8 +104,12 @@ static void send_null(RouteCtx *ctx)
 static int scan_stop(RouteCtx *ctx, Error *err)
 {
     const char *id = NULL;
+    Json *body = NULL;
     if (submits_job_id(ctx, JOB_SCAN, NOT_FOUND, &id, err) < 0 ||
-        jobs_stop(ctx->app->jobs, ctx->caller, id, &(JobsStopHow){0}, err) < 0)
+        (http_request_body_size(ctx->request) > 0 && route_body_json(ctx, &body, err) < 0))
+        return -1;
+    const JobsStopHow how = {.within_s = json_int(body, "within_seconds", 0)};
+    if (jobs_stop(ctx->app->jobs, ctx->caller, id, &how, err) < 0)
         return -1;
     send_null(ctx);
     return 0;
@@ -143,6 +147,7 @@ static const Shape shapes[] = {
     { "CreateScanRequest", "scan_config: ScanConfig; " SUBMIT_MEMBERS },
     { "ResumeScanRequest", SUBMIT_MEMBERS },
     { "ScanSubmitted",     "scan_run_id: str" },
+    { "StopScanRequest",   "within_seconds?: int?" },
 };
 
 #define ONE "/scans/{scan_run_id}"
@@ -154,7 +159,8 @@ static const Route rows[] = {
       .body = "CreateScanRequest", .answer = "ScanSubmitted" },
     { "POST",   ONE "/resume", ROUTE_CHANGE, scan_resume, "go on with a scan that was stopped or has failed",
       .body = "ResumeScanRequest?", .answer = "ScanSubmitted" },
-    { "POST",   ONE "/stop",   ROUTE_CHANGE, scan_stop,   "end a scan; what it has done is kept", .answer = "null" },
+    { "POST",   ONE "/stop",   ROUTE_CHANGE, scan_stop,   "end a scan, within a time if one is given; what it has done is kept",
+      .body = "StopScanRequest?", .answer = "null" },
     { "DELETE", ONE,           ROUTE_CHANGE, scan_delete, "end a scan and mark it as deleted; its results stay",
       .answer = "null" },
     { "GET",    ONE "/config", ROUTE_READ,   scan_config, "the config as it was submitted, with every default",

@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 from conftest import ROOT, Hawk, venv_of
+from faults import marked
 
 PACKAGE = {"package": str(ROOT / "examples/hawk_scanners"), "name": "hawk_scanners"}
 EXAMPLES = {"package": str(ROOT / "examples/hawk_examples"), "name": "hawk_examples"}
@@ -214,6 +215,21 @@ def test_a_scan_that_was_stopped_and_then_killed_goes_on_where_it_was(scanned):
     assert scanned.listed(job)["scanner_result_count"] == 3
     assert scanned.hawk.run("delete", job, "--yes").stdout == f"Scan {job} deleted.\n"
     assert scanned.hawk.get(f"/monitoring/jobs/{job}/job-status")[1]["status"] == "deleted" and scanned.results(job).exists()
+
+
+def test_a_scan_that_does_not_end_when_asked_is_over_within_the_time(scanned):
+    """Its process is frozen, so that it hears nothing; nothing of it is left."""
+    models = [{**PACKAGE, "items": [{"name": "judge", "args": {"sleep": 600}}]}]
+    path = scanned.folder / "wedged.json"
+    path.write_text(json.dumps(scan_config({"name": "polite"}, models=models)))
+    job = scanned.hawk.json("scan", "run", str(path))["scan_run_id"]
+    scanned.hawk.wait_for(lambda: list((scanned.hawk.data / "jobs" / job / ".scanbuffer").glob("*")), timeout=300)
+    for pid in marked(scanned.hawk, job):
+        if b"hawk_worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGSTOP)
+    said = scanned.hawk.run("stop", job, "--within", "8s", timeout=60)
+    assert f"hawk scan resume {job}" in said.stdout + said.stderr and not marked(scanned.hawk, job)
+    assert scanned.hawk.json("explain", job)["state"] == "cancelled"
 
 
 def read_uuids(path: pathlib.Path) -> dict[str, str]:
