@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "codec/json.h"
 #include "codec/json_out.h"
+#include "jobs/job_token.h"
 #include "jobs/jobs_priv.h"
 
 enum { COMMAND_MAX = 256, SAMPLE_UUID_MAX = 64 };
@@ -293,7 +294,8 @@ static int mark_deleted(Jobs *jobs, const char *job_id, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_begin(jobs->options.sql, SQL_WRITE, &tx, err) < 0 ||
-        job_table_delete_mark(tx, job_id, clock_now_us(), err) < 0)
+        job_table_delete_mark(tx, job_id, clock_now_us(), err) < 0 ||
+        job_token_revoke(tx, job_id, err) < 0)
         return -1;
     return sql_commit(TAKE(tx), err);
 }

@@ -494,6 +494,9 @@ static int take_over(Jobs *jobs, const Job *job, Error *err)
              KV("runner", life == EXECUTOR_ALIVE   ? "alive"
                           : life == EXECUTOR_ENDED ? "ended"
                                                    : "none"));
+    /* Its runner could not renew the token while there was no server. */
+    if (life == EXECUTOR_ALIVE && jobs_priv_extend_token(jobs, job->job_id, err) < 0)
+        return -1;
     /* The turn was recorded, but the last server may not have come to telling the runner. */
     if (life == EXECUTOR_ALIVE && job->state == JOB_RUNNING)
         return executor->grant(executor, job->job_id, job->attempt, err);

@@ -30,6 +30,7 @@ typedef struct ExecutorRun {
     size_t n_environment;
     const ExecutorSecret *secrets;
     size_t n_secrets;
+    const Secret *token; /* of the attempt; NULL: none */
 } ExecutorRun;
 
 /* Exit status of a runner that could not write exit.json. */

@@ -50,11 +50,11 @@ static bool matches_any(Str name, const char *const *patterns, size_t n)
     return false;
 }
 
-static void set_secret(ProcessEnv *env, const ExecutorSecret *secret)
+static void set_secret(ProcessEnv *env, const char *name, const Secret *secret)
 {
-    Str value = secret_reveal(secret->value);
+    Str value = secret_reveal(secret);
     char *text = mem_strndup(value.p, value.n);
-    process_env_set(env, secret->name, text);
+    process_env_set(env, name, text);
     mem_wipe(text, value.n);
     free(text);
 }
@@ -65,6 +65,8 @@ static void name_secrets(ProcessEnv *env, const ExecutorRun *run)
     auto_buf Buf names = BUF_INIT(NAMES_MAX);
     for (size_t i = 0; i < run->n_secrets; i++)
         buf_printf(&names, "%s%s", i ? "," : "", run->secrets[i].name);
+    if (run->token)
+        buf_printf(&names, "%s%s", names.len ? "," : "", EXECUTOR_TOKEN);
     process_env_set(env, EXECUTOR_SECRETS, names.data);
 }
 
@@ -87,9 +89,11 @@ void executor_env_make(const ExecutorRun *run, ProcessEnv *env)
     if (run->traceparent)
         process_env_set(env, "TRACEPARENT", run->traceparent);
     for (size_t i = 0; i < run->n_secrets; i++)
-        set_secret(env, &run->secrets[i]);
+        set_secret(env, run->secrets[i].name, run->secrets[i].value);
     for (size_t i = 0; i < run->n_environment; i++)
-        set_secret(env, &run->environment[i]);
+        set_secret(env, run->environment[i].name, run->environment[i].value);
+    if (run->token)
+        set_secret(env, EXECUTOR_TOKEN, run->token);
     name_secrets(env, run);
     process_env_set(env, "HAWK_JOB_ID", run->job_id);
     process_env_set(env, "HAWK_JOB_TYPE", run->job_type);

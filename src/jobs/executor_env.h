@@ -9,6 +9,9 @@
    log. It tells the worker in the same way which values to keep out of Inspect's. */
 #define EXECUTOR_SECRETS "HAWK_RUNNER_SECRETS"
 
+/* The token of the attempt, for its processes to come to the server with. */
+#define EXECUTOR_TOKEN "HAWK_JOB_TOKEN"
+
 /* Fills env, which the caller releases; it holds secrets. Later ones win: the server's, the job's
    secrets, the job's environment, and what tells a runner which job it is. */
 void executor_env_make(const ExecutorRun *run, ProcessEnv *env);

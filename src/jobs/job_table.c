@@ -19,6 +19,7 @@ enum { LIST_TEXT_MAX = 256 * 1024, STATES_TEXT_MAX = 128, STATEMENT_MAX = 4096, 
 static const SqlMigration migrations[] = {
     {1, &embed_sqlite_0001_job_sql, &embed_postgres_0001_job_sql},
     {2, &embed_sqlite_0002_retries_sql, &embed_postgres_0002_retries_sql},
+    {3, &embed_sqlite_0003_job_token_sql, &embed_postgres_0003_job_token_sql},
 };
 
 /* The order of read_row. */

@@ -10,9 +10,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "jobs/job_token.h"
 #include "jobs/jobs_priv.h"
 
-enum { DEFAULT_RUNNING = 4, DEFAULT_LIVE = 1000, DEFAULT_CANCEL_MS = 30 * 1000, LIMIT_MAX = 500 };
+enum {
+    DEFAULT_RUNNING = 4,
+    DEFAULT_LIVE = 1000,
+    DEFAULT_CANCEL_MS = 30 * 1000,
+    DEFAULT_TOKEN_S = 3600,
+    LIMIT_MAX = 500
+};
 
 /* clang-format off */
 static const JobsProblem problems[] = {
@@ -216,6 +223,9 @@ static int record(Jobs *jobs, const JobMove *move, bool *ret_changed, Error *err
         job_table_move(tx, move, ret_changed, err) < 0 ||
         (*ret_changed && tell_moved(jobs, tx, move->job_id, err) < 0))
         return -1;
+    bool is_last_word = move->is_retry || move->is_deletion || job_state_is_over(move->to);
+    if (*ret_changed && is_last_word && job_token_revoke(tx, move->job_id, err) < 0)
+        return -1;
     return sql_commit(TAKE(tx), err);
 }
 
@@ -314,6 +324,43 @@ int jobs_get(Jobs *jobs, Arena *arena, const char *job_id, Job *ret, Error *err)
     return found ? 0 : error_set(err, ERR_NOT_FOUND, "Job not found.");
 }
 
+int jobs_self(Jobs *jobs, Arena *arena, Str token, JobsSelf *ret, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    JobsSelf self = {.token_seconds = jobs->options.token_s};
+    if (sql_begin(jobs->options.sql, SQL_READ, &tx, err) < 0)
+        return -1;
+    int found = job_token_find(tx, arena, token, clock_now_us(), &self.job, &self.expires_us, err);
+    if (found < 0)
+        return -1;
+    if (!found)
+        return error_set(err, ERR_LOGIN, "this is for a running job, with its own token");
+    *ret = self;
+    return 0;
+}
+
+static int extend_token(Jobs *jobs, const char *job_id, int64_t *ret_expires_us, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    int64_t expires_us = clock_now_us() + jobs->options.token_s * CLOCK_SECOND;
+    if (sql_begin(jobs->options.sql, SQL_WRITE, &tx, err) < 0 ||
+        job_token_extend(tx, job_id, expires_us, err) < 0 || sql_commit(TAKE(tx), err) < 0)
+        return -1;
+    if (ret_expires_us)
+        *ret_expires_us = expires_us;
+    return 0;
+}
+
+int jobs_renew(Jobs *jobs, JobsSelf *self, Error *err)
+{
+    return extend_token(jobs, self->job.job_id, &self->expires_us, err);
+}
+
+int jobs_priv_extend_token(Jobs *jobs, const char *job_id, Error *err)
+{
+    return extend_token(jobs, job_id, NULL, err);
+}
+
 int jobs_get_for(Jobs *jobs, const Caller *caller, Arena *arena, const char *job_id, Job *ret,
                  Error *err)
 {
@@ -373,6 +420,8 @@ int jobs_open(const JobsOptions *options, Jobs **ret, Error *err)
     (void)pthread_mutex_init(&jobs->moving, NULL);
     (void)pthread_mutex_init(&jobs->lock, NULL);
     (void)pthread_mutex_init(&jobs->watching, NULL);
+    if (jobs->options.token_s <= 0)
+        jobs->options.token_s = DEFAULT_TOKEN_S;
     *ret = jobs;
     return 0;
 }

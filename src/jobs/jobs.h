@@ -70,6 +70,7 @@ typedef struct JobsOptions {
     int max_live;     /* jobs that are not over; more are refused; 0: 1000 */
     int max_per_user; /* of those, of one person unless forced; 0: no limit */
     int cancel_ms;    /* from "end" to "end now" for a deleted job; 0: 30 s */
+    int token_s;      /* how long a job's token counts after its last renewal; 0: an hour */
     Waits retries;    /* of jobs whose runner was killed or is gone, since their submit */
 } JobsOptions;
 
@@ -168,6 +169,19 @@ int jobs_delete(Jobs *jobs, const Caller *caller, const char *job_id, Error *err
 /* Reads a job; ERR_NOT_FOUND "Job not found." when there is none. Does not ask whether anyone may
  * see it. */
 int jobs_get(Jobs *jobs, Arena *arena, const char *job_id, Job *ret, Error *err) HAWK_MUST_USE;
+
+/* A job as its own token shows it. */
+typedef struct JobsSelf {
+    Job job;
+    int64_t expires_us; /* of the token */
+    int64_t token_seconds;
+} JobsSelf;
+
+/* Whose token it is, in the arena; ERR_LOGIN when the token is none, has ended or its attempt is
+   over. */
+int jobs_self(Jobs *jobs, Arena *arena, Str token, JobsSelf *ret, Error *err) HAWK_MUST_USE;
+/* Moves the end of the token on, also in `self`. */
+int jobs_renew(Jobs *jobs, JobsSelf *self, Error *err) HAWK_MUST_USE;
 
 /* The job if the caller may read it: ERR_NOT_FOUND or ERR_DENIED. */
 int jobs_get_for(Jobs *jobs, const Caller *caller, Arena *arena, const char *job_id, Job *ret,

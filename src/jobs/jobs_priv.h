@@ -140,6 +140,9 @@ void jobs_priv_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
 /* The same for a scan, as the summaries of its results say. */
 void jobs_priv_scan_verdict(Jobs *jobs, const char *job_id, JobsVerdict *ret);
 
+/* Moves the end of a job's token on, whether it has ended or not. */
+int jobs_priv_extend_token(Jobs *jobs, const char *job_id, Error *err) HAWK_MUST_USE;
+
 /* Moves a job that is not over to "stopping" and wakes the controller. */
 int jobs_priv_begin_end(Jobs *jobs, const char *job_id, const char *code, const char *reason,
                         bool is_deletion, bool *ret_changed, Error *err) HAWK_MUST_USE;

@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "codec/json_out.h"
 #include "codec/yaml.h"
 #include "jobs/executor_env.h"
+#include "jobs/job_token.h"
 #include "jobs/jobs_priv.h"
 
 enum { DOCUMENT_MAX = 64 * 1024 * 1024, INFRA_MAX = 48 * 1024 * 1024, KEY_MAX = 160 };
@@ -242,6 +244,19 @@ static int drop_commands(Jobs *jobs, const JobsLaunch *launch, Error *err)
     return store_delete_prefix(jobs->options.store, key_of(launch->job, ".commands", key), err);
 }
 
+static int mint_token(Jobs *jobs, const Job *job, Secret **ret, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_secret Secret *token = NULL;
+    int64_t expires_us = clock_now_us() + jobs->options.token_s * CLOCK_SECOND;
+    if (sql_begin(jobs->options.sql, SQL_WRITE, &tx, err) < 0 ||
+        job_token_mint(tx, job->job_id, job->attempt, expires_us, &token, err) < 0 ||
+        sql_commit(TAKE(tx), err) < 0)
+        return error_wrap(err, "cannot make the job's token");
+    *ret = TAKE(token);
+    return 0;
+}
+
 static int start_runner(Jobs *jobs, const JobsLaunch *asked, Error *err)
 {
     auto_arena Arena *arena = arena_new();
@@ -258,6 +273,9 @@ static int start_runner(Jobs *jobs, const JobsLaunch *asked, Error *err)
     jobs_priv_infra(jobs, launch, &out);
     if (buf_check(&user, "the config", err) < 0 || buf_check(&infra, "the config", err) < 0)
         return -1;
+    auto_secret Secret *token = NULL;
+    if (mint_token(jobs, launch->job, &token, err) < 0)
+        return -1;
     size_t n_environment = 0;
     ExecutorSecret *environment = jobs_priv_environment(arena, launch->spec, &n_environment);
     const ExecutorRun run = {
@@ -271,6 +289,7 @@ static int start_runner(Jobs *jobs, const JobsLaunch *asked, Error *err)
         .n_environment = n_environment,
         .secrets = launch->secrets,
         .n_secrets = launch->n_secrets,
+        .token = token,
     };
     Executor *executor = jobs->options.executor;
     int done = executor->start(executor, &run, err);

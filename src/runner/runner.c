@@ -25,6 +25,7 @@
 #include "jobspec/diagnostics.h"
 #include "runner/edit.h"
 #include "runner/pool.h"
+#include "runner/renewal.h"
 #include "runner/run.h"
 #include "runner/venv.h"
 #include "runner/worker.h"
@@ -330,7 +331,9 @@ static int supervise(Run *run, const Arguments *arguments)
                                    .context = run};
     if (output_open(&options, &run->output, &err) < 0)
         return complain(&err);
+    Renewal *renewal = renewal_start(run->folder);
     int status = run_to_end(run, arguments);
+    renewal_stop(renewal);
     output_close(run->output);
     free(run->outcome);
     return status;

@@ -23,6 +23,7 @@ static const char *const permission_names[] = {
     [ROUTE_OPEN] = "open",
     [ROUTE_READ] = "read",
     [ROUTE_CHANGE] = "change",
+    [ROUTE_JOB] = "job",
 };
 
 /* --- names --- */
@@ -187,8 +188,11 @@ static void write_answers(const Route *route, JsonOut *out)
 static void write_security(const Route *route, JsonOut *out)
 {
     static const char *const schemes[] = {"bearer", "session"};
+    size_t n = route->permission == ROUTE_OPEN  ? 0
+               : route->permission == ROUTE_JOB ? 1
+                                                : ARRAY_LEN(schemes);
     json_out_kv_array(out, "security");
-    for (size_t i = 0; i < ARRAY_LEN(schemes) && route->permission != ROUTE_OPEN; i++) {
+    for (size_t i = 0; i < n; i++) {
         json_out_object(out);
         json_out_kv_array(out, schemes[i]);
         json_out_end_array(out);

@@ -120,8 +120,21 @@ static int identify(RouteCtx *ctx, Caller *ret, Error *err)
     return identity_check(ctx->app->identity, ctx->arena, &renewed, ret, err);
 }
 
+/* A job is no person: its token opens nothing but its own routes, and those are for nobody else. */
+static int authenticate_job(RouteCtx *ctx, Error *err)
+{
+    Str token = identity_bearer(http_request_header(ctx->request, "Authorization"));
+    JobsSelf *self = arena_alloc(ctx->arena, sizeof(*self));
+    if (jobs_self(ctx->app->jobs, ctx->arena, token, self, err) < 0)
+        return -1;
+    ctx->self = self;
+    return limits_request(ctx->app->limits, token, clock_monotonic_ms(), err);
+}
+
 static int authenticate(RouteCtx *ctx, Error *err)
 {
+    if (ctx->route->permission == ROUTE_JOB)
+        return authenticate_job(ctx, err);
     Caller *caller = arena_alloc(ctx->arena, sizeof(*caller));
     if (identify(ctx, caller, err) < 0)
         return -1;

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "codec/json_out.h"
 #include "http/server.h"
+#include "jobs/jobs.h"
 #include "server/shape.h"
 #include "server/trace.h"
 
@@ -23,7 +24,8 @@ typedef struct RouteCtx {
     HttpRequest *request;
     HttpResponse *response;
     Arena *arena;
-    const Caller *caller; /* NULL on routes that are open */
+    const Caller *caller; /* NULL on routes that are open or of jobs */
+    const JobsSelf *self; /* on routes of jobs, whose token it came with */
     const Route *route;   /* NULL until it is found */
     Str request_id;
     Trace trace;                  /* that it belongs to; without an id: none */
@@ -39,6 +41,7 @@ typedef enum RoutePermission {
     ROUTE_READ,   /* logged in; the handler asks access for each thing it shows */
     ROUTE_CHANGE, /* as ROUTE_READ, and not with a read-only credential; cookies need an allowed
                      Origin */
+    ROUTE_JOB,    /* a job's own processes, with its token, and nobody else */
 } RoutePermission;
 
 /* A pattern is "/a/{id}/b": {name} takes one segment and {name*} the rest; both are percent-decoded

@@ -10,6 +10,6 @@ const RouteTable *const server_route_tables[] = {
     &routes_transcript,   &routes_edits,      &routes_view,         &routes_pages,
     &routes_search,       &routes_content,    &routes_humans,       &routes_usage,
     &routes_scan_imports, &routes_scans,      &routes_scan_results, &routes_scan_view,
-    &routes_trace,        &routes_stacktrace, &routes_timeline,
+    &routes_trace,        &routes_stacktrace, &routes_timeline,     &routes_jobs,
 };
 const size_t server_n_route_tables = ARRAY_LEN(server_route_tables);

@@ -351,6 +351,7 @@ static int open_jobs(App *app, Error *err)
                   .moved = announce_job},
         .max_running = app->options->max_running,
         .max_per_user = (int)app->settings.max_jobs_per_user,
+        .token_s = (int)app->settings.job_token_seconds,
         .retries = app->settings.runner_retries,
     };
     return jobs_open(&options, &app->jobs, err);

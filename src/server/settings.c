@@ -19,6 +19,7 @@ typedef enum SettingType {
     SETTING_DAYS,
     SETTING_BYTES,
     SETTING_WAITS,
+    SETTING_SECONDS,
     SETTING_COUNT, /* 0: no limit; the default is for servers with an identity provider */
 } SettingType;
 
@@ -71,6 +72,7 @@ static const SettingRow rows[] = {
     { "HAWK_API_RELAY_URL",                         SETTING_TEXT,  AT(relay_url),              false, 0 },
     { "HAWK_API_DATADOG_EVAL_SET_DASHBOARD_URL",    SETTING_TEXT,  AT(eval_set_dashboard_url), false, 0 },
     { "HAWK_API_DATADOG_SCAN_DASHBOARD_URL",        SETTING_TEXT,  AT(scan_dashboard_url),     false, 0 },
+    { "HAWK_API_JOB_TOKEN_SECONDS",                 SETTING_SECONDS, AT(job_token_seconds),    false, 3600 },
     { "HAWK_API_RUNNER_RETRY_WAITS",                SETTING_WAITS, AT(runner_retries),         false, 0 },
     { "HAWK_API_MAX_OUTSTANDING_JOBS_PER_USER",     SETTING_COUNT, AT(max_jobs_per_user),      false, 128 },
     { "HAWK_API_MAX_REQUESTS_PER_SECOND",           SETTING_COUNT, AT(max_requests_per_second), false, 100 },
@@ -138,6 +140,7 @@ static int read_row(const SettingRow *row, Arena *arena, ServerSettings *ret, Er
     char *at = (char *)ret + row->offset;
     Str value = str_trim(str_of(getenv(row->variable)));
     bool has_default = row->type == SETTING_DAYS || row->type == SETTING_BYTES ||
+                       row->type == SETTING_SECONDS ||
                        (row->type == SETTING_COUNT && ret->issuer); /* which has an earlier row */
     if (has_default)
         *(int64_t *)(void *)at = row->otherwise;
@@ -160,6 +163,8 @@ static int read_row(const SettingRow *row, Arena *arena, ServerSettings *ret, Er
                    ? bad_value(row, "seconds, as in \"5 15 45\", or \"none\"", err)
                    : 0;
     case SETTING_DAYS: return read_number(row, value, 0, 36500, "a number of days", at, err);
+    case SETTING_SECONDS:
+        return read_number(row, value, 3, 86400, "a number of seconds from 3 to 86400", at, err);
     case SETTING_BYTES:
         return read_number(row, value, 1024, BODY_MAX, "a number of bytes from 1024 to 67108864",
                            at, err);

@@ -48,6 +48,7 @@ typedef struct ServerSettings {
     const char *relay_url;
     const char *eval_set_dashboard_url;
     const char *scan_dashboard_url;
+    int64_t job_token_seconds;       /* that a job's token counts after its last renewal */
     Waits runner_retries;            /* of jobs whose runner was lost */
     int64_t max_jobs_per_user;       /* that are not over; 0: no limit */
     int64_t max_requests_per_second; /* of one credential; 0: no limit */

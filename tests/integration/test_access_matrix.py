@@ -293,6 +293,8 @@ ROWS = {
     "POST /scans/{scan_run_id}/stop": ("/scans/{scan}/stop", None, CONTROLLERS),
     "DELETE /scans/{scan_run_id}": ("/scans/{scan}", None, CONTROLLERS),
     "GET /scans/{scan_run_id}/config": ("/scans/{scan}/config", None, READERS),
+    "GET /jobs/self": ("/jobs/self", None, "401 401 401 401 401 401"),
+    "POST /jobs/self/renew": ("/jobs/self/renew", None, "401 401 401 401 401 401"),
     "POST /scan_imports/": ("/scan_imports/", {"scan_count": 1}, CHANGERS),
     "POST /scan_imports": ("/scan_imports", {"scan_count": 1}, CHANGERS),
     "POST /scan_imports/{scan_run_id}/uploads": ("/scan_imports/{scans}/uploads",
