@@ -126,8 +126,8 @@ static int pick_slowly(Listing *listing, ListingStretch *stretch, Error *err)
     bool may_fill = !driver->is_time || promises_page(listing, stretch, limits->walk_driven_max);
     if (driver->text && may_fill && walk_far(listing, stretch, driver, &is_done, err) < 0)
         return -1;
-    /* A merge that has to look for samples which fit is not so short. */
-    bool is_short = is_merge_short(listing) && !(listing_has_tests(listing) && stretch->n > 0);
+    /* A merge that has to look samples up until some fit is not so short. */
+    bool is_short = is_merge_short(listing) && !listing_needs_sample(listing);
     if (!is_done && !driver->text && !is_short && walk_on(listing, stretch, &is_done, err) < 0)
         return -1;
     if (is_done)

@@ -30,14 +30,22 @@ static void add_from(const Listing *listing, const ListingPart *part, Query *que
         query_add(query, " CROSS JOIN listing_sample l");
 }
 
-/* The part's own conditions, all found by its index. */
-static void add_conditions(const Listing *listing, const ListingPart *part, Query *query)
+/* Which rows come behind one. SQLite finds the place in an index by the value or by the number, not
+   by both: there the ties of a row and what comes behind them are two questions. */
+typedef enum Behind { BEHIND, TIED, BEYOND } Behind;
+
+/* The part's own conditions, all found by its index. What is tied with a row is in the same ranges
+   as that, and SQLite would rather look for a range than for the value and the number. */
+static void add_conditions(const Listing *listing, const ListingPart *part, Behind behind,
+                           Query *query)
 {
     const QueriesSamples *filter = listing->filter;
     if (part->is_score)
         query_add_value(query, " AND a.\"key\" = ?", SQL_TEXT(listing->key));
     if (part->where)
         query_add(query, part->where);
+    if (behind == TIED)
+        return;
     if (listing_is_ranged(listing, part) && filter->has_score_min)
         query_add_value(query, " AND a.value >= ?", SQL_REAL(filter->score_min));
     if (listing_is_ranged(listing, part) && filter->has_score_max)
@@ -52,16 +60,12 @@ static void add_conditions(const Listing *listing, const ListingPart *part, Quer
         query_add_value(query, " AND a.completed_at <= ?", SQL_INT(filter->completed_before_us));
 }
 
-static void add_where(const Listing *listing, const ListingPart *part, Query *query)
+static void add_where(const Listing *listing, const ListingPart *part, Behind behind, Query *query)
 {
     if (joins_sample(listing, part))
         query_add(query, " AND l.no = a.no");
-    add_conditions(listing, part, query);
+    add_conditions(listing, part, behind, query);
 }
-
-/* Which rows come behind one. SQLite finds the place in an index by the value or by the number, not
-   by both: there the ties of a row and what comes behind them are two questions. */
-typedef enum Behind { BEHIND, TIED, BEYOND } Behind;
 
 static bool splits_ties(const Listing *listing, const ListingPart *part, const ListingRow *after)
 {
@@ -212,7 +216,7 @@ static void add_steps(const Listing *listing, const ListingStretch *stretch, Beh
                "SELECT a.no AS no, %s AS k, a.eval_no AS eval_no, a.status AS status FROM %s a "
                "WHERE 1 = 1",
                column_of(part), part->is_score ? "listing_score" : "listing_sample");
-    add_conditions(listing, part, query);
+    add_conditions(listing, part, behind, query);
     add_after(listing, part->column, "a.no", stretch->after, behind, query);
     add_order(listing, part, part->column, "a.no", query);
     query_add_value(query, " LIMIT ?", SQL_INT(max));
@@ -287,7 +291,7 @@ static void add_gather(const Listing *listing, const ListingStretch *stretch,
         query_add(query, part->is_score ? "listing_score a" : "listing_sample a");
     query_add(query, joins_sample(listing, part) ? " CROSS JOIN listing_sample l" : "");
     query_add(query, " WHERE a.no = c.no");
-    add_where(listing, part, query);
+    add_where(listing, part, BEHIND, query);
     add_tests(listing, part, "a", sample_alias(listing, part), !driver->is_word, !driver->is_range,
               query);
     query_add(query, query->dialect == SQL_SQLITE ? " LIMIT -1 OFFSET 0) q WHERE 1 = 1"
@@ -346,7 +350,7 @@ static void add_eval(const Listing *listing, const ListingPart *part, int64_t ev
     buf_printf(&query->text, "SELECT a.no, %s, a.eval_no FROM ", column_of(part));
     add_from(listing, part, query);
     query_add_value(query, " WHERE a.eval_no = ?", SQL_INT(eval_no));
-    add_where(listing, part, query);
+    add_where(listing, part, behind, query);
     add_after_within(listing, part, after, behind, "$1", query); /* the eval is the first value */
     add_until(listing, part, last, query);
     add_tests(listing, part, "a", sample_alias(listing, part), false, true, query);
@@ -389,7 +393,7 @@ static void add_rows_within(const Listing *listing, const ListingStretch *stretc
     const ListingPart *part = stretch->part;
     add_from(listing, part, query);
     query_add(query, " WHERE a.eval_no = e.value");
-    add_where(listing, part, query);
+    add_where(listing, part, behind, query);
     add_after_within(listing, part, stretch->after, behind, "e.value", query);
     if (last)
         add_within(listing, part, listing->is_ascending ? "<=" : ">=", last, "e.value", query);
