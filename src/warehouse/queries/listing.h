@@ -1,15 +1,19 @@
-/* Listing: which samples a page of a list shows, found in the tables of 0002_lists.sql.
+/* Listing: which samples a page of a list shows, found in the tables of 0002_lists.sql and
+   0006_list_ids.sql.
 
    Lists over a million samples must answer at once whatever they are sorted and narrowed by, and no
    planner of a database knows how a filter and a sort order hang together. So the way is chosen
    here, by trying and counting:
 
-   - walk: along the index of the sort column, past some hundred rows, later some thousand, taking
-     what fits. Enough whenever a fair share of the samples fits.
+   - walk: along the index of the sort column, taking what fits: past some hundred rows, later some
+   thousand, and far when it is known which samples a condition leaves, so that none has to be
+   looked up. Enough whenever a fair share of the samples fits.
    - gather: when one of the conditions on samples (status, score, time, words in the id) leaves
    few, these are fetched, tested and sorted.
    - merge: the first row of each eval that may be seen, by the index within evals, tells which
    evals have rows of the page; only those are read. Exact, however a filter goes against the order.
+
+   A search is two lists: listing_words.c says which.
 
    Rows are in a total order: the sort column, what is unknown last, then the number of the row. */
 #ifndef HAWK_WAREHOUSE_LISTING_H

@@ -244,6 +244,8 @@ static void the_rows_of_lists_follow_their_samples(void **state)
         "UPDATE sample SET id = 'other-' || id WHERE epoch = 2",
         "UPDATE score SET value_float = 0.25, value = '0.25' WHERE scorer = 'match'",
         "UPDATE eval SET model = 'model-9' WHERE model = 'model-1'",
+        "UPDATE eval SET task_name = 'task-9' WHERE task_name = 'task-1'",
+        "UPDATE sample SET completed_at = started_at WHERE epoch = 4",
         "UPDATE sample SET is_provisional = FALSE WHERE epoch = 1",
         "UPDATE sample SET is_provisional = TRUE WHERE epoch = 2",
         "DELETE FROM score WHERE scorer = 'grade'",
@@ -259,6 +261,12 @@ static void the_rows_of_lists_follow_their_samples(void **state)
         "SELECT count(*) FROM sample WHERE pk NOT IN (SELECT sample_pk FROM listing_sample)",
         "SELECT count(*) FROM listing_eval l LEFT JOIN eval e ON e.pk = l.eval_pk WHERE e.pk IS "
         "NULL OR e.model <> l.model",
+        "SELECT count(*) FROM listing_sample l JOIN listing_eval v ON v.no = l.eval_no WHERE NOT "
+        "EXISTS (SELECT 1 FROM listing_id d WHERE d.id = l.id AND d.task_name = v.task_name)",
+        "SELECT count(*) FROM listing_id WHERE id NOT IN (SELECT id FROM listing_sample)",
+        "SELECT count(*) FROM listing_sample l JOIN listing_eval v ON v.no = l.eval_no WHERE "
+        "l.completed_at NOT BETWEEN coalesce(v.completed_from, l.completed_at + 1) AND "
+        "v.completed_to",
         "SELECT count(*) FROM (SELECT no, \"key\", eval_no, status, scorer, value, rest FROM "
         "listing_score EXCEPT SELECT no, \"key\", eval_no, status, scorer, value, rest FROM "
         "listing_score_source) x",
