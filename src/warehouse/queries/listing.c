@@ -366,7 +366,7 @@ void listing_add_score_test(const Listing *listing, Query *query, const char *a)
 void listing_add_tests(const Listing *listing, Query *query, const char *a, const char *l,
                        bool with_evals)
 {
-    auto_free char *eval = mem_printf("%s.eval_no", a);
+    auto_free char *eval = mem_printf("+%s.eval_no", a); /* no index to be taken for it */
     if (with_evals && !listing->is_open) {
         query_add(query, " AND ");
         query_add_in(query, eval, listing_evals_text(listing, listing->evals, listing->n_evals));

@@ -94,7 +94,7 @@ static int fetch_driven(Listing *listing, const ListingDriver *driver, ListingRo
     query_begin(&query, listing->dialect);
     query_add(&query, "SELECT a.no, NULL, a.eval_no FROM (");
     listing_add_driver(listing, &query, driver);
-    if (!driver->is_word && !listing_needs_sample(listing))
+    if (driver->has_evals && !listing_needs_sample(listing))
         query_add(&query, ") a WHERE 1 = 1");
     else if (query.dialect == SQL_POSTGRES) /* OFFSET: each is found by its number */
         query_add(&query, ") c CROSS JOIN LATERAL (SELECT a.* FROM listing_sample a WHERE a.no = "

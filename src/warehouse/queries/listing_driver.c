@@ -52,9 +52,9 @@ static int count(Listing *listing, const ListingDriver *driver, int64_t *ret, Er
 static void by_score(const Listing *listing, Query *query)
 {
     const QueriesSamples *filter = listing->filter;
-    query_add_value(query,
-                    "SELECT r.no, r.eval_no, r.status FROM listing_score r WHERE r.\"key\" = ?",
-                    SQL_TEXT(listing->key));
+    /* The index by status has no more columns than that, and other rows are not to be looked up. */
+    query_add(query, listing->statuses.p ? "SELECT r.no" : "SELECT r.no, r.eval_no, r.status");
+    query_add_value(query, " FROM listing_score r WHERE r.\"key\" = ?", SQL_TEXT(listing->key));
     if (listing->statuses.p)
         buf_printf(&query->text, " AND r.status IN (%.*s)", STR_ARG(listing->statuses));
     if (filter->has_score_min)
@@ -95,7 +95,8 @@ static int consider_scores(Listing *listing, Error *err)
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     by_score(listing, &query);
-    return consider(listing, &query, (ListingDriver){.is_range = true}, err);
+    const ListingDriver driver = {.is_range = true, .has_evals = !listing->statuses.p};
+    return consider(listing, &query, driver, err);
 }
 
 static int consider_statuses(Listing *listing, Error *err)
@@ -103,7 +104,7 @@ static int consider_statuses(Listing *listing, Error *err)
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     by_status(listing, &query);
-    return consider(listing, &query, (ListingDriver){0}, err);
+    return consider(listing, &query, (ListingDriver){.has_evals = true}, err);
 }
 
 static int consider_times(Listing *listing, Error *err)
@@ -111,7 +112,7 @@ static int consider_times(Listing *listing, Error *err)
     auto_query Query query = {0};
     query_begin(&query, listing->dialect);
     by_time(listing->filter, &query);
-    return consider(listing, &query, (ListingDriver){.is_time = true}, err);
+    return consider(listing, &query, (ListingDriver){.is_time = true, .has_evals = true}, err);
 }
 
 int listing_find_driver(Listing *listing, int64_t max, const ListingDriver **ret, Error *err)

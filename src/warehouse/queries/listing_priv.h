@@ -54,13 +54,14 @@ typedef struct ListingWord {
     ListingRow of_uuid;
 } ListingWord;
 
-/* The narrowest condition on samples, as a query for their numbers, evals and statuses; text is
-   NULL when none leaves few enough. */
+/* The narrowest condition on samples, as a query for their numbers; text is NULL when none leaves
+   few enough. */
 typedef struct ListingDriver {
     const char *text;
-    bool is_range; /* that of scores: it need not be tested again */
-    bool is_time;  /* nor need those */
-    bool is_word;  /* numbers alone, in their order, of evals that are listed */
+    bool has_evals; /* with evals and statuses */
+    bool is_range;  /* that of scores: it need not be tested again */
+    bool is_time;   /* nor need those */
+    bool is_word;   /* in the order of numbers, of evals that are listed */
     SqlValue args[LISTING_ARGS_MAX];
     size_t n_args;
     int64_t n;              /* how many it leaves */
