@@ -295,10 +295,12 @@ static int task_ended(Pool *pool, Part *part, const Json *packet, Error *err)
 {
     while (part->output >= 0 && read_part(pool, part))
         ;
+    int signal = (int)json_int(packet, "signal", 0);
     const ScheduleEnd end = {
         .exit_status = (int)json_int(packet, "status", RUN_FAILED),
-        .signal = (int)json_int(packet, "signal", 0),
-        .oom = lacked_memory(pool),
+        .signal = signal,
+        /* A process that ended by itself is not the one that the kernel killed. */
+        .oom = signal && lacked_memory(pool),
         .is_stopping = pool->run->is_stopping,
         .peak_bytes = json_int(packet, "peak_kb", 0) * 1024,
     };
