@@ -11,6 +11,7 @@ static const SqlMigration migrations[] = {
     {4, &embed_sqlite_0004_load_sql, &embed_postgres_0004_load_sql},
     {5, &embed_sqlite_0005_scans_sql, &embed_postgres_0005_scans_sql},
     {6, &embed_sqlite_0006_list_ids_sql, &embed_postgres_0006_list_ids_sql},
+    {7, &embed_sqlite_0007_inline_sql, &embed_postgres_0007_inline_sql},
 };
 
 static const SqlMigration queue_migrations[] = {

@@ -13,10 +13,16 @@
 
 enum {
     BATCH_SAMPLES = 64,
-    BATCH_BYTES = 6 * 1024 * 1024,   /* whose pages fit in the cache of SQLite */
     WAITING_BYTES = 4 * 1024 * 1024, /* in packs that nobody writes yet */
     THREADS_USUAL = 2,
     THREADS_MAX = 16,
+};
+
+/* Of a batch. In SQLite its pages fit in the cache; PostgreSQL takes fewer and larger loads sooner.
+ */
+static const size_t batch_bytes[] = {
+    [SQL_SQLITE] = (size_t)6 * 1024 * 1024,
+    [SQL_POSTGRES] = (size_t)12 * 1024 * 1024,
 };
 
 /* When a database refuses a sample, it is tried once more with these. */
@@ -85,7 +91,8 @@ static int add_to_batch(Line *line, Pack *take_pack, Error *err)
 {
     line->batch[line->n_batch++] = take_pack;
     line->n_batch_bytes += take_pack->rows.len;
-    if (line->n_batch < BATCH_SAMPLES && line->n_batch_bytes < BATCH_BYTES)
+    if (line->n_batch < BATCH_SAMPLES &&
+        line->n_batch_bytes < batch_bytes[sql_dialect(line->import->sql)])
         return 0;
     return write_batch(line, err);
 }

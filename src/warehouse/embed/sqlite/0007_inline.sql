@@ -1,0 +1,1 @@
+-- What makes loading cheap in PostgreSQL; SQLite keeps long values in pages of their own anyway.
