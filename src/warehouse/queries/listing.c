@@ -247,7 +247,7 @@ int listing_prune_evals(Listing *listing, Error *err)
                       &listing->n_evals, err);
 }
 
-/* An eval without a sample of the time or range would be read to its end: that is asked first. */
+/* An eval without a sample of the range would be read to its end: that is asked first. */
 int listing_find_having(const Listing *listing, const ListingEval *evals, size_t n,
                         ListingEval *ret, size_t *ret_n, Error *err)
 {
