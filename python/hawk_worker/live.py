@@ -3,12 +3,13 @@ job. A thread writes it, so that it also tells of an event loop that does not tu
 
     {"at", "pid", "paused", "allowed", "loop_at", "progress_at", "running", "ended",
      "waits":   [{"kind", "detail", "n", "since"}]           of all running samples, by kind and detail
-     "samples": [{"uuid", "id", "epoch", "kind", "detail", "since", "failures", "error"}]
+     "samples": [{"uuid", "id", "epoch", "log", "phase", "kind", "detail", "since", "failures", "error"}]
      "failing": [{"error", "n"}]                              of samples that ended
      "answers": {ID: {"ok", "text", "result"}}}               to commands
 
 Kinds: `model` an answer of a model, `retry` the next try after its failures, `slot` a place under a limit, `sandbox`,
-`approval`, `held` (paused, or memory is short), `work` none of these. Times are seconds of the epoch.
+`approval`, `held` (paused, or memory is short), `work` none of these. Phases: `init` until its solver begins, `running`,
+`awaiting_approval`, `scoring`. Times are seconds of the epoch.
 """
 
 import functools
@@ -60,6 +61,7 @@ class Live:
     def __init__(self) -> None:
         self.waits: dict[str, list[Wait]] = {}
         self.uuids: dict[str, str] = {}
+        self.scoring: set[str] = set()
         self.ended = 0
         self.errors: Counter[str] = Counter()
         self.answers: dict[str, Json] = {}
@@ -109,13 +111,21 @@ class Live:
             self.answers.pop(next(iter(self.answers)))
         self.answers[command] = {"ok": ok, "text": text, "result": result}
 
+    def _phase(self, sample: ActiveSample, waits: list[Wait]) -> str:
+        if any(wait.kind == "approval" for wait in waits):
+            return "awaiting_approval"
+        if sample.id in self.scoring:
+            return "scoring"
+        return "init" if sample.started is None or any(wait.kind == "sandbox" for wait in waits) else "running"
+
     def _row(self, sample: ActiveSample) -> Json:
         waits = list(self.waits.get(sample.id, []))
         # What an approver or a slot waits for is nearer than the model that it belongs to.
         wait = waits[-1] if waits else Wait("work", "", sample.started or time.time())
         kind = "retry" if wait.kind == "model" and wait.failures else wait.kind
         return {
-            "uuid": self.uuid(sample), "id": str(sample.sample.id), "epoch": sample.epoch, "kind": kind,
+            "uuid": self.uuid(sample), "id": str(sample.sample.id), "epoch": sample.epoch,
+            "log": sample.log_location.rsplit("/", 1)[-1], "phase": self._phase(sample, waits), "kind": kind,
             "detail": wait.detail, "since": wait.since, "failures": wait.failures, "same": wait.same, "error": wait.error,
         }
 
@@ -183,6 +193,26 @@ class _InSandbox:
         return await self.inner.__aexit__(*error)
 
 
+class _Scoring:
+    """The context of all scorers of a sample, which is told as long as it lasts."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.sample = sample_active()
+
+    async def __aenter__(self) -> Any:
+        if self.sample is not None:
+            live.scoring.add(self.sample.id)
+        return await self.inner.__aenter__()
+
+    async def __aexit__(self, *error: Any) -> Any:
+        try:
+            return await self.inner.__aexit__(*error)
+        finally:
+            if self.sample is not None:
+                live.scoring.discard(self.sample.id)
+
+
 def _kind_of_sandbox(arguments: tuple[Any, ...]) -> str:
     specs = [getattr(argument, "sandbox", argument) for argument in arguments[1:2] + arguments[4:5]]
     return next((str(spec.type) for spec in reversed(specs) if getattr(spec, "type", None)), "")
@@ -196,6 +226,7 @@ def watch_inspect() -> None:
     from inspect_ai.approval import _apply
     from inspect_ai.model import Model
 
+    span = getattr(run, "span", None)
     generate, approve, sandbox = Model.generate, _apply.apply_tool_approval, run.sandboxenv_context
 
     @functools.wraps(generate)
@@ -212,6 +243,12 @@ def watch_inspect() -> None:
     def told_sandbox(*args: Any, **kwargs: Any) -> Any:
         return _InSandbox(sandbox(*args, **kwargs), _kind_of_sandbox(args))
 
+    def told_span(*args: Any, **kwargs: Any) -> Any:
+        inner = span(*args, **kwargs)
+        return _Scoring(inner) if "scorers" in (*args[:1], kwargs.get("name")) else inner
+
+    if span is not None:
+        run.span = told_span  # type: ignore[assignment]
     Model.generate = told_generate  # type: ignore[method-assign]
     _apply.apply_tool_approval = told_approve
     run.sandboxenv_context = told_sandbox  # type: ignore[assignment]

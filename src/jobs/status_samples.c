@@ -16,8 +16,15 @@ enum {
     LIVE_TEXT_MAX = 64 * 1024 * 1024,
 };
 
-static const char *const phase_names[] = {"waiting", "running", "completed",
-                                          "errored", "limit",   "canceled"};
+static const char *const phase_names[] = {[PHASE_WAITING] = "waiting",
+                                          [PHASE_INIT] = "init",
+                                          [PHASE_RUNNING] = "running",
+                                          [PHASE_SCORING] = "scoring",
+                                          [PHASE_AWAITING] = "awaiting_approval",
+                                          [PHASE_COMPLETED] = "completed",
+                                          [PHASE_ERRORED] = "errored",
+                                          [PHASE_LIMIT] = "limit",
+                                          [PHASE_CANCELED] = "canceled"};
 
 char *status_samples_live_key(const char *log_key, const char *name)
 {
@@ -59,8 +66,7 @@ static int compare_samples(const void *a, const void *b)
     if (x->epoch != y->epoch)
         return x->epoch < y->epoch ? -1 : 1;
     /* The one that is further on comes first and stays. */
-    return (x->phase == PHASE_RUNNING || x->phase == PHASE_WAITING) -
-           (y->phase == PHASE_RUNNING || y->phase == PHASE_WAITING);
+    return (x->phase <= PHASE_AWAITING) - (y->phase <= PHASE_AWAITING);
 }
 
 static StatusPhase phase_of(bool is_completed, Str error, Str limit, bool is_live)
@@ -208,6 +214,55 @@ int status_samples_read(const StatusSource *source, EvalLog *log, Arena *arena, 
     drop_doubles(&samples);
     *ret = samples;
     return 0;
+}
+
+/* ---- what processes tell ---- */
+
+StatusPhase status_samples_phase(Str name)
+{
+    for (int i = PHASE_INIT; i <= PHASE_AWAITING; i++)
+        if (str_eqz(name, phase_names[i]))
+            return (StatusPhase)i;
+    return PHASE_RUNNING;
+}
+
+int status_samples_compare_live(const void *a, const void *b)
+{
+    return str_cmp(((const StatusLive *)a)->uuid, ((const StatusLive *)b)->uuid);
+}
+
+void status_samples_refine(StatusSamples *samples, Str log, const StatusLive *lives, size_t n)
+{
+    bool *is_known = arena_array(samples->arena, n + 1, sizeof(*is_known));
+    for (size_t i = 0; i < samples->n && n > 0; i++) {
+        StatusSample *sample = &samples->items[i];
+        const StatusLive key = {.uuid = sample->uuid};
+        const StatusLive *live =
+            sample->uuid.p ? bsearch(&key, lives, n, sizeof(*lives), status_samples_compare_live)
+                           : NULL;
+        if (!live)
+            continue;
+        is_known[live - lives] = true;
+        if (sample->phase == PHASE_RUNNING)
+            sample->phase = live->phase;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (is_known[i] || lives[i].phase != PHASE_INIT || !str_eq(lives[i].log, log))
+            continue;
+        const StatusSample sample = {
+            .id = lives[i].id,
+            .epoch = lives[i].epoch,
+            .uuid = lives[i].uuid,
+            .phase = PHASE_INIT,
+            .retries = EVALLOG_NONE,
+            .started_us = EVALLOG_NONE,
+            .completed_us = EVALLOG_NONE,
+            .total_time = (double)NAN,
+            .working_time = (double)NAN,
+        };
+        add_sample(samples, &sample);
+    }
+    drop_doubles(samples);
 }
 
 /* ---- writing ---- */

@@ -16,7 +16,10 @@
 
 typedef enum StatusPhase {
     PHASE_WAITING,
+    PHASE_INIT, /* from here to PHASE_AWAITING it is being run */
     PHASE_RUNNING,
+    PHASE_SCORING,
+    PHASE_AWAITING,
     PHASE_COMPLETED,
     PHASE_ERRORED,
     PHASE_LIMIT,
@@ -63,6 +66,25 @@ char *status_samples_live_key(const char *log_key, const char *name);
  * arena. */
 int status_samples_read(const StatusSource *source, EvalLog *log, Arena *arena, StatusSamples *ret,
                         Error *err) HAWK_MUST_USE;
+
+/* What the process of a task tells of a sample that it is running. */
+typedef struct StatusLive {
+    Str log; /* name of its file */
+    Str id;
+    int64_t epoch;
+    Str uuid;
+    StatusPhase phase;
+} StatusLive;
+
+/* The phase that a process tells by this name; PHASE_RUNNING for others. */
+StatusPhase status_samples_phase(Str name);
+
+/* Says of the running samples of a log what is told of them, and adds those that the log does not
+   know yet. `lives` are sorted by uuid. */
+void status_samples_refine(StatusSamples *samples, Str log, const StatusLive *lives, size_t n);
+
+/* For qsort of StatusLive. */
+int status_samples_compare_live(const void *a, const void *b);
 
 /* Writes a SampleStatus. */
 void status_samples_write(const StatusSample *sample, JsonOut *out);

@@ -13,12 +13,14 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "evallog/evallog.h"
+#include "jobs/reasons_priv.h"
 #include "jobs/status_priv.h"
 #include "jobs/status_samples.h"
 
 enum {
     LOGS_MAX = 2000,
     SAMPLES_SHOWN_MAX = 5000, /* in one document; all are counted */
+    LIVES_MAX = 20000,
 };
 
 typedef struct Progress {
@@ -45,6 +47,8 @@ typedef struct Set {
     size_t n_logs;
     bool is_running; /* somebody may be writing */
     Reasons reasons;
+    StatusLive *lives; /* of all its processes, sorted by uuid */
+    size_t n_lives;
     size_t n_shown;
     Progress progress;
 } Set;
@@ -143,6 +147,33 @@ static void make_etag(const Set *set, const ExecutorState *state, const JobsImpo
     etag[n] = '\0';
 }
 
+/* ---- what runs ---- */
+
+static void add_lives(void *context, const Json *task, const Json *live)
+{
+    Set *set = context;
+    const Json *list = json_get(live, "samples");
+    (void)task;
+    for (const Json *item = list ? list->first : NULL; item && set->n_lives < LIVES_MAX;
+         item = item->next)
+        set->lives[set->n_lives++] = (StatusLive){
+            .log = json_text(item, "log", STR_NONE),
+            .id = json_text(item, "id", STR_NONE),
+            .epoch = json_int(item, "epoch", 1),
+            .uuid = json_text(item, "uuid", STR_NONE),
+            .phase = status_samples_phase(json_text(item, "phase", STR_NONE)),
+        };
+}
+
+static void read_lives(Set *set)
+{
+    if (set->job->type != JOB_EVAL_SET || set->job->state != JOB_RUNNING)
+        return;
+    set->lives = arena_array(set->arena, LIVES_MAX, sizeof(*set->lives));
+    reasons_priv_each_live(set->jobs, set->job, &set->reasons, add_lives, set);
+    qsort(set->lives, set->n_lives, sizeof(*set->lives), status_samples_compare_live);
+}
+
 /* ---- reading logs ---- */
 
 static int open_log(const Set *set, const char *key, EvalLog **ret, Error *err)
@@ -195,7 +226,10 @@ static void write_progress(const Progress *progress, JsonOut *out)
     json_out_kv_object(out, "progress");
     json_out_kv_int(out, "total", progress->total);
     json_out_kv_int(out, "completed", progress->n[PHASE_COMPLETED]);
-    json_out_kv_int(out, "running", progress->n[PHASE_RUNNING]);
+    int64_t n_running = 0;
+    for (int i = PHASE_INIT; i <= PHASE_AWAITING; i++)
+        n_running += progress->n[i];
+    json_out_kv_int(out, "running", n_running);
     json_out_kv_int(out, "errored", progress->n[PHASE_ERRORED]);
     json_out_kv_int(out, "canceled", progress->n[PHASE_CANCELED]);
     json_out_kv_int(out, "limit", progress->n[PHASE_LIMIT]);
@@ -257,6 +291,9 @@ static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
                                  .is_live = is_live};
     if (status_samples_read(&source, opened, arena, &samples, err) < 0)
         return -1;
+    if (is_live)
+        status_samples_refine(&samples, str_of(strrchr(log->key, '/') + 1), set->lives,
+                              set->n_lives);
     count_phases(&samples, count_total(arena, header), is_live, &progress);
     set->progress.total += progress.total;
     for (int i = 0; i < PHASES; i++)
@@ -319,6 +356,7 @@ static int write_set(Set *set, const ExecutorState *state, const JobsImports *im
     json_out_key(&out, STR("admission"));
     status_priv_admission(set->jobs, job, &out);
     leave_out_replaced(set);
+    read_lives(set);
     write_tasks(set, &out);
     json_out_end_object(&out);
     return buf_check(data, "the status", err);

@@ -48,7 +48,7 @@ static int job_renew(RouteCtx *ctx, Error *err)
 /* clang-format off */
 static const Shape shapes[] = {
     { "JobSelf", "job_id: str; job_type: 'eval-set' | 'scan'; attempt: int; state: str; created_by: str; model_groups: str[];"
-                 " token_expires_at: str; token_seconds: int" },
+                 " token_expires_at: time; token_seconds: int" },
 };
 
 static const Route rows[] = {

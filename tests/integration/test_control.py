@@ -39,6 +39,27 @@ def test_a_stop_within_a_time_ends_wedged_samples_and_leaves_no_process(hawk, tm
     assert "2 were scored" in done.stdout and "killed" in done.stdout, done.stdout
 
 
+def phases(hawk, job_id: str) -> list[str]:
+    """The phases of all samples, and how many run by the count of them."""
+    data = hawk.get(f"/monitoring/jobs/{job_id}/eval-set-status")[1]["data"]
+    return [*sorted(sample["phase"] for task in data["tasks"] for sample in task["samples"]), data["progress"]["running"]]
+
+
+def test_samples_say_whether_they_begin_or_are_scored(hawk):
+    """Those that wait for their sandbox, which are in no log yet, and those whose scorer takes its time; both run."""
+    job = submit(hawk, "phases", config_of({"sandbox": "slow_box"}, {"scores": 600}))
+    hawk.wait_for(lambda: phases(hawk, job) == ["init", "init", "scoring", "scoring", 4])
+    hawk.run("stop", job, "--within", "5s")
+
+
+def test_samples_say_that_they_wait_for_approval(hawk):
+    """Of a tool call."""
+    approval = {"approvers": [{"name": "faulty/waiting_approver", "tools": ["*"]}]}
+    job = submit(hawk, "approved", config_of({}, model="tool", approval=approval))
+    hawk.wait_for(lambda: phases(hawk, job) == ["awaiting_approval", "awaiting_approval", 2])
+    hawk.run("stop", job, "--within", "5s")
+
+
 def test_a_stop_within_a_time_needs_no_force_where_samples_heed_it(hawk):
     """It is over as soon as they are scored, and is complete."""
     job = submit(hawk, "obeys", config_of({"kind": "wait", "seconds": 600}))

@@ -12,7 +12,7 @@ from inspect_ai.approval import Approval, Approver, approver
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log._samples import sample_active
 from inspect_ai.model import ChatMessageUser, GenerateConfig, ModelAPI, ModelOutput, modelapi
-from inspect_ai.scorer import match
+from inspect_ai.scorer import Score, Scorer, Target, accuracy, match, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, chain, generate, solver, use_tools
 from inspect_ai.tool import Tool, tool
 from inspect_ai.util import SandboxEnvironment, concurrency, sandboxenv
@@ -170,8 +170,20 @@ def _going_wrong(kind: str, seconds: float, path: str, every: int) -> Solver:
     return solve
 
 
+@scorer(metrics=[accuracy()])
+def late(seconds: float) -> Scorer:
+    """Takes so long to score."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        await anyio.sleep(seconds)
+        return Score(value="C")
+
+    return score
+
+
 @task
-def fault(kind: str = "none", samples: int = 2, seconds: float = 60.0, path: str = "", every: int = 1, sandbox: str = "", label: str = "") -> Task:
+def fault(kind: str = "none", samples: int = 2, seconds: float = 60.0, path: str = "", every: int = 1, sandbox: str = "", label: str = "",
+          scores: float = 0) -> Task:
     """Samples that do what `kind` says, each whose number `every` divides, and then ask the model once.
 
     Args:
@@ -182,8 +194,9 @@ def fault(kind: str = "none", samples: int = 2, seconds: float = 60.0, path: str
         every: Which samples.
         sandbox: Of this kind; none.
         label: What the samples say before their number, instead of "hello".
+        scores: How long scoring takes.
     """
     inputs = [f"{label} {i + 1}" if label else "hello" for i in range(samples)]
     dataset = MemoryDataset([Sample(id=i + 1, input=text, target="hello") for i, text in enumerate(inputs)])
     return Task(dataset=dataset, solver=chain(use_tools(ring()), _going_wrong(kind, seconds, path, every), generate()),
-                scorer=match(), sandbox=sandbox or None)
+                scorer=late(scores) if scores else match(), sandbox=sandbox or None)
