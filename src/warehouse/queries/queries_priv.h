@@ -71,8 +71,13 @@ int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *er
 /* The same for lists: PostgreSQL plans each statement for the values that it has. */
 int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
-/* From here on the transaction of a list reads rows that it has found, by their keys: statements
-   are planned once for a connection, whatever their values, and join in the order that they say. */
+/* The same where one plan is good whatever the values are: a statement is planned once for a
+   connection, which takes longer than to run it, and joins in the order that it says. */
+int query_begin_simple_list(Sql *sql, const QueriesAccess *access, SqlTx **ret,
+                            Error *err) HAWK_MUST_USE;
+
+/* From here on the transaction of a list reads rows that it has found, by their keys, and goes on
+   as a simple list. */
 int query_begin_page(SqlTx *tx, SqlDialect dialect, Error *err) HAWK_MUST_USE;
 
 /* Runs what has been put together; the query must live as long as the rows. */

@@ -181,25 +181,40 @@ int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *er
     return sql_begin_as(sql, groups_json(arena, access), ret, err);
 }
 
-int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
+/* A list takes less time than it takes to compile its plan or to start workers for it. Where an
+   index has the order it is to be walked: how few rows lie behind a place in it, PostgreSQL guesses
+   far too low, and would rather fetch and sort them. Whatever is joined is few rows with what is
+   found by its key. */
+#define LIST_SETTINGS                                                                              \
+    "SET LOCAL jit = off; SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; "          \
+    "SET LOCAL enable_mergejoin = off; SET LOCAL max_parallel_workers_per_gather = 0; "
+
+static int begin_list(Sql *sql, const QueriesAccess *access, const char *settings, SqlTx **ret,
+                      Error *err)
 {
-    /* A list takes less time than it takes to compile its plan or to start workers for it. Where
-       an index has the order it is to be walked: how few rows lie behind a place in it, PostgreSQL
-       guesses far too low, and would rather fetch and sort them. Whatever is joined is few rows
-       with what is found by its key. */
-    static const char settings[] =
-        "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off; "
-        "SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; "
-        "SET LOCAL enable_mergejoin = off; SET LOCAL max_parallel_workers_per_gather = 0";
     auto_arena Arena *arena = arena_new();
     Str groups = access->sees_all ? STR_NONE : groups_json(arena, access);
     return sql_begin_with(sql, groups, settings, ret, err);
 }
 
+int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
+{
+    return begin_list(sql, access, LIST_SETTINGS "SET LOCAL plan_cache_mode = force_custom_plan",
+                      ret, err);
+}
+
+int query_begin_simple_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
+{
+    return begin_list(sql, access,
+                      LIST_SETTINGS "SET LOCAL plan_cache_mode = force_generic_plan; "
+                                    "SET LOCAL join_collapse_limit = 1",
+                      ret, err);
+}
+
 int query_begin_page(SqlTx *tx, SqlDialect dialect, Error *err)
 {
-    /* The plan is known: from the numbers along keys, in the order of the joins. PostgreSQL does
-       not know how many of the rows a policy lets through, and may begin with all of them. */
+    /* PostgreSQL does not know how many of the rows a policy lets through, and may begin with all
+       of them. */
     static const char settings[] = "SELECT set_config('plan_cache_mode', 'force_generic_plan', "
                                    "true), set_config('join_collapse_limit', '1', true)";
     auto_sql_rows SqlRows *rows = NULL;
