@@ -388,13 +388,16 @@ int sql_lock(SqlTx *tx, const char *name, Error *err)
     return 0;
 }
 
-int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, SqlRows **ret,
-              Error *err)
+typedef int QueryFunction(SqlConn *conn, const char *statement, const SqlValue *args, size_t n_args,
+                          SqlRows **ret, Error *err);
+
+static int query_with(QueryFunction *query, SqlTx *tx, const char *statement, const SqlValue *args,
+                      size_t n_args, SqlRows **ret, Error *err)
 {
     if (sql_tx_check(tx, err) < 0)
         return -1;
     SqlRows *rows = NULL;
-    if (tx->driver->query(tx->conn, statement, args, n_args, &rows, err) < 0) {
+    if (query(tx->conn, statement, args, n_args, &rows, err) < 0) {
         tx->has_failed = true;
         return -1;
     }
@@ -403,6 +406,18 @@ int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_a
     tx->n_rows_open++;
     *ret = rows;
     return 0;
+}
+
+int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, SqlRows **ret,
+              Error *err)
+{
+    return query_with(tx->driver->query, tx, statement, args, n_args, ret, err);
+}
+
+int sql_query_few(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args,
+                  SqlRows **ret, Error *err)
+{
+    return query_with(tx->driver->query_few, tx, statement, args, n_args, ret, err);
 }
 
 int sql_rows_next(SqlRows *rows, Error *err)

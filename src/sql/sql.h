@@ -135,6 +135,11 @@ int sql_exec(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_ar
 int sql_query(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args, SqlRows **ret,
               Error *err) HAWK_MUST_USE;
 
+/* The same for rows that are few and small, or that would have to be kept anyway: where it costs
+   less they come all at once. */
+int sql_query_few(SqlTx *tx, const char *statement, const SqlValue *args, size_t n_args,
+                  SqlRows **ret, Error *err) HAWK_MUST_USE;
+
 /* Runs one statement that a user typed, within max_ms, in a transaction of a Sql from
    sql_open_untrusted: SELECT, WITH, VALUES or EXPLAIN. ERR_DENIED for what may not be done,
    ERR_USAGE for what cannot be understood, ERR_TIMEOUT. A row of PostgreSQL can be as large as a

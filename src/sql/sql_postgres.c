@@ -177,6 +177,7 @@ const SqlDriver sql_driver_postgres = {
     .script = pg_conn_script,
     .exec = pg_conn_exec,
     .query = pg_conn_query,
+    .query_few = pg_conn_query_few,
     .lock = pg_lock,
     .rows_next = pg_rows_next,
     .rows_free = pg_rows_free,

@@ -53,6 +53,7 @@ enum {
     X(PQcmdTuples)                                                                                 \
     X(PQtransactionStatus)                                                                         \
     X(PQnfields)                                                                                   \
+    X(PQntuples)                                                                                   \
     X(PQfname)                                                                                     \
     X(PQftype)                                                                                     \
     X(PQgetisnull)                                                                                 \
@@ -119,6 +120,8 @@ int pg_conn_exec(SqlConn *base, const char *text, const SqlValue *args, size_t n
                  int64_t *ret_changed, Error *err);
 int pg_conn_query(SqlConn *base, const char *text, const SqlValue *args, size_t n_args,
                   SqlRows **ret, Error *err);
+int pg_conn_query_few(SqlConn *base, const char *text, const SqlValue *args, size_t n_args,
+                      SqlRows **ret, Error *err);
 
 /* The rows of the driver's table. */
 int pg_rows_next(SqlRows *base, Error *err);

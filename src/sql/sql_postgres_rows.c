@@ -1,6 +1,7 @@
 /* Statements and rows of the PostgreSQL driver.
 
-   Rows come one by one; when another statement is run before they are all read, the rest of them is
+   Rows come one by one, or all at once when few are expected, since each result tells of all
+   columns anew. When another statement is run before they are all read, the rest of them is
    kept in memory first, since a connection does one thing at a time. */
 
 #include <stdlib.h>
@@ -12,11 +13,12 @@
 struct PgRows {
     SqlRows base;
     PgConn *conn;
-    PGresult **kept; /* results that came in but were not read; all but the last have one row */
+    PGresult **kept; /* results that came in but were not read; each has one row, or all of them */
     size_t n_kept;
     size_t next_kept;
     size_t cap;
     PGresult *current; /* NULL before the first row */
+    int row;           /* of it */
     Oid *types;        /* of the columns, from the first row on */
     Buf *decoded;      /* columns of the current row whose text is another than the server's */
     size_t n_columns;
@@ -193,8 +195,8 @@ void pg_rows_free(SqlRows *base)
     free(rows);
 }
 
-int pg_conn_query(SqlConn *base, const char *text, const SqlValue *args, size_t n_args,
-                  SqlRows **ret, Error *err)
+static int send_query(SqlConn *base, const char *text, const SqlValue *args, size_t n_args,
+                      bool at_once, SqlRows **ret, Error *err)
 {
     PgConn *conn = (PgConn *)base;
     HAWK_CLEANUP(pg_args_release) PgArgs bound = {0};
@@ -205,7 +207,8 @@ int pg_conn_query(SqlConn *base, const char *text, const SqlValue *args, size_t 
     if (!pg_lib.PQsendQueryPrepared(conn->db, prepared->name, (int)n_args, bound.values,
                                     bound.lengths, bound.formats, 0))
         return pg_conn_fail(conn, NULL, err);
-    (void)pg_lib.PQsetSingleRowMode(conn->db); /* without it all come at once, which is as right */
+    if (!at_once)
+        (void)pg_lib.PQsetSingleRowMode(conn->db); /* failing, all come at once, which is right */
     PgRows *rows = mem_alloc(sizeof(*rows));
     rows->conn = conn;
     conn->streaming = rows;
@@ -220,6 +223,18 @@ int pg_conn_query(SqlConn *base, const char *text, const SqlValue *args, size_t 
     keep(rows, first);
     *ret = &rows->base;
     return 0;
+}
+
+int pg_conn_query(SqlConn *base, const char *text, const SqlValue *args, size_t n_args,
+                  SqlRows **ret, Error *err)
+{
+    return send_query(base, text, args, n_args, false, ret, err);
+}
+
+int pg_conn_query_few(SqlConn *base, const char *text, const SqlValue *args, size_t n_args,
+                      SqlRows **ret, Error *err)
+{
+    return send_query(base, text, args, n_args, true, ret, err);
 }
 
 /* The next result that came in; NULL when there are no more. */
@@ -249,8 +264,8 @@ static void learn_columns(PgRows *rows, const PGresult *result)
 
 static Str raw_text(const PgRows *rows, int column)
 {
-    return (Str){pg_lib.PQgetvalue(rows->current, 0, column),
-                 (size_t)pg_lib.PQgetlength(rows->current, 0, column)};
+    return (Str){pg_lib.PQgetvalue(rows->current, rows->row, column),
+                 (size_t)pg_lib.PQgetlength(rows->current, rows->row, column)};
 }
 
 /* What cannot be read stays as the server wrote it. */
@@ -275,24 +290,34 @@ static bool is_decoded(const PgRows *rows, int column)
     return type == PG_BYTEA || type == PG_TEXT_LIST || type == PG_VARCHAR_LIST;
 }
 
-static void set_row(PgRows *rows, PGresult *take_result)
+static void set_row(PgRows *rows, int row)
+{
+    rows->row = row;
+    for (int i = 0; i < (int)rows->n_columns; i++)
+        if (is_decoded(rows, i) && !pg_lib.PQgetisnull(rows->current, row, i))
+            decode(rows, i);
+}
+
+static void set_result(PgRows *rows, PGresult *take_result)
 {
     if (!rows->types)
         learn_columns(rows, take_result);
     pg_lib.PQclear(rows->current);
     rows->current = take_result;
-    for (int i = 0; i < (int)rows->n_columns; i++)
-        if (is_decoded(rows, i) && !pg_lib.PQgetisnull(take_result, 0, i))
-            decode(rows, i);
+    set_row(rows, 0);
 }
 
 int pg_rows_next(SqlRows *base, Error *err)
 {
     PgRows *rows = (PgRows *)base;
+    if (rows->current && rows->row + 1 < pg_lib.PQntuples(rows->current)) {
+        set_row(rows, rows->row + 1);
+        return 1;
+    }
     for (PGresult *result = next_result(rows); result; result = next_result(rows)) {
         ExecStatusType status = pg_lib.PQresultStatus(result);
-        if (status == PGRES_SINGLE_TUPLE) {
-            set_row(rows, result);
+        if (pg_lib.PQntuples(result) > 0) {
+            set_result(rows, result);
             return 1;
         }
         bool is_end = status == PGRES_TUPLES_OK;
@@ -317,13 +342,14 @@ static const PGresult *columns_of(const SqlRows *base)
 
 bool pg_rows_is_null(const SqlRows *base, int column)
 {
-    return pg_lib.PQgetisnull(((const PgRows *)base)->current, 0, column);
+    const PgRows *rows = (const PgRows *)base;
+    return pg_lib.PQgetisnull(rows->current, rows->row, column);
 }
 
 Str pg_rows_text(const SqlRows *base, int column)
 {
     const PgRows *rows = (const PgRows *)base;
-    if (pg_lib.PQgetisnull(rows->current, 0, column))
+    if (pg_lib.PQgetisnull(rows->current, rows->row, column))
         return STR_NONE;
     return is_decoded(rows, column) ? buf_str(&rows->decoded[column]) : raw_text(rows, column);
 }
@@ -357,7 +383,7 @@ int64_t pg_rows_int(const SqlRows *base, int column)
 SqlType pg_rows_type(const SqlRows *base, int column)
 {
     const PgRows *rows = (const PgRows *)base;
-    if (pg_lib.PQgetisnull(rows->current, 0, column))
+    if (pg_lib.PQgetisnull(rows->current, rows->row, column))
         return SQL_TYPE_NULL;
     switch (rows->types[column]) {
     case PG_INT2:

@@ -80,6 +80,8 @@ struct SqlDriver {
                 int64_t *ret_changed, Error *err);
     int (*query)(SqlConn *conn, const char *statement, const SqlValue *args, size_t n_args,
                  SqlRows **ret, Error *err);
+    int (*query_few)(SqlConn *conn, const char *statement, const SqlValue *args, size_t n_args,
+                     SqlRows **ret, Error *err); /* may be the same */
     int (*lock)(SqlConn *conn, const char *name, Error *err);
 
     int (*rows_next)(SqlRows *rows, Error *err);

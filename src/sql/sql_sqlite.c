@@ -235,6 +235,7 @@ const SqlDriver sql_driver_sqlite = {
     .script = sqlite_conn_script,
     .exec = sqlite_conn_exec,
     .query = sqlite_conn_query,
+    .query_few = sqlite_conn_query,
     .lock = sqlite_lock,
     .rows_next = sqlite_rows_next,
     .rows_free = sqlite_rows_free,

@@ -191,7 +191,7 @@ int listing_fetch(Listing *listing, Query *query, const ListingPart *part, int64
                   ListingRow *ret, size_t max, size_t *ret_n, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
-    if (query_run(query, listing->tx, &rows, err) < 0)
+    if (query_run_few(query, listing->tx, &rows, err) < 0)
         return -1;
     size_t n = 0;
     while (n < max) {

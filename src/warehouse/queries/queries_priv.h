@@ -82,6 +82,7 @@ int query_begin_page(SqlTx *tx, SqlDialect dialect, Error *err) HAWK_MUST_USE;
 
 /* Runs what has been put together; the query must live as long as the rows. */
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;
+int query_run_few(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;
 
 /* The columns of one sample (s) and its eval (e), behind a first one that is not for the caller;
    the row is current on success. ERR_NOT_FOUND "Sample not found" or ERR_DENIED. */

@@ -214,7 +214,7 @@ static int write_items(SqlTx *tx, SqlDialect dialect, const ListingPage *page, S
     query_begin(&finals, dialect);
     add_samples(&samples, page);
     add_scores(&finals, page);
-    if (query_run(&finals, tx, &score_rows, err) < 0)
+    if (query_run_few(&finals, tx, &score_rows, err) < 0)
         return -1;
     Scores scores = {.rows = score_rows, .has_row = sql_rows_next(score_rows, err)};
     if (scores.has_row < 0 || query_run(&samples, tx, &rows, err) < 0)

@@ -232,6 +232,13 @@ int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err)
     return sql_query(tx, query->text.data, query->args, query->n_args, ret, err);
 }
 
+int query_run_few(Query *query, SqlTx *tx, SqlRows **ret, Error *err)
+{
+    if (buf_check(&query->text, "the query", err) < 0)
+        return -1;
+    return sql_query_few(tx, query->text.data, query->args, query->n_args, ret, err);
+}
+
 void query_kv_text(JsonOut *out, const char *key, const SqlRows *rows, int column)
 {
     json_out_kv_str(out, key, sql_rows_text(rows, column));
