@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 TROUBLE_SECONDS = 5
-HANG_SECONDS = 4
+HANG_SECONDS = 30
 DISK_SECONDS = 3
 SEEN_SECONDS = 90
 MB = 1 << 20
