@@ -88,18 +88,20 @@ static int pick_of_words(Listing *listing, ListingStretch *stretch, Error *err)
     return is_done ? 0 : listing_gather(listing, stretch, driver, err);
 }
 
-/* When no condition is narrow a walk mostly does. It takes some steps for each row, and some more
-   for one of an eval that may be seen: so it is longer when those are few. That the first one found
-   little says much about times only: evals come one after the other, and what the next ones are
-   like is another matter. */
+/* When no condition is narrow a walk mostly does. It takes little for each row, and more only for
+   one of an eval that may be seen, if samples are to be looked up: so it is longer when those are
+   few. That the first one found little says much about times only: evals come one after the other,
+   and what the next ones are like is another matter. */
 static int walk_on(Listing *listing, ListingStretch *stretch, bool *ret_is_done, Error *err)
 {
-    enum { FEWER_MAX = 5 };
+    enum { LONGER_MAX = 5 };
     const QueriesSamples *filter = listing->filter;
     bool has_times = filter->has_completed_after || filter->has_completed_before;
-    int64_t fewer = (int64_t)(listing->n_evals_all / (listing->n_evals + 1));
-    int64_t max = listing->limits->walk_max;
-    max *= fewer < 1 ? 1 : fewer > FEWER_MAX ? FEWER_MAX : fewer;
+    bool has_looks = listing_needs_sample(listing) || listing_has_range(listing);
+    int64_t longer = (int64_t)(listing->n_evals_all / (listing->n_evals + 1));
+    if (longer > LONGER_MAX || !has_looks)
+        longer = LONGER_MAX;
+    int64_t max = listing->limits->walk_max * (longer < 1 ? 1 : longer);
     *ret_is_done = false;
     if (!are_many(listing) || (has_times && !promises_page(listing, stretch, max)))
         return 0;
