@@ -52,7 +52,7 @@ def ask(url: str, path: str, token: str) -> Answer:
 
 
 class World:
-    """Both servers, and the token of somebody who may see all models."""
+    """Both servers, and the tokens of somebody who may see all models and of one who may see fewer."""
 
     def __init__(self, folder, cache, peer, postgresql, bucket, logs, odd_logs):
         self.bucket, self.peer, self.postgresql = bucket, peer, postgresql
@@ -72,7 +72,7 @@ class World:
         self.ours.start()
         self.ours.provider = self.provider
         self.ours.env.update(HAWK_API_URL=self.ours.url, HAWK_CREDENTIALS="file", HAWK_VERSION_CHECK="off")
-        self.token = token_of(self.ours, "ada")
+        self.token, self.token_of_fewer = token_of(self.ours, "ada"), token_of(self.ours, "bob")
         self.ours.wait_for(self._has_all)
         filling.join()
         assert self.errors == []
@@ -93,6 +93,11 @@ class World:
 
     def _fill_theirs(self, url: str) -> None:
         hawk_peer.make_schema(self.peer, url)
+        database = url.rpartition("/")[2]
+        for model, group in GROUPS.items():
+            self.postgresql.run(f"INSERT INTO middleman.model_group (name) VALUES ('{group}')", database)
+            self.postgresql.run(f"INSERT INTO middleman.model (name, model_group_pk) SELECT '{model}', pk FROM middleman.model_group "
+                                f"WHERE name = '{group}'", database)
         answers, _ = hawk_peer.import_logs(self.peer, [(url, f"s3://{self.bucket.name}/{key}") for key in self.keys], self.bucket.env)
         self.errors = [answer.error for answer in answers if answer.error]
 
@@ -151,6 +156,14 @@ REQUESTS = {
     "a sample": [f"/meta/samples/{name}{rest}" for name in ("nothing", *(f"{{{name}}}" for name in SAMPLES)) for rest in OF_A_SAMPLE],
 }
 """What is asked; a name in braces stands for the uuid of a sample of that task."""
+
+REQUESTS_OF_FEWER = [
+    *REQUESTS["eval sets"], *(path for path in REQUESTS["evals"] if "mixed" not in path), *(path for path in REQUESTS["a sample"] if "{secret}" in path),
+    *(f"/meta/samples?limit=500&sort_by={column}" for column in ("uuid", "completed_at", "total_tokens", "score_value", "model")),
+    *(f"/meta/samples?limit=500&sort_by=uuid&{more}" for more in (
+        "eval_set_id=set-1", "search=secret", "filter_model=hidden", "status=success", "score_min=0.5")),
+]
+"""What somebody asks who does not see the group of one model of the set "mixed"."""
 
 EXCEPTIONS = {
     ".next_cursor": "only ours",
@@ -218,13 +231,14 @@ def order_of(path: str, body: dict) -> list:
     return [item.get(column) for item in body["items"]]
 
 
-def body_of(path: str, answer: Answer) -> dict:
-    """What an answer says, in one form."""
+def body_of(path: str, answer: Answer, hidden: str) -> dict:
+    """What an answer says, in one form, without items of the hidden set."""
     body = answer.body
     if "resolve=true" in path:
         body = without_references(body, body["attachments"]) | {"attachments": {}}
     body = plain(body)
     if "items" in body:
+        body["items"] = [item for item in body["items"] if item.get("eval_set_id") != hidden]
         body = body | {"order": order_of(path, body), "items": sorted(body["items"], key=name_of)}
         for item in body["items"]:
             if "task_names" in item:
@@ -232,14 +246,14 @@ def body_of(path: str, answer: Answer) -> dict:
     return body
 
 
-def compare(world: World, path: str) -> list:
-    """How two answers differ."""
-    theirs, ours = ask(world.theirs.url, path, world.token), ask(world.ours.url, path, world.token)
+def compare(world: World, path: str, token: str, hidden: str = "") -> list:
+    """How two answers differ, but for a set that ours hides and the peer shows in part."""
+    theirs, ours = ask(world.theirs.url, path, token), ask(world.ours.url, path, token)
     if ours.status != theirs.status:
         return [(path, ours.status, theirs.status)]
     if ours.status != 200:
         return []
-    return [(path, *found) for found in differences(body_of(path, ours), body_of(path, theirs))]
+    return [(path, *found) for found in differences(body_of(path, ours, hidden), body_of(path, theirs, hidden))]
 
 
 @pytest.fixture(scope="module")
@@ -254,5 +268,19 @@ def names(world) -> dict[str, str]:
 
 @pytest.mark.parametrize("what", REQUESTS)
 def test_both_servers_say_the_same_of(world, names, what):
-    found = [line for path in REQUESTS[what] for line in compare(world, path.format_map(names))]
+    found = [line for path in REQUESTS[what] for line in compare(world, path.format_map(names), world.token)]
+    assert found == [], "\n".join(str(line)[:300] for line in found[:20])
+
+
+def items_for(server: str, token: str, search: str) -> list[dict]:
+    """The samples that are found."""
+    return ask(server, f"/meta/samples?search={search}", token).body["items"]
+
+
+def test_both_servers_show_the_same_to_somebody_who_may_see_fewer_models(world, names):
+    servers = (world.ours.url, world.theirs.url)
+    assert all(items_for(server, world.token, "secret") for server in servers)
+    assert not any(items_for(server, world.token_of_fewer, "secret") for server in servers)
+    assert not items_for(world.ours.url, world.token_of_fewer, "mixed")
+    found = [line for path in REQUESTS_OF_FEWER for line in compare(world, path.format_map(names), world.token_of_fewer, "mixed")]
     assert found == [], "\n".join(str(line)[:300] for line in found[:20])
