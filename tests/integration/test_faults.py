@@ -46,12 +46,13 @@ class StoppedElsewhereError(Exception):
 class World:
     """What the runs share: a server, the endpoint of the models, the disk."""
 
-    def __init__(self, folder: pathlib.Path, cache: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, elsewhere: pathlib.Path, cache: pathlib.Path):
         self.disk = Disk(folder)
         self.endpoint = Endpoint()
         self.hawk = Hawk(folder, cache)
         (folder / "tmp").mkdir()
-        self.hawk.env |= {"TMPDIR": str(folder / "tmp"), "HAWK_API_RUNNER_RETRY_WAITS": "1"}
+        # The packages that uv unpacks would fill the small disk.
+        self.hawk.env |= {"TMPDIR": str(folder / "tmp"), "UV_CACHE_DIR": str(elsewhere), "HAWK_API_RUNNER_RETRY_WAITS": "1"}
         self.lock = threading.Lock()
         probe = MemoryGroup(f"hawk-faults-{os.getpid()}")
         probe.close()
@@ -341,7 +342,7 @@ def run_through(world: World, number: int, kinds: list[str]) -> list[Run]:
 @pytest.fixture
 def world(tmp_path_factory, cache):
     """A server on a disk of its own."""
-    it = World(tmp_path_factory.mktemp("w"), cache)
+    it = World(tmp_path_factory.mktemp("w"), tmp_path_factory.mktemp("uv"), cache)
     try:
         it.start()
         yield it
