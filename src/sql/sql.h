@@ -186,6 +186,7 @@ typedef struct SqlColumn {
 
 /* Many rows for one table, sent in blocks: a row may be refused as late as at a later row or the
    flush. A refused value is named by table and column. Names are borrowed until the load is freed.
+   A column that no row has a value for is NULL, in PostgreSQL what the table has as its default.
    Several loads may be open in one transaction, and other
    statements may run in between, which see the rows after a flush. */
 typedef struct SqlLoad SqlLoad;
