@@ -165,6 +165,31 @@ static void two_queries_of_the_same_text_can_be_open_at_once(void **state)
     assert_int_equal(sql_rows_int(b, 0), 1);
 }
 
+static void few_rows_come_in_order_while_another_statement_runs(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    SqlTx *tx = NULL;
+    SqlRows *few = NULL;
+    SqlRows *other = NULL;
+    static const char text[] = "SELECT 1 AS n, 'a' AS t UNION ALL SELECT 2, NULL UNION ALL "
+                               "SELECT 3, 'c' ORDER BY 1";
+    assert_int_equal(sql_begin(sql, SQL_READ, &tx, &err), 0);
+    assert_int_equal(sql_query_few(tx, text, SQL_NO_ARGS, &few, &err), 0);
+    assert_int_equal(sql_rows_n_columns(few), 2);
+    for (int64_t i = 1; i <= 3; i++) {
+        assert_int_equal(sql_rows_next(few, &err), 1);
+        assert_int_equal(sql_rows_int(few, 0), i);
+        assert_int_equal(sql_rows_is_null(few, 1), i == 2);
+        assert_int_equal(sql_query_few(tx, "SELECT 7 WHERE 1 = 0", SQL_NO_ARGS, &other, &err), 0);
+        assert_int_equal(sql_rows_next(other, &err), 0);
+        sql_rows_free(other);
+    }
+    assert_int_equal(sql_rows_next(few, &err), 0);
+    sql_rows_free(few);
+    sql_rollback(tx);
+}
+
 static void what_is_rolled_back_never_was(void **state)
 {
     (void)state;
@@ -595,6 +620,7 @@ int main(void)
         T(one_value_may_stand_in_several_places),
         T(a_hostile_value_is_only_a_value),
         T(two_queries_of_the_same_text_can_be_open_at_once),
+        T(few_rows_come_in_order_while_another_statement_runs),
         T(what_is_rolled_back_never_was),
         T(a_broken_constraint_is_a_conflict_and_ends_the_transaction),
         T(a_transaction_that_reads_cannot_write),
