@@ -204,7 +204,7 @@ class Sign:
 
 NO_ROOM = "No space left|disk is full|disk I/O error|Errno 28"
 NO_MEMORY = "MemoryError|not enough memory|cannot allocate memory|can.t start new thread|out of memory"
-OVER = r"task\.failed|run\.failed|samples\.failing|log\.\w+|runner\.failed"
+OVER = r"launch\.failed|task\.failed|run\.failed|samples\.failing|log\.\w+|runner\.failed"
 
 
 @dataclass(frozen=True)
