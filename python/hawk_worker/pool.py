@@ -14,8 +14,10 @@ The end of the socket is the end of the pool. Results of tasks are `results/N.js
 """
 
 import atexit
+import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import logging
 import os
@@ -38,6 +40,12 @@ PACKET_MAX = 64 << 10
 PR_SET_PDEATHSIG = 1
 NOT_TO_BE_STARTED = 71
 ENDING_SECONDS = 1
+AHEAD = """
+    anyio._backends._asyncio acp acp.schema fastapi opentelemetry.trace inspect_ai.agent._acp.server
+    inspect_ai.agent._acp.transport_live inspect_ai.agent._acp.transport_noop inspect_ai._control.current_server
+    inspect_ai._control.config_record inspect_ai._control.scoring inspect_ai.solver._transcript inspect_ai.model._providers.none
+    rich._emoji_codes uvicorn uvicorn.server multiprocessing
+""".split()
 
 Json = dict[str, Any]
 
@@ -60,6 +68,13 @@ def samples_at_once(task: Task, arguments: Json) -> int:
     if model is None:
         return int(arguments.get("max_connections") or 10)
     return int(model.config.max_connections or arguments.get("max_connections") or model.api.max_connections())
+
+
+def load_ahead() -> None:
+    """Loads what a task would load by itself, so that it is loaded once. What starts threads, as numpy does, is not among it."""
+    for name in AHEAD:
+        with contextlib.suppress(Exception):  # versions differ; what a task needs and cannot load fails there
+            importlib.import_module(name)
 
 
 def is_single_threaded() -> bool:
@@ -93,6 +108,7 @@ class Pool:
         self.selector = selectors.DefaultSelector()
         self.children: dict[int, tuple[int, int]] = {}
         self.told_to_end = False
+        load_ahead()
         self.is_forked = is_single_threaded()
 
     def _send(self, packet: Json) -> None:
