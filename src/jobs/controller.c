@@ -78,8 +78,8 @@ static End end_of_vanished(const JobsLive *live, const ExecutorState *state)
         end.reason = mem_printf("its runner was ended by signal %d %s", (int)state->signal, what);
     } else if (state->exit_code == EXECUTOR_UNWRITTEN) {
         end.code = "runner.unwritten";
-        end.reason = mem_printf("its runner could not write its result %s: see whether there is "
-                                "room on the disk of the data folder",
+        end.reason = mem_printf("its runner could not write to the job's folder %s: see whether "
+                                "there is room on the disk",
                                 what);
     } else if (state->exit_code >= 0) {
         end.reason = mem_printf("its runner left with status %d %s and no result",

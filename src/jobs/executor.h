@@ -33,7 +33,7 @@ typedef struct ExecutorRun {
     const Secret *token; /* of the attempt; NULL: none */
 } ExecutorRun;
 
-/* Exit status of a runner that could not write exit.json. */
+/* Exit status of a runner that could not write its own files, exit.json or those before it. */
 enum { EXECUTOR_UNWRITTEN = 74 };
 
 typedef enum ExecutorLife {

@@ -310,6 +310,13 @@ static int complain(const Error *err)
     return error_kind_exit(err->kind);
 }
 
+/* Words may have as little room as the file: the status tells the server. */
+static int cannot_write(const Error *err)
+{
+    (void)complain(err);
+    return RUN_UNWRITTEN;
+}
+
 static int supervise(Run *run, const Arguments *arguments)
 {
     auto_error Error err = ERROR_INIT;
@@ -317,20 +324,22 @@ static int supervise(Run *run, const Arguments *arguments)
     auto_fd int lock = fs_lock(lock_path, &err);
     if (lock < 0) {
         (void)complain(&err);
-        return err.kind == ERR_CONFLICT ? RUN_TAKEN : RUN_FAILED;
+        return err.kind == ERR_CONFLICT ? RUN_TAKEN : RUN_UNWRITTEN;
     }
     if (is_over(run))
         return RUN_TAKEN;
     auto_fd int signals = run_open_signals(&err);
-    if (signals < 0 || write_self(run, &err) < 0)
+    if (signals < 0)
         return complain(&err);
+    if (write_self(run, &err) < 0)
+        return cannot_write(&err);
     run->signal_fd = signals;
     const OutputOptions options = {.folder = run->folder,
                                    .to_terminal = arguments->foreground,
                                    .event = run_worker_event,
                                    .context = run};
     if (output_open(&options, &run->output, &err) < 0)
-        return complain(&err);
+        return cannot_write(&err);
     Renewal *renewal = renewal_start(run->folder);
     int status = run_to_end(run, arguments);
     renewal_stop(renewal);

@@ -320,7 +320,7 @@ KINDS = {
     "a worker can have no more memory": Kind(limit_memory, (Sign(OVER, NO_MEMORY),)),
     "the kernel is out of memory for a job": Kind(
         exhaust_memory, (Sign(r"task\.out_of_memory", "kernel was out of memory"),), (Sign(r"memory\.short"),), why_not=lambda world: world.why_no_cgroup),
-    "the disk is full": Kind(fill_disk, (), (Sign(OVER, NO_ROOM),), needs_samples=False, why_not=lambda world: world.disk.why_not),
+    "the disk is full": Kind(fill_disk, (), (Sign(OVER, NO_ROOM), Sign(r"runner\.unwritten", "room on the disk")), needs_samples=False, why_not=lambda world: world.disk.why_not),
     "the model hangs": Kind(trouble("hang"), (Sign(r"model\.failing", "Timeout"),)),
     "the model refuses for ever": Kind(refuse_for_ever, (Sign(r"model\.failing", "answered 500"),), (Sign(OVER, "answered 500"),)),
     "the model closes in the middle of an answer": Kind(trouble("close"), (Sign(r"model\.failing", "RemoteProtocolError"),)),
