@@ -202,8 +202,10 @@ class Sign:
         return bool(re.fullmatch(self.code, item["reason"]) and re.search(self.words, item["text"], re.I | re.S))
 
 
-NO_ROOM = "No space left|disk is full|disk I/O error|Errno 28"
-NO_MEMORY = "MemoryError|not enough memory|cannot allocate memory|can.t start new thread|out of memory"
+HALF_MADE = "table samples already exists"
+"""What Inspect says of a buffer of its own that it could not finish making and tries to make again."""
+NO_ROOM = f"No space left|disk is full|disk I/O error|Errno 28|{HALF_MADE}"
+NO_MEMORY = f"{HALF_MADE}|MemoryError|not enough memory|cannot allocate memory|can.t start new thread|out of memory"
 OVER = r"launch\.failed|task\.failed|run\.failed|samples\.failing|log\.\w+|runner\.failed"
 
 
