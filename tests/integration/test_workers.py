@@ -131,7 +131,7 @@ def test_the_process_that_starts_workers_can_be_killed(job, package, tmp_path): 
     """Its workers die with it and all is taken up again."""
     it = job(noting(package, {"path": tmp_path / "one", "seconds": 2}, {"path": tmp_path / "other"}))
     runner = it.start()
-    wait_for(lambda: lines(tmp_path / "one"))
+    wait_for(lambda: lines(tmp_path / "one") and "pid" in tasks_of(it)[0])
     pool = Path(f"/proc/{tasks_of(it)[0]['pid']}/stat").read_text().rsplit(")", 1)[1].split()[1]
     os.kill(int(pool), signal.SIGKILL)
     assert runner.wait(300) == 0
