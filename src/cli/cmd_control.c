@@ -299,7 +299,7 @@ static int run_doctor(Cli *cli, const void *given, Error *err)
 const Command commands_stop = {
     .path = "stop",
     .section = COMMAND_RUN,
-    .summary = "Stop an eval set, scoring what there is, a sample or a scan",
+    .summary = "Stop an eval set, a sample or a scan",
     .description =
         "Without --within it asks and leaves: samples end as soon as they can. With --within the "
         "samples are asked first; after three fifths of the time the run is cancelled, after four "

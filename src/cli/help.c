@@ -84,12 +84,12 @@ void help_add_program(Buf *ret, int columns)
         buf_printf(ret, "\n%s\n", titles[section]);
         add_section(ret, (CommandSection)section, columns);
     }
-    buf_addz(ret,
-             "\nExamples\n"
-             "  hawk eval-set run examples/hello.eval-set.yaml --watch\n"
-             "  hawk list samples && hawk transcript SAMPLE_UUID\n"
-             "\n'hawk COMMAND --help' says more about each; options of all commands: --no-start,\n"
-             "--no-input, --help. 'hawk man' prints the manual page.\n");
+    buf_addz(
+        ret,
+        "\nExamples\n"
+        "  hawk eval-set run examples/hello.eval-set.yaml --watch\n"
+        "  hawk list samples && hawk transcript SAMPLE_UUID\n"
+        "\n'hawk COMMAND --help' says more; all commands have --no-start and --no-input too.\n");
 }
 
 void help_add_group(Buf *ret, const CommandGroup *group, int columns)

@@ -15,7 +15,7 @@
 enum {
     ANSWER_MAX = 64 << 20,
     PAUSE_MS = 200,
-    WAIT_MS = 8000,
+    WAIT_MS = 20000,
     OTHERS_MS = 3000, /* for further tasks, once one has answered */
     WAITING_MAX = 4,  /* requests that wait, so that they leave threads to others */
 };

@@ -219,7 +219,7 @@ def test_a_scan_that_was_stopped_and_then_killed_goes_on_where_it_was(scanned):
 
 def test_a_scan_that_does_not_end_when_asked_is_over_within_the_time(scanned):
     """Its process is frozen, so that it hears nothing; nothing of it is left."""
-    models = [{**PACKAGE, "items": [{"name": "judge", "args": {"sleep": 600}}]}]
+    models = [{**PACKAGE, "items": [{"name": "judge", "args": {"gate": str(scanned.folder / "closed")}}]}]
     path = scanned.folder / "wedged.json"
     path.write_text(json.dumps(scan_config({"name": "polite"}, models=models)))
     job = scanned.hawk.json("scan", "run", str(path))["scan_run_id"]
@@ -279,7 +279,7 @@ def test_a_local_scan_needs_no_server(scanned, home, tmp_path):
     home.run("local", "scan", str(path), "--log-dir", str(scanned.hawk.data / "store/evals"), "--results-dir", str(tmp_path / "out"),
              timeout=600)
     (results,) = (tmp_path / "out").glob("words-*/scan_id=*")
-    assert len(read_parquet_rows(results / "mentions.parquet")) == 3
+    assert len(read_uuids(results / "mentions.parquet")) == 3
     assert json.loads((results / "_summary.json").read_text())["complete"] is True
 
 
