@@ -17,7 +17,7 @@ from inspect_ai.scorer._metric import ScoreEdit
 from test_jobs_survive import config_of
 
 pytestmark = pytest.mark.timeout(1500)
-N_KILLS = int(os.environ.get("HAWK_KILLS", "8"))
+N_KILLS = int(os.environ.get("HAWK_KILLS", "4"))
 NAME = "2026-01-02T03-04-05-00-00_tools_abcdefghijklmnopqrstuv.eval"
 
 

@@ -1,6 +1,6 @@
 """Imports that are killed, or whose database goes away, and taken up again end with the rows of one that was not.
 
-HAWK_KILLS is how often an import is killed on each database (default 4), HAWK_RESTARTS how often PostgreSQL is
+HAWK_KILLS is how often an import is killed on each database (default 3), HAWK_RESTARTS how often PostgreSQL is
 restarted under one (default 2).
 """
 
@@ -19,7 +19,7 @@ from inspect_ai._util import zipfile as inspect_zipfile  # noqa: F401  (teaches 
 from test_import import IMPORT
 from test_import_rows import OWN, TABLES, samples_of
 
-KILLS = int(os.environ.get("HAWK_KILLS", "4"))
+KILLS = int(os.environ.get("HAWK_KILLS", "3"))
 RESTARTS = int(os.environ.get("HAWK_RESTARTS", "2"))
 KEY = "evals/set-1/log.eval"
 COPIES = 15
