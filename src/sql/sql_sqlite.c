@@ -158,8 +158,12 @@ static void configure_once(void)
     sqlite3_initialize();
 }
 
+/* Only a file that is not there yet is opened: to close it would take the locks of all connections
+   of this process away, and another program that reads it would then remove the log under them. */
 static int make_private(const char *path, Error *err)
 {
+    if (access(path, F_OK) == 0)
+        return 0;
     auto_fd int fd = fs_open(path, O_RDWR | O_CREAT, 0600, err);
     return fd < 0 ? -1 : 0;
 }
