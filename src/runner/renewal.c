@@ -1,6 +1,6 @@
 /* Three times in the life of a token; sooner again when the server did not answer, which may be
-   starting anew at another address: server.json is read each time. A token that the server does not
-   know any more was taken away, and nothing is renewed then. */
+   starting anew at another address: server.json is read each time. Also when it did not know the
+   token: a server that comes back late moves the end of those on whose runners it finds. */
 
 #include "runner/renewal.h"
 
@@ -20,10 +20,9 @@ enum {
     FILE_MAX = 64 << 10,
     ANSWER_MAX = 256 << 10,
     CALL_MS = 10 * 1000,
-    AGAIN_S = 10,
+    AGAIN_S = 5,
     PARTS = 3,
     SECONDS_MAX = 24 * 3600,
-    UNAUTHORIZED = 401,
 };
 
 struct Renewal {
@@ -58,7 +57,7 @@ static bool is_ending(void *context)
     return answer;
 }
 
-/* Seconds until the next time; 0: never. */
+/* Seconds until the next time. */
 static int64_t renew(Renewal *renewal)
 {
     auto_arena Arena *arena = arena_new();
@@ -78,8 +77,6 @@ static int64_t renew(Renewal *renewal)
     http_reply_init(&reply, ANSWER_MAX);
     if (!url || http_client_send(renewal->client, &call, &reply, &err) < 0)
         return AGAIN_S;
-    if (reply.status == UNAUTHORIZED)
-        return 0;
     if (reply.status != 200 ||
         json_parse(arena, buf_str(&reply.body), &json_limits_config, &node, &err) < 0)
         return AGAIN_S;
@@ -90,14 +87,12 @@ static int64_t renew(Renewal *renewal)
 static void *run(void *context)
 {
     Renewal *renewal = context;
-    int64_t seconds = 1;
     (void)pthread_mutex_lock(&renewal->lock);
-    while (!renewal->is_ending && seconds > 0) {
+    while (!renewal->is_ending) {
         (void)pthread_mutex_unlock(&renewal->lock);
-        seconds = renew(renewal);
-        struct timespec until = clock_deadline(seconds * 1000);
+        struct timespec until = clock_deadline(renew(renewal) * 1000);
         (void)pthread_mutex_lock(&renewal->lock);
-        while (!renewal->is_ending && seconds > 0 &&
+        while (!renewal->is_ending &&
                pthread_cond_timedwait(&renewal->changed, &renewal->lock, &until) == 0)
             ;
     }

@@ -119,7 +119,7 @@ def test_a_runner_renews_the_token_of_its_job(home, tmp_path):
     """As long as it lives, also for a server that has been started anew elsewhere meanwhile."""
     (tmp_path / "uv").write_text("#!/bin/sh\nexec sleep 600\n")
     (tmp_path / "uv").chmod(0o755)
-    home.env.update(HAWK_UV=str(tmp_path / "uv"), HAWK_API_JOB_TOKEN_SECONDS="6")
+    home.env.update(HAWK_UV=str(tmp_path / "uv"), HAWK_API_JOB_TOKEN_SECONDS="30")
     package = {"package": "hawk-nothing", "name": "nothing"}
     hawk = home.start()
     body = {"eval_set_config": {"eval_set_id": "renews", "tasks": [{**package, "items": [{"name": "t"}]}]}}
