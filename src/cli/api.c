@@ -190,6 +190,13 @@ void api_add_segment(Buf *path, Str segment)
     percent_encode(path, segment, "");
 }
 
+void api_add_job_path(Buf *path, const char *id, const char *what)
+{
+    buf_addz(path, "/monitoring/jobs/");
+    api_add_segment(path, str_of(id));
+    buf_printf(path, "/%s", what);
+}
+
 void api_add_path(Buf *path, Str name)
 {
     percent_encode(path, name, "/");

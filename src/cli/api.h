@@ -74,6 +74,9 @@ Str api_version(const Json *answer);
 void api_add_segment(Buf *path, Str segment);
 void api_add_path(Buf *path, Str name);
 
+/* Appends the path of what the server tells about a job: "status", "explain", "logs", ... */
+void api_add_job_path(Buf *path, const char *id, const char *what);
+
 /* Append "?name=value" or "&name=value", encoded; a NULL value adds nothing. */
 void api_add_query(Buf *path, const char *name, const char *value);
 void api_add_query_int(Buf *path, const char *name, int64_t value);

@@ -82,9 +82,7 @@ static int read_within(const char *text, int64_t *ret, Error *err)
 static int get_about(Cli *cli, const char *id, const char *what, Json **ret, Error *err)
 {
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
-    buf_addz(&path, "/monitoring/jobs/");
-    api_add_segment(&path, str_of(id));
-    buf_printf(&path, "/%s", what);
+    api_add_job_path(&path, id, what);
     return api_get_path(cli, &path, ret, err);
 }
 

@@ -282,9 +282,7 @@ static int is_over(Cli *cli, const char *id, bool *ret, Error *err)
 {
     auto_buf Buf path = BUF_INIT(TEXT_MAX);
     Json *answer = NULL;
-    buf_addz(&path, "/monitoring/jobs/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/explain");
+    api_add_job_path(&path, id, "explain");
     if (api_get_path(cli, &path, &answer, err) < 0)
         return settings_no_job(id, err);
     Str state = json_text(answer, "state", STR(""));

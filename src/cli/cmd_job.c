@@ -44,9 +44,7 @@ static int run_status(Cli *cli, const void *given, Error *err)
     char since[CLOCK_TEXT_MAX];
     clock_format(clock_now_us() - options->hours * SECONDS_PER_HOUR * CLOCK_SECOND, since);
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
-    buf_addz(&path, "/monitoring/jobs/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/status");
+    api_add_job_path(&path, id, "status");
     api_add_query(&path, "since", since);
     Json *answer = NULL;
     if (api_get_path(cli, &path, &answer, err) < 0)
@@ -64,9 +62,7 @@ static int confirm_delete(Cli *cli, const char *id, Error *err)
         return error_fix(err, "run 'hawk delete %s --yes'", id);
     }
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
-    buf_addz(&path, "/monitoring/jobs/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/job-status");
+    api_add_job_path(&path, id, "job-status");
     Json *status = NULL;
     auto_error Error ignored = ERROR_INIT;
     Str now = STR_NONE;

@@ -40,9 +40,7 @@ static int fetch(Cli *cli, const char *id, const char *since, int64_t limit, boo
                  Json **ret, Error *err)
 {
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
-    buf_addz(&path, "/monitoring/jobs/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/logs");
+    api_add_job_path(&path, id, "logs");
     api_add_query(&path, "sort", ascending ? "asc" : "desc");
     api_add_query_int(&path, "limit", limit);
     api_add_query(&path, "since", since);

@@ -124,9 +124,7 @@ static int wait_for_end(Cli *cli, const char *id, Error *err)
 {
     auto_buf Buf path = BUF_INIT(TEXT_MAX);
     auto_buf Buf last = BUF_INIT(TEXT_MAX);
-    buf_addz(&path, "/monitoring/jobs/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/job-status");
+    api_add_job_path(&path, id, "job-status");
     for (;;) {
         Json *answer = NULL;
         if (api_get_path(cli, &path, &answer, err) < 0)

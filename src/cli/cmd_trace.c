@@ -109,19 +109,12 @@ static void take_field(void *context, Str name, Str value)
     }
 }
 
-static void add_path(Buf *path, const char *id, const char *what)
-{
-    buf_addz(path, "/monitoring/jobs/");
-    api_add_segment(path, str_of(id));
-    buf_printf(path, "/%s", what);
-}
-
 /* One question, whose lines are printed as they come; since is -1 for the last ones. */
 static int ask(Trace *trace, const char *id, const Options *options, int64_t since, Error *err)
 {
     Api *api = NULL;
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
-    add_path(&path, id, "trace");
+    api_add_job_path(&path, id, "trace");
     if (options->full)
         api_add_query(&path, "full", "true");
     else if (since >= 0)
@@ -195,7 +188,7 @@ static int run_stacktrace(Cli *cli, const void *given, Error *err)
     auto_buf Buf body = BUF_INIT(API_ANSWER_MAX);
     if (settings_id(cli, SETTINGS_JOB, options->id, &id, err) < 0 || cli_api(cli, &api, err) < 0)
         return -1;
-    add_path(&path, id, "stacktrace");
+    api_add_job_path(&path, id, "stacktrace");
     api_add_query(&path, "native", options->native ? "true" : "false");
     api_add_query(&path, "format", options->json ? "json" : "text");
     const ApiCall call = {.path = path.data};

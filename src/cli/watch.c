@@ -346,9 +346,7 @@ static int ask(Watch *watch, Error *err)
     if (cli_api(watch->cli, &api, err) < 0)
         return -1;
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
-    buf_addz(&path, "/monitoring/jobs/");
-    api_add_segment(&path, str_of(watch->id));
-    buf_addz(&path, "/eval-set-status");
+    api_add_job_path(&path, watch->id, "eval-set-status");
     auto_buf Buf body = BUF_INIT(API_ANSWER_MAX);
     ApiCall call = {.path = path.data, .if_none_match = watch->etag};
     int status = 0;
@@ -415,9 +413,7 @@ int watch_follow(Cli *cli, const char *id, const WatchOptions *options, WatchRes
 bool watch_job_is_over(Cli *cli, const char *id)
 {
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
-    buf_addz(&path, "/monitoring/jobs/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/job-status");
+    api_add_job_path(&path, id, "job-status");
     Json *answer = NULL;
     auto_error Error ignored = ERROR_INIT;
     return api_get_path(cli, &path, &answer, &ignored) == 0 &&
