@@ -58,8 +58,9 @@ bool looper_wait(Looper *looper, int ms)
     return goes_on;
 }
 
-bool looper_is_ending(Looper *looper)
+bool looper_is_ending(void *context)
 {
+    Looper *looper = context;
     pthread_mutex_lock(&looper->lock);
     bool is_ending = looper->is_ending;
     pthread_mutex_unlock(&looper->lock);

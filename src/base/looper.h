@@ -18,8 +18,9 @@ int looper_start(void (*run)(void *context, Looper *looper), void *context, Loop
    from run. */
 bool looper_wait(Looper *looper, int ms);
 
-/* Whether it is being stopped: asked between the steps of a long round. Any thread. */
-bool looper_is_ending(Looper *looper);
+/* Whether a Looper is being stopped: asked between the steps of a long round. Any thread; takes
+   void so that it can tell an HttpCall that it is cancelled. */
+bool looper_is_ending(void *looper);
 
 /* Ends the wait, the next one when there is none now. Any thread. */
 void looper_wake(Looper *looper);

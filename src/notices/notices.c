@@ -158,11 +158,6 @@ int notices_count(Notices *notices, int64_t *ret_waiting, int64_t *ret_given_up,
 
 /* ---- sending ---- */
 
-static bool is_ending(void *looper)
-{
-    return looper_is_ending(looper);
-}
-
 /* 0 when the other side has taken it. */
 static int post(Notices *notices, HttpClient *client, const Sending *sending, HttpReply *reply,
                 Error *err)
@@ -188,7 +183,7 @@ static int post(Notices *notices, HttpClient *client, const Sending *sending, Ht
         .body = buf_str(&sending->body),
         .timeout_ms = SEND_TIMEOUT_MS,
         .keep_redirects = true,
-        .is_cancelled = is_ending,
+        .is_cancelled = looper_is_ending,
         .cancel_context = sending->looper,
     };
     if (http_client_send(client, &call, reply, err) < 0)

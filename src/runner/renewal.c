@@ -4,14 +4,12 @@
 
 #include "runner/renewal.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/fs.h"
+#include "base/looper.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "base/thread.h"
 #include "codec/json.h"
 #include "http/client.h"
 #include "jobs/executor_env.h"
@@ -29,10 +27,7 @@ struct Renewal {
     char *server_file;
     Secret *authorization;
     HttpClient *client;
-    pthread_t thread;
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t changed;
-    bool is_ending;
+    Looper *looper;
 };
 
 /* The address to post to, on the heap; NULL when no server is known. */
@@ -48,17 +43,8 @@ static char *find_address(const Renewal *renewal, Arena *arena)
     return url.n ? mem_printf("%.*s/jobs/self/renew", STR_ARG(url)) : NULL;
 }
 
-static bool is_ending(void *context)
-{
-    Renewal *renewal = context;
-    (void)pthread_mutex_lock(&renewal->lock);
-    bool answer = renewal->is_ending;
-    (void)pthread_mutex_unlock(&renewal->lock);
-    return answer;
-}
-
 /* Seconds until the next time. */
-static int64_t renew(Renewal *renewal)
+static int64_t renew(const Renewal *renewal, Looper *looper)
 {
     auto_arena Arena *arena = arena_new();
     auto_error Error err = ERROR_INIT;
@@ -71,8 +57,8 @@ static int64_t renew(Renewal *renewal)
                            .n_headers = 1,
                            .body = STR("{}"),
                            .timeout_ms = CALL_MS,
-                           .is_cancelled = is_ending,
-                           .cancel_context = renewal};
+                           .is_cancelled = looper_is_ending,
+                           .cancel_context = looper};
     Json *node = NULL;
     http_reply_init(&reply, ANSWER_MAX);
     if (!url || http_client_send(renewal->client, &call, &reply, &err) < 0)
@@ -84,30 +70,13 @@ static int64_t renew(Renewal *renewal)
     return seconds < 1 ? 1 : seconds > SECONDS_MAX ? SECONDS_MAX : seconds;
 }
 
-static void *run(void *context)
+static void run(void *context, Looper *looper)
 {
-    Renewal *renewal = context;
-    (void)pthread_mutex_lock(&renewal->lock);
-    while (!renewal->is_ending) {
-        (void)pthread_mutex_unlock(&renewal->lock);
-        struct timespec until = clock_deadline(renew(renewal) * 1000);
-        (void)pthread_mutex_lock(&renewal->lock);
-        while (!renewal->is_ending &&
-               pthread_cond_timedwait(&renewal->changed, &renewal->lock, &until) == 0)
-            ;
-    }
-    (void)pthread_mutex_unlock(&renewal->lock);
-    return NULL;
-}
-
-static void free_renewal(Renewal *renewal)
-{
-    http_client_free(renewal->client);
-    secret_free(renewal->authorization);
-    (void)pthread_cond_destroy(&renewal->changed);
-    (void)pthread_mutex_destroy(&renewal->lock);
-    free(renewal->server_file);
-    free(renewal);
+    const Renewal *renewal = context;
+    int64_t seconds = 0;
+    do
+        seconds = renew(renewal, looper);
+    while (looper_wait(looper, (int)seconds * 1000));
 }
 
 Renewal *renewal_start(const char *folder)
@@ -121,13 +90,11 @@ Renewal *renewal_start(const char *folder)
     renewal->server_file = fs_join(folder, "../../server.json");
     renewal->authorization = secret_new(str_of(header));
     renewal->client = http_client_new();
-    (void)pthread_mutex_init(&renewal->lock, NULL);
-    thread_cond_init(&renewal->changed);
     mem_wipe(header, strlen(header));
     free(header);
-    if (thread_start(&renewal->thread, run, renewal, &err) == 0)
+    if (looper_start(run, renewal, &renewal->looper, &err) == 0)
         return renewal;
-    free_renewal(renewal);
+    renewal_stop(renewal);
     return NULL;
 }
 
@@ -135,10 +102,9 @@ void renewal_stop(Renewal *renewal)
 {
     if (!renewal)
         return;
-    (void)pthread_mutex_lock(&renewal->lock);
-    renewal->is_ending = true;
-    (void)pthread_cond_signal(&renewal->changed);
-    (void)pthread_mutex_unlock(&renewal->lock);
-    (void)pthread_join(renewal->thread, NULL);
-    free_renewal(renewal);
+    looper_stop(renewal->looper);
+    http_client_free(renewal->client);
+    secret_free(renewal->authorization);
+    free(renewal->server_file);
+    free(renewal);
 }
