@@ -19,33 +19,17 @@ enum { BODY_MAX = 32 << 20, TEXT_MAX = 64 << 10 };
 typedef struct Options {
     const char *config;
     const char *id;
-    const char *image;
-    const char *image_tag;
-    OptList secrets_files;
-    OptList secrets;
-    const char *priority;
+    SubmitOptions submit;
     bool skip_confirm;
     bool allow_dirty;
     bool monitor;
-    bool force;
-    bool no_env;
     bool frozen;
-    bool watch;
-    bool json;
 } Options;
 
 /* clang-format off */
 #define COMMON_ROWS \
-    {"watch", 'w', OPT_FLAG, offsetof(Options, watch), "Follow it to the end and print the scores; 1 when it failed"}, \
-    {"secret", 0, OPT_LIST, offsetof(Options, secrets), "Hand this environment variable to the job", .metavar = "NAME"}, \
-    {"secrets-file", 0, OPT_FILES, offsetof(Options, secrets_files), "Hand the NAME=value lines of this file to the job"}, \
-    {"no-env", 0, OPT_FLAG, offsetof(Options, no_env), "Do not take the keys of the config's models from the environment and .env"}, \
     {"skip-confirm", 0, OPT_FLAG, offsetof(Options, skip_confirm), "Do not ask about warnings"}, \
-    {"force", 0, OPT_FLAG, offsetof(Options, force), "Even when you have too many jobs already"}, \
-    {"priority", 0, OPT_CHOICE, offsetof(Options, priority), "Which jobs go first", .choices = "low|medium|high", .fallback = "medium"}, \
-    {"image", 0, OPT_TEXT, offsetof(Options, image), "Image of the runner, with a tag or digest", .metavar = "URI"}, \
-    {"image-tag", 0, OPT_TEXT, offsetof(Options, image_tag), "Another tag of the server's runner image", .metavar = "TAG"}, \
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"}
+    SUBMIT_ROWS(Options, "Follow it to the end and print the scores; 1 when it failed", "medium")
 
 static const OptRow run_rows[] = {
     COMMON_ROWS,
@@ -86,14 +70,9 @@ static void write_request(const Options *options, const Request *request, Buf *b
     json_out_object(&out);
     json_out_kv_node(&out, "eval_set_config", request->document);
     json_out_kvz(&out, "eval_set_id", request->id);
-    json_out_kvz(&out, "image", options->image);
-    json_out_kvz(&out, "image_tag", options->image_tag);
-    submit_write_secrets(&request->secrets, &out);
+    submit_write_options(&options->submit, &request->secrets, &out);
     json_out_kv_bool(&out, "log_dir_allow_dirty", options->allow_dirty);
-    json_out_kv_null(&out, "refresh_token");
     json_out_kvz(&out, "frozen_from", request->frozen_from);
-    json_out_kv_bool(&out, "force", options->force);
-    json_out_kvz(&out, "priority", options->priority);
     json_out_end_object(&out);
 }
 
@@ -138,12 +117,12 @@ static int watch_to_the_end(Cli *cli, const char *id, const Options *options, Er
     WatchOptions watch = {.out = stderr,
                           .redraws = cli->err_is_tty,
                           .colours = cli->err_colours,
-                          .is_quiet = options->json};
+                          .is_quiet = options->submit.json};
     WatchResult result = {0};
     if (watch_follow(cli, id, &watch, &result, err) < 0)
         return -1;
     auto_error Error no_scores = ERROR_INIT;
-    if (options->json) {
+    if (options->submit.json) {
         Json *outcome = json_new(cli->arena, JSON_OBJECT);
         json_set(outcome, STR("eval_set_id"), json_new_str(cli->arena, str_of(id)));
         json_set(outcome, STR("status"), json_new_str(cli->arena, str_of(result.status)));
@@ -172,74 +151,32 @@ static int submit(Cli *cli, const Options *options, const Request *request, Erro
         return error_set(err, ERR_BAD_DATA, "the server's answer has no eval_set_id");
     const char *id = arena_strndup(cli->arena, text.p, text.n);
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
-    bool prints_json = options->json && !options->watch;
-    if ((!options->json || prints_json) &&
+    bool prints_json = options->submit.json && !options->submit.watch;
+    if ((!options->submit.json || prints_json) &&
         print_submitted(cli, id, request->id != NULL, answer, prints_json, err) < 0)
         return -1;
-    return options->watch ? watch_to_the_end(cli, id, options, err) : 0;
-}
-
-static SubmitSecretOptions secret_options(const Options *options, const Api *api)
-{
-    return (SubmitSecretOptions){.files = options->secrets_files,
-                                 .names = options->secrets,
-                                 .takes_model_keys = api_is_local(api) && !options->no_env};
+    return options->submit.watch ? watch_to_the_end(cli, id, options, err) : 0;
 }
 
 static int run_run(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
     Jobspec *spec = NULL;
-    Api *api = NULL;
-    if (submit_load(cli, options->config, JOBSPEC_EVAL_SET, options->skip_confirm, &spec, err) <
-            0 ||
-        cli_api(cli, &api, err) < 0)
+    if (submit_load(cli, options->config, JOBSPEC_EVAL_SET, options->skip_confirm, &spec, err) < 0)
         return -1;
     Json *document = submit_document(cli, spec);
     if (options->monitor)
         json_set(document, STR("monitor"), json_new_bool(cli->arena, true));
     Request request = {.document = document};
-    SubmitSecretOptions secrets = secret_options(options, api);
-    if (submit_secrets(cli, spec, &secrets, &request.secrets, err) < 0)
+    if (submit_gather(cli, spec, &options->submit, &request.secrets, err) < 0)
         return -1;
     return submit(cli, options, &request, err);
-}
-
-static int get_config(Cli *cli, const char *id, Json **ret, Error *err)
-{
-    auto_buf Buf path = BUF_INIT(TEXT_MAX);
-    buf_addz(&path, "/eval_sets/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/config");
-    return api_get_path(cli, &path, ret, err);
-}
-
-/* To know which keys a config's models need; NULL for one that is none. */
-static Jobspec *read_config(Cli *cli, const char *id, const Json *document)
-{
-    Jobspec *spec = NULL;
-    auto_error Error ignored = ERROR_INIT;
-    Diagnostics list;
-    diagnostics_init(&list, cli->arena);
-    JobspecOptions options = {.allow_online_scan = true};
-    return jobspec_check(cli->arena, document, id, JOBSPEC_EVAL_SET, &options, &list, &spec,
-                         &ignored) < 0
-               ? NULL
-               : spec;
-}
-
-static Jobspec *server_config(Cli *cli, const char *id)
-{
-    auto_error Error ignored = ERROR_INIT;
-    Json *document = NULL;
-    return get_config(cli, id, &document, &ignored) < 0 ? NULL : read_config(cli, id, document);
 }
 
 static int run_resume(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
     Jobspec *spec = NULL;
-    Api *api = NULL;
     Request request = {0};
     if (options->config && !options->id)
         return error_set(err, ERR_USAGE, "--config needs the id of the eval set");
@@ -250,12 +187,9 @@ static int run_resume(Cli *cli, const void *given, Error *err)
         return -1;
     if (spec)
         request.document = submit_document(cli, spec);
-    if (cli_api(cli, &api, err) < 0)
-        return -1;
-    SubmitSecretOptions secrets = secret_options(options, api);
-    if (!spec && secrets.takes_model_keys)
-        spec = server_config(cli, request.id);
-    if (submit_secrets(cli, spec, &secrets, &request.secrets, err) < 0)
+    else if (!options->submit.no_env)
+        spec = submit_server_config(cli, JOBSPEC_EVAL_SET, request.id);
+    if (submit_gather(cli, spec, &options->submit, &request.secrets, err) < 0)
         return -1;
     return submit(cli, options, &request, err);
 }
@@ -263,16 +197,14 @@ static int run_resume(Cli *cli, const void *given, Error *err)
 static int run_rerun(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
-    Api *api = NULL;
     Json *document = NULL;
-    if (cli_api(cli, &api, err) < 0 || get_config(cli, options->id, &document, err) < 0)
+    if (submit_get_config(cli, JOBSPEC_EVAL_SET, options->id, &document, err) < 0)
         return -1;
     document = json_copy(cli->arena, document);
     json_set(document, STR("eval_set_id"), json_new(cli->arena, JSON_NULL));
     Request request = {.document = document, .frozen_from = options->frozen ? options->id : NULL};
-    SubmitSecretOptions secrets = secret_options(options, api);
-    if (submit_secrets(cli, read_config(cli, options->id, document), &secrets, &request.secrets,
-                       err) < 0)
+    Jobspec *spec = submit_server_config(cli, JOBSPEC_EVAL_SET, options->id);
+    if (submit_gather(cli, spec, &options->submit, &request.secrets, err) < 0)
         return -1;
     return submit(cli, options, &request, err);
 }
@@ -298,7 +230,7 @@ static int run_retry(Cli *cli, const void *given, Error *err)
         is_over(cli, options.id, &over, err) < 0)
         return -1;
     return over ? run_resume(cli, &options, err)
-                : control_ask(cli, options.id, "retry", NULL, options.json, err);
+                : control_ask(cli, options.id, "retry", NULL, options.submit.json, err);
 }
 
 #define SPEC(opt_rows, opt_args)                                                                   \

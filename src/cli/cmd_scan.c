@@ -17,35 +17,19 @@ enum { BODY_MAX = 32 << 20, TEXT_MAX = 64 << 10, POLL_MS = 500 };
 typedef struct Options {
     const char *config;
     const char *id;
-    const char *image;
-    const char *image_tag;
-    OptList secrets_files;
-    OptList secrets;
-    const char *priority;
+    SubmitOptions submit;
     bool skip_confirm;
     bool allow_cross_lab;
-    bool force;
-    bool no_env;
-    bool watch;
-    bool json;
 } Options;
 
 /* clang-format off */
 #define COMMON_ROWS \
-    {"watch", 'w', OPT_FLAG, offsetof(Options, watch), "Wait until it is over; 1 when it failed"}, \
-    {"secret", 0, OPT_LIST, offsetof(Options, secrets), "Hand this environment variable to the job", .metavar = "NAME"}, \
-    {"secrets-file", 0, OPT_FILES, offsetof(Options, secrets_files), "Hand the NAME=value lines of this file to the job"}, \
-    {"no-env", 0, OPT_FLAG, offsetof(Options, no_env), "Do not take the keys of the config's models from the environment and .env"}, \
     {"allow-sensitive-cross-lab-scan", 0, OPT_FLAG, offsetof(Options, allow_cross_lab), "Even when scanners of one lab read secret models of another"}, \
-    {"force", 0, OPT_FLAG, offsetof(Options, force), "Even when you have too many jobs already"}, \
-    {"priority", 0, OPT_CHOICE, offsetof(Options, priority), "Which jobs go first", .choices = "low|medium|high", .fallback = "low"}, \
-    {"image", 0, OPT_TEXT, offsetof(Options, image), "Image of the runner, with a tag or digest", .metavar = "URI"}, \
-    {"image-tag", 0, OPT_TEXT, offsetof(Options, image_tag), "Another tag of the server's runner image", .metavar = "TAG"}, \
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON"}
+    SUBMIT_ROWS(Options, "Wait until it is over; 1 when it failed", "low")
 
 static const OptRow run_rows[] = {
-    COMMON_ROWS,
     {"skip-confirm", 0, OPT_FLAG, offsetof(Options, skip_confirm), "Do not ask about warnings"},
+    COMMON_ROWS,
 };
 static const OptRow resume_rows[] = {
     COMMON_ROWS,
@@ -74,13 +58,8 @@ static int send_request(Cli *cli, const Options *options, const Request *request
     json_out_object(&out);
     if (request->document)
         json_out_kv_node(&out, "scan_config", request->document);
-    json_out_kvz(&out, "image", options->image);
-    json_out_kvz(&out, "image_tag", options->image_tag);
-    submit_write_secrets(&request->secrets, &out);
-    json_out_kv_null(&out, "refresh_token");
+    submit_write_options(&options->submit, &request->secrets, &out);
     json_out_kv_bool(&out, "allow_sensitive_cross_lab_scan", options->allow_cross_lab);
-    json_out_kv_bool(&out, "force", options->force);
-    json_out_kvz(&out, "priority", options->priority);
     json_out_end_object(&out);
     int failed = buf_check(&body, "the request", err);
     if (failed == 0)
@@ -157,21 +136,9 @@ static int submit(Cli *cli, const Options *options, const Request *request, Erro
         return error_set(err, ERR_BAD_DATA, "the server's answer has no scan_run_id");
     const char *id = arena_strndup(cli->arena, text.p, text.n);
     settings_keep_id(cli, SETTINGS_JOB, id);
-    if (print_submitted(cli, id, !request->document, options->json, err) < 0)
+    if (print_submitted(cli, id, !request->document, options->submit.json, err) < 0)
         return -1;
-    return options->watch ? wait_for_end(cli, id, err) : 0;
-}
-
-static int gather_secrets(Cli *cli, const Options *options, const Jobspec *spec, SubmitSecrets *ret,
-                          Error *err)
-{
-    Api *api = NULL;
-    if (cli_api(cli, &api, err) < 0)
-        return -1;
-    const SubmitSecretOptions how = {.files = options->secrets_files,
-                                     .names = options->secrets,
-                                     .takes_model_keys = api_is_local(api) && !options->no_env};
-    return submit_secrets(cli, spec, &how, ret, err);
+    return options->submit.watch ? wait_for_end(cli, id, err) : 0;
 }
 
 static int run_run(Cli *cli, const void *given, Error *err)
@@ -180,29 +147,10 @@ static int run_run(Cli *cli, const void *given, Error *err)
     Jobspec *spec = NULL;
     Request request = {.path = "/scans/"};
     if (submit_load(cli, options->config, JOBSPEC_SCAN, options->skip_confirm, &spec, err) < 0 ||
-        gather_secrets(cli, options, spec, &request.secrets, err) < 0)
+        submit_gather(cli, spec, &options->submit, &request.secrets, err) < 0)
         return -1;
     request.document = submit_document(cli, spec);
     return submit(cli, options, &request, err);
-}
-
-/* The config that the server has of a scan, to know which keys its models need. */
-static Jobspec *server_config(Cli *cli, const char *id)
-{
-    auto_buf Buf path = BUF_INIT(TEXT_MAX);
-    buf_addz(&path, "/scans/");
-    api_add_segment(&path, str_of(id));
-    buf_addz(&path, "/config");
-    Json *document = NULL;
-    Jobspec *spec = NULL;
-    auto_error Error ignored = ERROR_INIT;
-    Diagnostics list;
-    diagnostics_init(&list, cli->arena);
-    const JobspecOptions options = {0};
-    if (api_get_path(cli, &path, &document, &ignored) < 0 ||
-        jobspec_check(cli->arena, document, id, JOBSPEC_SCAN, &options, &list, &spec, &ignored) < 0)
-        return NULL;
-    return spec;
 }
 
 static int run_resume(Cli *cli, const void *given, Error *err)
@@ -211,8 +159,9 @@ static int run_resume(Cli *cli, const void *given, Error *err)
     const char *id = NULL;
     Request request = {0};
     if (settings_id(cli, SETTINGS_JOB, options->id, &id, err) < 0 ||
-        gather_secrets(cli, options, options->no_env ? NULL : server_config(cli, id),
-                       &request.secrets, err) < 0)
+        submit_gather(cli,
+                      options->submit.no_env ? NULL : submit_server_config(cli, JOBSPEC_SCAN, id),
+                      &options->submit, &request.secrets, err) < 0)
         return -1;
     auto_buf Buf path = BUF_INIT(TEXT_MAX);
     buf_addz(&path, "/scans/");

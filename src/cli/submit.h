@@ -43,8 +43,49 @@ typedef struct SubmitSecretOptions {
 int submit_secrets(Cli *cli, const Jobspec *spec, const SubmitSecretOptions *options,
                    SubmitSecrets *ret, Error *err) HAWK_MUST_USE;
 
-/* Writes them as the member "secrets" of a request. */
-void submit_write_secrets(const SubmitSecrets *secrets, JsonOut *out);
+/* What every command that submits a job takes. */
+typedef struct SubmitOptions {
+    OptList secrets_files;
+    OptList secrets;
+    const char *image;
+    const char *image_tag;
+    const char *priority;
+    bool no_env;
+    bool force;
+    bool watch;
+    bool json;
+} SubmitOptions;
+
+/* The rows of those options, for a struct `type` with a SubmitOptions called submit. */
+/* clang-format off */
+#define SUBMIT_ROWS(type, watch_help, priority_fallback) \
+    {"watch", 'w', OPT_FLAG, offsetof(type, submit.watch), watch_help}, \
+    {"secret", 0, OPT_LIST, offsetof(type, submit.secrets), "Hand this environment variable to the job", .metavar = "NAME"}, \
+    {"secrets-file", 0, OPT_FILES, offsetof(type, submit.secrets_files), "Hand the NAME=value lines of this file to the job"}, \
+    {"no-env", 0, OPT_FLAG, offsetof(type, submit.no_env), "Do not take the keys of the config's models from the environment and .env"}, \
+    {"force", 0, OPT_FLAG, offsetof(type, submit.force), "Even when you have too many jobs already"}, \
+    {"priority", 0, OPT_CHOICE, offsetof(type, submit.priority), "Which jobs go first", .choices = "low|medium|high", .fallback = priority_fallback}, \
+    {"image", 0, OPT_TEXT, offsetof(type, submit.image), "Image of the runner, with a tag or digest", .metavar = "URI"}, \
+    {"image-tag", 0, OPT_TEXT, offsetof(type, submit.image_tag), "Another tag of the server's runner image", .metavar = "TAG"}, \
+    {"json", 0, OPT_FLAG, offsetof(type, submit.json), "Print JSON"}
+/* clang-format on */
+
+/* As submit_secrets; the keys of the config's models are taken for the local server only, and not
+   with
+   --no-env. */
+int submit_gather(Cli *cli, const Jobspec *spec, const SubmitOptions *options, SubmitSecrets *ret,
+                  Error *err) HAWK_MUST_USE;
+
+/* Writes the members of a request that these options and secrets make. */
+void submit_write_options(const SubmitOptions *options, const SubmitSecrets *secrets, JsonOut *out);
+
+/* The config that the server has of a job, in the Cli's arena. */
+int submit_get_config(Cli *cli, JobspecKind kind, const char *id, Json **ret,
+                      Error *err) HAWK_MUST_USE;
+
+/* That config as this program knows it, to tell which keys its models need; in the Cli's arena.
+   NULL when it cannot be had or is not taken for one. */
+Jobspec *submit_server_config(Cli *cli, JobspecKind kind, const char *id);
 
 /* Where the web shows a job, in the Cli's arena; NULL when that is not known. */
 const char *submit_view_url(Cli *cli, JobspecKind kind, const char *id);

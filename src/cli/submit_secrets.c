@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "cli/api.h"
 #include "cli/settings.h"
 #include "cli/submit.h"
 
@@ -179,12 +180,14 @@ int submit_secrets(Cli *cli, const Jobspec *spec, const SubmitSecretOptions *opt
     return 0;
 }
 
-void submit_write_secrets(const SubmitSecrets *secrets, JsonOut *out)
+int submit_gather(Cli *cli, const Jobspec *spec, const SubmitOptions *options, SubmitSecrets *ret,
+                  Error *err)
 {
-    json_out_kv_object(out, "secrets");
-    for (size_t i = 0; i < secrets->n; i++) {
-        json_out_key(out, str_of(secrets->items[i].name));
-        json_out_str(out, str_of(secrets->items[i].value));
-    }
-    json_out_end_object(out);
+    Api *api = NULL;
+    if (cli_api(cli, &api, err) < 0)
+        return -1;
+    const SubmitSecretOptions how = {.files = options->secrets_files,
+                                     .names = options->secrets,
+                                     .takes_model_keys = api_is_local(api) && !options->no_env};
+    return submit_secrets(cli, spec, &how, ret, err);
 }
