@@ -235,11 +235,11 @@ static int check_total(const Zip *zip, const ZipEntry *entry, uint64_t *total, E
     return 0;
 }
 
-/* Keeps the directory and what stands before it, which is what readers want first, instead of the
-   first read's bytes. */
+/* Keeps the directory instead of the first read's bytes; where a read costs more than its bytes,
+   also what stands before it, which is what readers want first. */
 static int read_directory(Zip *zip, const Place *place, Error *err)
 {
-    uint64_t ahead = place->size * AHEAD_FACTOR;
+    uint64_t ahead = zip->source->read_cost > 0 ? place->size * AHEAD_FACTOR : 0;
     if (ahead > AHEAD_MAX)
         ahead = AHEAD_MAX;
     if (ahead > place->offset)
@@ -266,17 +266,6 @@ static int parse_directory(Zip *zip, const Place *place, Error *err)
     return 0;
 }
 
-static int compare_names(const void *a, const void *b, void *context)
-{
-    const ZipEntry *entries = context;
-    uint32_t left = *(const uint32_t *)a;
-    uint32_t right = *(const uint32_t *)b;
-    int order = str_cmp(entries[left].name, entries[right].name);
-    if (order != 0)
-        return order;
-    return left < right ? -1 : left > right;
-}
-
 static int compare_offsets(const void *a, const void *b, void *context)
 {
     const ZipEntry *entries = context;
@@ -285,13 +274,30 @@ static int compare_offsets(const void *a, const void *b, void *context)
     return left < right ? -1 : left > right;
 }
 
-/* Members that share bytes are how a small archive grows beyond any ratio. */
-static int check_overlaps(const Zip *zip, uint32_t *order, Error *err)
+/* The places of the entries in the order of their offsets; NULL when that is the directory's. */
+static uint32_t *order_by_offset(const Zip *zip)
 {
+    size_t n_rising = 1;
+    while (n_rising < zip->n_entries &&
+           zip->entries[n_rising - 1].offset <= zip->entries[n_rising].offset)
+        n_rising++;
+    if (n_rising >= zip->n_entries)
+        return NULL;
+    uint32_t *order = mem_array(zip->n_entries, sizeof(*order));
+    for (size_t i = 0; i < zip->n_entries; i++)
+        order[i] = (uint32_t)i;
     qsort_r(order, zip->n_entries, sizeof(*order), compare_offsets, zip->entries);
+    return order;
+}
+
+/* Members that share bytes are how a small archive grows beyond any ratio. */
+static int check_overlaps(const Zip *zip, Error *err)
+{
+    auto_free uint32_t *order = order_by_offset(zip);
     for (size_t i = 0; i < zip->n_entries; i++) {
-        ZipEntry *entry = &zip->entries[order[i]];
-        const ZipEntry *next = i + 1 < zip->n_entries ? &zip->entries[order[i + 1]] : NULL;
+        ZipEntry *entry = &zip->entries[order ? order[i] : i];
+        const ZipEntry *next =
+            i + 1 < zip->n_entries ? &zip->entries[order ? order[i + 1] : i + 1] : NULL;
         entry->end = next ? next->offset : zip->data_size;
         if (entry->end - entry->offset < LOCAL_SIZE + entry->name.n + entry->compressed)
             return zip_fail(zip, next ? next : entry, ERR_BAD_DATA, "overlaps another member", err);
@@ -299,45 +305,17 @@ static int check_overlaps(const Zip *zip, uint32_t *order, Error *err)
     return 0;
 }
 
-/* Sorts by name and drops all but the last entry of each. */
-static void index_names(Zip *zip, uint32_t *order)
-{
-    qsort_r(order, zip->n_entries, sizeof(*order), compare_names, zip->entries);
-    auto_free uint8_t *is_shadowed = mem_alloc(zip->n_entries + 1);
-    size_t n_kept = 0;
-    for (size_t i = 0; i < zip->n_entries; i++) {
-        if (i + 1 < zip->n_entries &&
-            str_eq(zip->entries[order[i]].name, zip->entries[order[i + 1]].name))
-            is_shadowed[order[i]] = 1;
-        else
-            order[n_kept++] = order[i];
-    }
-    auto_free uint32_t *moved = mem_array(zip->n_entries + 1, sizeof(*moved));
-    size_t n = 0;
-    for (size_t i = 0; i < zip->n_entries; i++) {
-        moved[i] = (uint32_t)n;
-        if (!is_shadowed[i])
-            zip->entries[n++] = zip->entries[i];
-    }
-    for (size_t i = 0; i < n_kept; i++)
-        order[i] = moved[order[i]];
-    zip->n_entries = n;
-}
-
 int zip_open(Source *source, Zip **ret, Error *err)
 {
     auto_zip Zip *zip = mem_alloc(sizeof(*zip));
     zip->source = source;
-    zip->idle = mem_alloc(sizeof(*zip->idle));
+    zip->lazy = mem_alloc(sizeof(*zip->lazy));
     Place place = {0};
     if (find_directory(zip, &place, err) < 0 || parse_directory(zip, &place, err) < 0)
         return -1;
-    zip->by_name = mem_array(zip->n_entries + 1, sizeof(*zip->by_name));
-    for (size_t i = 0; i < zip->n_entries; i++)
-        zip->by_name[i] = (uint32_t)i;
-    if (check_overlaps(zip, zip->by_name, err) < 0)
+    if (check_overlaps(zip, err) < 0)
         return -1;
-    index_names(zip, zip->by_name);
+    zip_index_names(zip);
     *ret = TAKE(zip);
     return 0;
 }
@@ -348,8 +326,8 @@ void zip_close(Zip *zip)
         return;
     free(zip->tail);
     free(zip->entries);
-    free(zip->by_name);
-    zip_idle_free(zip->idle);
+    free(zip->slots);
+    zip_lazy_free(zip->lazy);
     free(zip);
 }
 
@@ -362,43 +340,4 @@ const ZipEntry *zip_entry(const Zip *zip, size_t i)
 {
     assert(i < zip->n_entries);
     return &zip->entries[i];
-}
-
-/* The first place in the sorted order whose name is not below `name`. */
-static size_t lower_bound(const Zip *zip, Str name)
-{
-    size_t low = 0;
-    size_t high = zip->n_entries;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (str_cmp(zip->entries[zip->by_name[middle]].name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-const ZipEntry *zip_find(const Zip *zip, Str name)
-{
-    size_t i = lower_bound(zip, name);
-    if (i == zip->n_entries || !str_eq(zip_entry_sorted(zip, i)->name, name))
-        return NULL;
-    return zip_entry_sorted(zip, i);
-}
-
-size_t zip_find_prefix(const Zip *zip, Str prefix, size_t *ret_first)
-{
-    size_t first = lower_bound(zip, prefix);
-    size_t n = 0;
-    while (first + n < zip->n_entries && str_starts(zip_entry_sorted(zip, first + n)->name, prefix))
-        n++;
-    *ret_first = first;
-    return n;
-}
-
-const ZipEntry *zip_entry_sorted(const Zip *zip, size_t i)
-{
-    assert(i < zip->n_entries);
-    return &zip->entries[zip->by_name[i]];
 }

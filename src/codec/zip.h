@@ -43,9 +43,9 @@ typedef struct ZipEntry {
 } ZipEntry;
 
 /* Reads the directory: one read of the last 16 KB (64 KB where a read costs more than that), and
-   when it is larger a second one that also takes what stands before it (up to 16 MB, which the
-   archive keeps). The source is borrowed and
-   must outlive the archive. ERR_BAD_DATA when it is no archive or a broken one. */
+   when it is larger a second one, which where reads cost anything also takes what stands before it
+   (up to 16 MB, which the archive keeps). The source is borrowed and must outlive the archive.
+   ERR_BAD_DATA when it is no archive or a broken one. */
 int zip_open(Source *source, Zip **ret, Error *err) HAWK_MUST_USE;
 void zip_close(Zip *zip);
 

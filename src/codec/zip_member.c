@@ -98,18 +98,19 @@ static int read_compressed(const Zip *zip, const ZipEntry *entry, char **ret_mem
     return 0;
 }
 
-void zip_idle_free(ZipIdle *idle)
+void zip_lazy_free(ZipLazy *lazy)
 {
-    if (!idle)
+    if (!lazy)
         return;
-    (void)ZSTD_freeDCtx(idle->zstd);
-    libdeflate_free_decompressor(idle->inflate);
-    free(idle);
+    (void)ZSTD_freeDCtx(lazy->zstd);
+    libdeflate_free_decompressor(lazy->inflate);
+    free(lazy->by_name);
+    free(lazy);
 }
 
-static bool inflate_whole(ZipIdle *idle, const char *data, size_t n, char *room, size_t size)
+static bool inflate_whole(ZipLazy *lazy, const char *data, size_t n, char *room, size_t size)
 {
-    struct libdeflate_decompressor *inflater = atomic_exchange(&idle->inflate, NULL);
+    struct libdeflate_decompressor *inflater = atomic_exchange(&lazy->inflate, NULL);
     if (!inflater)
         inflater = libdeflate_alloc_decompressor();
     if (!inflater)
@@ -117,19 +118,19 @@ static bool inflate_whole(ZipIdle *idle, const char *data, size_t n, char *room,
     size_t used = 0;
     enum libdeflate_result result =
         libdeflate_deflate_decompress_ex(inflater, data, n, room, size, &used, NULL);
-    libdeflate_free_decompressor(atomic_exchange(&idle->inflate, inflater));
+    libdeflate_free_decompressor(atomic_exchange(&lazy->inflate, inflater));
     return result == LIBDEFLATE_SUCCESS && used == n;
 }
 
-static bool zstd_whole(ZipIdle *idle, const char *data, size_t n, char *room, size_t size)
+static bool zstd_whole(ZipLazy *lazy, const char *data, size_t n, char *room, size_t size)
 {
-    ZSTD_DCtx *zstd = atomic_exchange(&idle->zstd, NULL);
+    ZSTD_DCtx *zstd = atomic_exchange(&lazy->zstd, NULL);
     if (!zstd)
         zstd = ZSTD_createDCtx();
     if (!zstd)
         return false;
     size_t made = ZSTD_decompressDCtx(zstd, room, size, data, n);
-    (void)ZSTD_freeDCtx(atomic_exchange(&idle->zstd, zstd));
+    (void)ZSTD_freeDCtx(atomic_exchange(&lazy->zstd, zstd));
     return made == size;
 }
 
@@ -139,8 +140,8 @@ static bool decompress_whole(const Zip *zip, const ZipEntry *entry, const char *
     size_t size = (size_t)entry->size;
     switch (entry->method) {
     case ZIP_STORED: memcpy(room, data, size); return true;
-    case ZIP_DEFLATE: return inflate_whole(zip->idle, data, n, room, size);
-    default: return zstd_whole(zip->idle, data, n, room, size);
+    case ZIP_DEFLATE: return inflate_whole(zip->lazy, data, n, room, size);
+    default: return zstd_whole(zip->lazy, data, n, room, size);
     }
 }
 

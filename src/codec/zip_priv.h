@@ -1,4 +1,5 @@
-/* The insides of an archive, for zip.c (directory) and zip_member.c (decompression). */
+/* The insides of an archive, for zip.c (directory), zip_index.c (names) and zip_member.c
+   (decompression). */
 #ifndef HAWK_CODEC_ZIP_PRIV_H
 #define HAWK_CODEC_ZIP_PRIV_H
 
@@ -6,12 +7,15 @@
 
 #include "codec/zip.h"
 
-/* A decompressor of each kind that no thread uses: making one costs more than a small member. */
-typedef struct ZipIdle {
+/* What is made when a thread first needs it. */
+typedef struct ZipLazy {
+    /* A decompressor of each kind that no thread uses: making one costs more than a small member.
+     */
     _Atomic(struct ZSTD_DCtx_s *) zstd;
     _Atomic(struct libdeflate_decompressor *) inflate;
-} ZipIdle;
-void zip_idle_free(ZipIdle *idle);
+    _Atomic(uint32_t *) by_name; /* indexes of entries, sorted by name */
+} ZipLazy;
+void zip_lazy_free(ZipLazy *lazy);
 
 struct Zip {
     Source *source;
@@ -20,10 +24,15 @@ struct Zip {
     size_t tail_size;
     ZipEntry *entries; /* in the directory's order, shadowed ones left out */
     size_t n_entries;
-    uint32_t *by_name;  /* indexes of entries, sorted by name */
+    uint64_t *slots; /* of zip_index.c */
+    size_t slot_mask;
+    uint64_t hash_key;
     uint64_t data_size; /* members lie below this offset: where the directory begins */
-    ZipIdle *idle;
+    ZipLazy *lazy;
 };
+
+/* Makes the entries to be found by name, and drops all but the last of each. */
+void zip_index_names(Zip *zip);
 
 /* Reads n bytes at offset, from the kept tail when they are in it. */
 int zip_bytes(const Zip *zip, uint64_t offset, void *data, size_t n, Error *err) HAWK_MUST_USE;

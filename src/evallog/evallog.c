@@ -66,7 +66,6 @@ void evallog_close(EvalLog *log)
     buf_release(&log->reductions_text);
     free(log->summary_items);
     free(log->sample_items);
-    free(log->sample_of_member);
     free(log->json_samples);
     free(log);
 }
@@ -128,36 +127,23 @@ int evallog_reductions(EvalLog *log, Str *ret, Error *err)
     return 0;
 }
 
-/* The sample whose member is samples/<id>_epoch_<n><suffix>, or NULL. */
-static const EvalLogSample *find_member(const EvalLog *log, Str id, int64_t epoch,
-                                        const char *suffix)
+/* The last of that id and epoch in a `.json` log, or NULL. */
+static const EvalLogSample *find_listed(const EvalLogSamples *samples, Str id, int64_t epoch)
 {
-    auto_buf Buf name = BUF_INIT(ZIP_NAME_MAX);
-    buf_addz(&name, "samples/");
-    buf_add_str(&name, id);
-    buf_printf(&name, "_epoch_%" PRId64 "%s", epoch, suffix);
-    const ZipEntry *entry = name.overflowed ? NULL : zip_find(log->zip, buf_str(&name));
-    if (!entry)
-        return NULL;
-    uint32_t place = log->sample_of_member[entry - zip_entry(log->zip, 0)];
-    return place ? &log->sample_items[place - 1] : NULL;
+    for (size_t i = samples->n; i > 0; i--) {
+        if (str_eq(samples->items[i - 1].id, id) && samples->items[i - 1].epoch == epoch)
+            return &samples->items[i - 1];
+    }
+    return NULL;
 }
 
 int evallog_find_sample(EvalLog *log, Str id, int64_t epoch, const EvalLogSample **ret, Error *err)
 {
     const EvalLogSamples *samples = NULL;
-    if (evallog_samples(log, &samples, err) < 0)
+    if (!log->zip && evallog_samples(log, &samples, err) < 0)
         return -1;
-    const EvalLogSample *found = NULL;
-    if (log->zip) {
-        found = find_member(log, id, epoch, ".json");
-        if (!found)
-            found = find_member(log, id, epoch, "/sample.json");
-    }
-    for (size_t i = samples->n; !log->zip && !found && i > 0; i--) {
-        if (str_eq(samples->items[i - 1].id, id) && samples->items[i - 1].epoch == epoch)
-            found = &samples->items[i - 1];
-    }
+    const EvalLogSample *found =
+        log->zip ? evallog_zip_find_sample(log, id, epoch) : find_listed(samples, id, epoch);
     if (!found)
         return error_set(err, ERR_NOT_FOUND, "%s has no such sample in epoch %" PRId64,
                          log->source->name, epoch);

@@ -37,7 +37,6 @@ struct EvalLog {
     bool has_samples;
     EvalLogSample *sample_items;
     size_t n_samples;
-    uint32_t *sample_of_member; /* place in sample_items + 1, or 0 */
     EvalLogSamples samples;
 
     bool has_reductions;
@@ -83,6 +82,7 @@ int evallog_zip_header(EvalLog *log, Error *err) HAWK_MUST_USE;
 int evallog_zip_summaries(EvalLog *log, Error *err) HAWK_MUST_USE;
 int evallog_zip_find_summary(EvalLog *log, Str uuid, EvalLogSummary *ret, Error *err) HAWK_MUST_USE;
 void evallog_zip_samples(EvalLog *log);
+const EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch);
 int evallog_zip_reductions(EvalLog *log, Error *err) HAWK_MUST_USE;
 
 /* Puts a sample in chunks together. */

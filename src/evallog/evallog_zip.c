@@ -4,6 +4,7 @@
    growing (or whose process died) has only its journal: what the eval began with, one member of
    summaries for each time samples were written, and changes of its config. */
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -182,23 +183,45 @@ static bool parse_name(Str name, EvalLogSample *ret)
     return true;
 }
 
+/* Whether the entry is a sample. */
+static bool read_entry(const Zip *zip, const ZipEntry *entry, EvalLogSample *ret)
+{
+    if (!parse_name(entry->name, ret))
+        return false;
+    ret->size = entry->size;
+    ret->index = (size_t)(entry - zip_entry(zip, 0));
+    return true;
+}
+
 void evallog_zip_samples(EvalLog *log)
 {
     size_t n = zip_n_entries(log->zip);
     log->sample_items = mem_array(n + 1, sizeof(*log->sample_items));
-    log->sample_of_member = mem_array(n + 1, sizeof(*log->sample_of_member));
     for (size_t i = 0; i < n; i++) {
-        const ZipEntry *entry = zip_entry(log->zip, i);
-        EvalLogSample sample;
-        if (!parse_name(entry->name, &sample))
-            continue;
-        sample.size = entry->size;
-        sample.index = i;
-        log->sample_items[log->n_samples++] = sample;
-        log->sample_of_member[i] = (uint32_t)log->n_samples;
+        if (read_entry(log->zip, zip_entry(log->zip, i), &log->sample_items[log->n_samples]))
+            log->n_samples++;
     }
     log->samples = (EvalLogSamples){log->sample_items, log->n_samples};
     log->has_samples = true;
+}
+
+const EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch)
+{
+    const Str suffixes[] = {SAMPLE_SUFFIX, SHELL_SUFFIX};
+    auto_buf Buf name = BUF_INIT(ZIP_NAME_MAX);
+    buf_add_str(&name, SAMPLES_PREFIX);
+    buf_add_str(&name, id);
+    buf_printf(&name, "_epoch_%" PRId64, epoch);
+    size_t n_front = name.len;
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        buf_truncate(&name, n_front);
+        buf_add_str(&name, suffixes[i]);
+        const ZipEntry *entry = name.overflowed ? NULL : zip_find(log->zip, buf_str(&name));
+        EvalLogSample *sample = entry ? arena_alloc(log->arena, sizeof(*sample)) : NULL;
+        if (sample && read_entry(log->zip, entry, sample))
+            return sample;
+    }
+    return NULL;
 }
 
 int evallog_zip_reductions(EvalLog *log, Error *err)

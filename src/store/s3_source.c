@@ -172,8 +172,11 @@ int s3_source_open(S3 *s3, const char *key, Source **ret, Error *err)
     if (read_tail(s3, key, &tail, &size, etag, err) < 0)
         return -1;
     S3Source *source = mem_alloc(sizeof(*source));
-    source->base = (Source){
-        .read_at = s3_read_at, .close = s3_source_close, .size = size, .name = mem_strdup(key)};
+    source->base = (Source){.read_at = s3_read_at,
+                            .close = s3_source_close,
+                            .size = size,
+                            .read_cost = AHEAD,
+                            .name = mem_strdup(key)};
     source->s3 = s3;
     source->key = mem_strdup(key);
     source->tail = tail;

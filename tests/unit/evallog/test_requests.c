@@ -10,7 +10,7 @@
 
 /* A log of 10 GB with so many samples that its directory is read by itself. */
 #define LARGE ((uint64_t)10 << 30)
-enum { SAMPLES = 2000, SAMPLE_SIZE = 1000, TEXT_MAX = 1 << 20 };
+enum { SAMPLES = 2000, SAMPLE_SIZE = 1000, TEXT_MAX = 1 << 20, REQUEST_COST = 128 << 10 };
 
 /* The end of a file; nobody may read what is before it. */
 typedef struct Counting {
@@ -69,6 +69,7 @@ static EvalLog *open_counted(ZipWriter *writer, size_t *n_reads)
         .source = {.read_at = counting_read,
                    .close = counting_close,
                    .size = writer->base + bytes.n,
+                   .read_cost = REQUEST_COST,
                    .name = mem_strdup("x.eval")},
         .base = writer->base,
         .bytes = bytes,
