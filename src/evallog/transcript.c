@@ -10,7 +10,7 @@
 #include "codec/json_scan.h"
 #include "evallog/transcript_priv.h"
 
-enum { STEP_BYTES = 256 << 10, KEYS_MAX = 100000, VALUE_MAX = 64 << 20 };
+enum { STEP_BYTES = 256 << 10, VALUE_MAX = 64 << 20 };
 
 /* A message, score or argument is bounded by the part that it is in. */
 static const JsonLimits part_limits = {.bytes = (size_t)1 << 30,
@@ -28,9 +28,7 @@ struct Transcript {
     Arena *arena; /* of the whole */
     Arena *piece;
     TranscriptFacts facts;
-    TranscriptAttachment *attachments;
-    size_t n_attachments;
-    size_t cap;
+    TranscriptAttachments attachments;
     TranscriptJson json;
     Phase phase;
 };
@@ -93,24 +91,6 @@ const Json *transcript_tree(TranscriptWriter *writer, Str raw)
                : NULL;
 }
 
-static int compare_attachments(const void *a, const void *b)
-{
-    return str_cmp(((const TranscriptAttachment *)a)->key, ((const TranscriptAttachment *)b)->key);
-}
-
-Str transcript_text(TranscriptWriter *writer, Str text)
-{
-    static const Str scheme = {"attachment://", 13};
-    Str content = STR_NONE;
-    if (!str_starts(text, scheme) || writer->n_attachments == 0)
-        return text;
-    const TranscriptAttachment wanted = {.key = str_slice(text, scheme.n, text.n)};
-    const TranscriptAttachment *found = bsearch(&wanted, writer->attachments, writer->n_attachments,
-                                                sizeof(wanted), compare_attachments);
-    return found && found->raw.p && json_scan_str(found->raw, writer->arena, &content) ? content
-                                                                                       : text;
-}
-
 Str transcript_value(TranscriptWriter *writer, const Json *node, int indent)
 {
     if (json_is_null(node))
@@ -160,35 +140,10 @@ static Str keep(Transcript *transcript, Str raw)
     return sample_parts_is_whole(transcript->parts) ? raw : arena_str(transcript->arena, raw);
 }
 
-static void add_key(Transcript *transcript, Str key)
-{
-    if (transcript->n_attachments == KEYS_MAX)
-        return;
-    if (transcript->n_attachments == transcript->cap) {
-        transcript->cap = transcript->cap ? transcript->cap * 2 : 16;
-        transcript->attachments =
-            mem_resize(transcript->attachments, transcript->cap, sizeof(*transcript->attachments));
-    }
-    transcript->attachments[transcript->n_attachments++] =
-        (TranscriptAttachment){.key = arena_str(transcript->arena, key)};
-}
-
-/* Names of attachments are letters and digits, which JSON has no reason to escape. */
-static void find_references(Transcript *transcript, Str raw)
-{
-    static const Str scheme = {"attachment://", 13};
-    for (ptrdiff_t at = str_find_str(raw, scheme); at >= 0; at = str_find_str(raw, scheme)) {
-        raw = str_slice(raw, (size_t)at + scheme.n, raw.n);
-        ptrdiff_t end = str_find(raw, '"');
-        if (end > 0 && end <= 128)
-            add_key(transcript, str_slice(raw, 0, (size_t)end));
-    }
-}
-
 static void note_part(Transcript *transcript, const SamplePart *part)
 {
     if (part->kind == SAMPLE_PART_MESSAGE)
-        find_references(transcript, part->raw);
+        transcript_attachments_note(&transcript->attachments, transcript->arena, part->raw);
     if (part->kind != SAMPLE_PART_MEMBER)
         return;
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
@@ -202,40 +157,6 @@ static int find_facts(Transcript *transcript, Error *err)
     int has_part = 0;
     while ((has_part = sample_parts_next(transcript->parts, &part, err)) == 1)
         note_part(transcript, &part);
-    return has_part < 0 ? -1 : sample_parts_rewind(transcript->parts, err);
-}
-
-static void drop_doubles(Transcript *transcript)
-{
-    TranscriptAttachment *items = transcript->attachments;
-    size_t n = 0;
-    qsort(items, transcript->n_attachments, sizeof(*items), compare_attachments);
-    for (size_t i = 0; i < transcript->n_attachments; i++)
-        if (n == 0 || !str_eq(items[n - 1].key, items[i].key))
-            items[n++] = items[i];
-    transcript->n_attachments = n;
-}
-
-static int find_attachments(Transcript *transcript, Error *err)
-{
-    SamplePart part;
-    int has_part = 0;
-    size_t n_bytes = 0;
-    if (transcript->n_attachments == 0)
-        return 0;
-    drop_doubles(transcript);
-    while ((has_part = sample_parts_next(transcript->parts, &part, err)) == 1) {
-        const TranscriptAttachment wanted = {.key = part.key};
-        if (part.kind != SAMPLE_PART_ATTACHMENT)
-            continue;
-        TranscriptAttachment *found =
-            bsearch(&wanted, transcript->attachments, transcript->n_attachments, sizeof(wanted),
-                    compare_attachments);
-        if (!found || n_bytes + part.raw.n > TRANSCRIPT_ATTACHMENTS_MAX)
-            continue;
-        n_bytes += part.raw.n;
-        found->raw = keep(transcript, part.raw);
-    }
     return has_part < 0 ? -1 : sample_parts_rewind(transcript->parts, err);
 }
 
@@ -254,8 +175,9 @@ int transcript_open(SampleParts *take_parts, const TranscriptAbout *about, Trans
     bool is_for_people = formats[format].style != NULL;
     if (is_for_people)
         sample_parts_leave_out(take_parts, "events");
-    if (is_for_people &&
-        (find_facts(transcript, err) < 0 || find_attachments(transcript, err) < 0)) {
+    if (is_for_people && (find_facts(transcript, err) < 0 ||
+                          transcript_attachments_find(&transcript->attachments, take_parts,
+                                                      transcript->arena, err) < 0)) {
         transcript->parts = NULL; /* still the caller's */
         transcript_close(transcript);
         return -1;
@@ -271,7 +193,7 @@ void transcript_close(Transcript *transcript)
     sample_parts_close(transcript->parts);
     arena_free(transcript->arena);
     arena_free(transcript->piece);
-    free(transcript->attachments);
+    transcript_attachments_release(&transcript->attachments);
     free(transcript);
 }
 
@@ -281,8 +203,7 @@ static TranscriptWriter writer_of(Transcript *transcript, Buf *out)
                               .out = out,
                               .about = &transcript->about,
                               .facts = &transcript->facts,
-                              .attachments = transcript->attachments,
-                              .n_attachments = transcript->n_attachments};
+                              .attachments = &transcript->attachments};
 }
 
 /* Parts until there is enough; 0 at the end of the sample. */

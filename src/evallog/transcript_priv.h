@@ -21,19 +21,32 @@ typedef struct TranscriptFacts {
     Str working_time;
 } TranscriptFacts;
 
-/* An attachment that a message refers to. */
+/* An attachment that a part refers to. */
 typedef struct TranscriptAttachment {
     Str key;
     Str raw; /* a JSON string; STR_NONE: not there, or too much */
 } TranscriptAttachment;
+
+/* Zeroed: none. Sorted by key once they were looked for. */
+typedef struct TranscriptAttachments {
+    TranscriptAttachment *items;
+    size_t n;
+    size_t cap;
+} TranscriptAttachments;
+
+/* Notes what a part refers to; then finds all that were noted, going through the whole sample, and
+   starts it again if there are any. Keys and contents are in the arena, or in the sample. */
+void transcript_attachments_note(TranscriptAttachments *attachments, Arena *arena, Str raw);
+int transcript_attachments_find(TranscriptAttachments *attachments, SampleParts *parts,
+                                Arena *arena, Error *err) HAWK_MUST_USE;
+void transcript_attachments_release(TranscriptAttachments *attachments);
 
 typedef struct TranscriptWriter {
     Arena *arena; /* of the piece at hand */
     Buf *out;
     const TranscriptAbout *about;
     const TranscriptFacts *facts;
-    const TranscriptAttachment *attachments; /* sorted by key */
-    size_t n_attachments;
+    const TranscriptAttachments *attachments;
 } TranscriptWriter;
 
 /* A format for people. */

@@ -482,6 +482,7 @@ static int app_open(App *app, Error *err)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
     app->scout = scout_new(app->cache_dir);
+    app->searches = searches_new();
     if (open_http(app, err) < 0)
         return -1;
     if (jobs_start(app->jobs, err) < 0 || start_imports(app, err) < 0 ||
@@ -513,6 +514,7 @@ static void app_close(App *app)
     imports_free(app->uploads);
     viewer_free(app->viewer);
     scout_free(app->scout);
+    searches_free(app->searches);
     identity_close(app->identity);
     refresher_free(app->refresher);
     origins_free(app->origins);

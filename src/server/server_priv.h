@@ -21,6 +21,7 @@
 #include "server/route.h"
 #include "server/scans.h"
 #include "server/scout.h"
+#include "server/searches.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/spans.h"
@@ -66,6 +67,7 @@ struct App {
     SearchIndexer *indexer;
     Looper *scans;
     Scout *scout;
+    Searches *searches;
     Watcher *watcher;
     int64_t logs_changed_ms; /* wall clock; read and written atomically */
     Viewer *viewer;

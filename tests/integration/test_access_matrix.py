@@ -163,6 +163,7 @@ def place(tmp_path_factory, cache):
         (listed,) = hawk.get("/meta/scans", token=owner)[1]["items"]
         for key, part in (("scan_dir", listed["job_id"]), ("scan_part", f"scan_id={listed['scan_id']}")):
             it.names[key] = base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
+        it.names["set_dir"] = base64.urlsafe_b64encode(b"hidden-set").decode().rstrip("=")
         it.names["scan"] = json.loads(hawk.request("POST", "/scans/", scan_config(), token=owner)[2])["scan_run_id"]
         hawk.wait_for(lambda: hawk.get(f"/monitoring/jobs/{it.names['scan']}/job-status", token=owner)[1]["status"] == "failed")
         hawk.wait_for(lambda: hawk.get(f"/meta/search?q={CANARY}", token=owner)[1]["not_indexed"] == 0)
@@ -195,6 +196,11 @@ VIEWER = {
     "GET /log-download/{log}": ("/log-download/{log}", None, READERS),
     "GET /log-download-url/{log}": ("/log-download-url/{log}", None, READERS),
     "POST /log-download-urls": ("/log-download-urls", {"logs": ["{log}"]}, READERS),
+    "POST /scout/transcripts/{dir}/{id}/search": ("/scout/transcripts/{set_dir}/{uuid}/search",
+                                                  {"type": "grep", "query": "{canary}", "messages": "all"}, READERS + "!"),
+    "GET /scout/transcripts/{dir}/{id}/searches/{search_id}": ("/scout/transcripts/{set_dir}/{uuid}/searches/x", None,
+                                                               READERS.replace("200", "404")),
+    "GET /scout/searches": ("/scout/searches?type=grep", None, ALL),
     "GET /log-dir": ("/log-dir", None, ALL),
     "GET /eval-set": ("/eval-set?log_dir={id}", None, READERS),
     "GET /flow": ("/flow", None, "404 404 404 404 404 404"),

@@ -26,13 +26,14 @@ ANSWERS = {
     "/user-info": "/user-info",
     "/log-bytes/{log}": f"/log-bytes/{LOG}?start=0&end=10",
     "/log-download/{log}": f"/log-download/{LOG}",
+    "/scout/searches": "/scout/searches?type=grep",
 }
-# Types without an address; what a server of many never does; what only a running log has; searches by a model.
+# Types without an address; what a server of many never does; what only a running log has; what is tested elsewhere.
 OTHERS = {
     "/chat-message", "/citation", "/content", "/event", "/tool-choice",
     "/flow", "/log-delete/{log}", "/log-edit/{log}", "/log-message",
     "/pending-samples", "/pending-sample-data", "/pending-sample-data-urls",
-    "/scout/searches", "/scout/transcripts/{dir}/{id}/search", "/scout/transcripts/{dir}/{id}/searches/{search_id}",
+    "/scout/transcripts/{dir}/{id}/search", "/scout/transcripts/{dir}/{id}/searches/{search_id}",
 }
 
 

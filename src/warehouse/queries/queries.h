@@ -93,6 +93,7 @@ typedef struct QueriesPlace {
     const char *log_key; /* key of the log in the store */
     const char *id;
     int64_t epoch;
+    bool is_provisional; /* only its summary is known yet */
 } QueriesPlace;
 int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena, QueriesPlace *ret,
                   Error *err) HAWK_MUST_USE;

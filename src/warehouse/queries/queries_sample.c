@@ -74,13 +74,15 @@ int queries_place(Sql *sql, const QueriesAccess *access, Str uuid, Arena *arena,
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
     if (query_begin_as(sql, access, &tx, err) < 0 ||
-        query_find_sample(&query, access, "e.eval_set_id, e.log_key, s.id, s.epoch", uuid, tx,
+        query_find_sample(&query, access,
+                          "e.eval_set_id, e.log_key, s.id, s.epoch, s.is_provisional", uuid, tx,
                           &rows, err) < 0)
         return -1;
     *ret = (QueriesPlace){.eval_set_id = arena_str(arena, sql_rows_text(rows, 1)).p,
                           .log_key = arena_str(arena, sql_rows_text(rows, 2)).p,
                           .id = arena_str(arena, sql_rows_text(rows, 3)).p,
-                          .epoch = sql_rows_int(rows, 4)};
+                          .epoch = sql_rows_int(rows, 4),
+                          .is_provisional = sql_rows_int(rows, 5) != 0};
     return 0;
 }
 
