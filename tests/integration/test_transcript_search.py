@@ -86,7 +86,7 @@ def test_what_was_looked_for_is_kept_for_whoever_did(filled):
     """The newest first, each once; and its result can be had again."""
     uuid = uuids(filled)[0]
     for query in ("one", "two", "one"):
-        _, answer = search(filled, uuid, {"type": "grep", "query": query, **BOTH})
+        _, answer = search(filled, uuid, {"type": "grep", "query": query, "messages": "all", "events": "all"})
     items = filled.get("/view/logs/scout/searches?type=grep&count=2")[1]["items"]
     assert [item["query"] for item in items] == ["one", "two"] and items[0]["search_id"] == answer["id"]
     again = filled.get(f"/view/logs/scout/transcripts/{encoded('odd')}/{uuid}/searches/{answer['id']}?messages=all&events=all")
