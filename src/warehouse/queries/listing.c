@@ -19,6 +19,7 @@ const ListingLimits listing_limits = {
     .gather_max = 20000,
     .gather_first_max = 2000,
     .fast_offset_max = 2000,
+    .samples_of_word_max = 30000,
     .n_evals_few = 20,
     .n_evals_pruned = 500,
     .n_evals_tried = 4,
@@ -280,19 +281,32 @@ static void add_eval_order(const Listing *listing, Query *query)
 #define EVAL_TEXT                                                                                  \
     "e.task_name || ' ' || e.id || ' ' || e.eval_set_id || ' ' || e.location || ' ' || e.model"
 
+/* A number with a bit for each word that an eval's texts have. PostgreSQL is told to put them
+   together once for all words. */
+static void add_eval_words(const QueryWords *words, Query *query)
+{
+    query_add(query, "0");
+    for (size_t i = 0; i < words->n; i++) {
+        query->glue = " + CASE WHEN ";
+        if (query->dialect == SQL_SQLITE)
+            query_where_word(query, EVAL_TEXT, words->items[i]);
+        else
+            query_where_value(query, "strpos(t.text, lower(?)) > 0", SQL_TEXT(words->items[i]));
+        buf_printf(&query->text, " THEN %u ELSE 0 END", UINT32_C(1) << i);
+    }
+}
+
 static void add_evals(const Listing *listing, const QueryWords *words, Query *query)
 {
     query_add(query, "SELECT e.no, ");
     if (listing->sort->of_eval)
-        buf_printf(&query->text, "substr(e.%s, 1, 500)", listing->sort->of_eval);
+        buf_printf(&query->text, "substr(e.%s, 1, 500), ", listing->sort->of_eval);
     else
-        query_add(query, "NULL");
-    for (size_t i = 0; i < words->n; i++) {
-        query->glue = ", CASE WHEN ";
-        query_where_word(query, EVAL_TEXT, words->items[i]);
-        query_add(query, " THEN 1 ELSE 0 END");
-    }
+        query_add(query, "NULL, ");
+    add_eval_words(words, query);
     query_add(query, " FROM listing_eval e");
+    if (words->n > 0 && query->dialect == SQL_POSTGRES)
+        query_add(query, " CROSS JOIN LATERAL (SELECT lower(" EVAL_TEXT ") AS text OFFSET 0) t");
     query->glue = " WHERE ";
     query_where(query, "");
     query_add_listed_access(query, listing->access);
@@ -327,11 +341,9 @@ int listing_load_evals(Listing *listing, const QueryWords *words, Error *err)
             break;
         Str value = sql_rows_text(rows, 1);
         ListingEval *eval = &listing->evals[listing->n_evals++];
-        eval->words = 0;
         eval->no = sql_rows_int(rows, 0);
         eval->value = value.p ? SQL_TEXT(arena_str(listing->arena, value)) : SQL_NULL;
-        for (size_t w = 0; w < words->n; w++)
-            eval->words |= (uint32_t)(sql_rows_int(rows, (int)w + 2) != 0) << w;
+        eval->words = (uint32_t)sql_rows_int(rows, 2);
     }
     if (has_row < 0)
         return -1;

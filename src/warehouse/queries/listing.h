@@ -46,9 +46,10 @@ typedef struct ListingLimits {
     int64_t gather_max;       /* samples that a condition may leave */
     int64_t gather_first_max; /* so few are not worth a walk */
     int64_t
-        fast_offset_max;   /* rows that a page number may pass over; beyond that one plain query */
-    size_t n_evals_few;    /* so few are read one by one */
-    size_t n_evals_pruned; /* of so few it is asked early which have samples that can fit */
+        fast_offset_max; /* rows that a page number may pass over; beyond that one plain query */
+    int64_t samples_of_word_max; /* that ids with a word may have, to be found one by one */
+    size_t n_evals_few;          /* so few are read one by one */
+    size_t n_evals_pruned;       /* of so few it is asked early which have samples that can fit */
     size_t
         n_evals_tried; /* in the order of evals, before a condition is looked for that is narrow */
 } ListingLimits;

@@ -9,8 +9,7 @@ static bool is_merge_cheaper(const Listing *listing, const ListingDriver *driver
     return (int64_t)listing->n_evals * STEPS < driver->n;
 }
 
-/* A merge of so few evals takes less than the long walk. */
-static bool is_merge_short(const Listing *listing)
+bool listing_is_merge_short(const Listing *listing)
 {
     enum { STEPS = 8 };
     return (int64_t)listing->n_evals * STEPS < listing->limits->walk_max;
@@ -38,6 +37,8 @@ static int pick_quickly(Listing *listing, ListingStretch *stretch, bool *ret_is_
         return -1;
     if (driver->text)
         return listing_gather(listing, stretch, driver, err);
+    if (listing->is_merged)
+        return listing_merge(listing, stretch, err);
     if (are_many(listing) && listing_walk(listing, stretch, limits->walk_first_max, NULL, err) < 0)
         return -1;
     *ret_is_done = stretch->n == stretch->max;
@@ -129,7 +130,7 @@ static int pick_slowly(Listing *listing, ListingStretch *stretch, Error *err)
     if (driver->text && may_fill && walk_far(listing, stretch, driver, &is_done, err) < 0)
         return -1;
     /* A merge that has to look samples up until some fit is not so short. */
-    bool is_short = is_merge_short(listing) && !listing_needs_sample(listing);
+    bool is_short = listing_is_merge_short(listing) && !listing_needs_sample(listing);
     if (!is_done && !driver->text && !is_short && walk_on(listing, stretch, &is_done, err) < 0)
         return -1;
     if (is_done)
@@ -173,12 +174,14 @@ static bool is_empty_part(const Listing *listing, const ListingPart *part)
 static int pick_by_sample(Listing *listing, const ListingRow *after, Error *err)
 {
     size_t first = after ? (size_t)after->part : 0;
-    for (size_t i = first; i < listing->sort->n_parts && listing->n_rows < listing->n_wanted; i++) {
+    size_t end = listing->last ? (size_t)listing->last->part + 1 : listing->sort->n_parts;
+    for (size_t i = first; i < end && listing->n_rows < listing->n_wanted; i++) {
         const ListingPart *part = &listing->sort->parts[i];
         if (is_empty_part(listing, part))
             continue;
         ListingStretch stretch = {.part = part,
                                   .at_part = (int64_t)i,
+                                  .last = i + 1 == end ? listing->last : NULL,
                                   .after = after && after->part == (int64_t)i ? after : NULL,
                                   .ret = listing->rows + listing->n_rows,
                                   .max = listing->n_wanted - listing->n_rows};

@@ -95,6 +95,8 @@ typedef struct Listing {
     int64_t driver_max; /* up to which conditions have been counted */
     ListingDriver driver;
 
+    bool is_merged;         /* without trying other ways, but for narrow conditions */
+    const ListingRow *last; /* rows behind it are not wanted; NULL: all are */
     ListingRow *rows;
     size_t n_rows;
     size_t n_wanted;
@@ -136,10 +138,14 @@ typedef struct ListingStretch {
     const ListingPart *part;
     int64_t at_part;
     const ListingRow *after; /* NULL: from its start */
+    const ListingRow *last; /* of a merge: rows that come behind it are not wanted; NULL: all are */
     ListingRow *ret;
     size_t max;
     size_t n;
 } ListingStretch;
+
+/* Whether a merge of so few evals takes less than a long walk. */
+bool listing_is_merge_short(const Listing *listing);
 
 /* The three ways. A walk passes max rows; what it leaves short of stretch->max may have been cut
    off; with a driver (or NULL) each row is looked for among what that leaves. The other two are

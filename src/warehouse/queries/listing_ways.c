@@ -97,31 +97,41 @@ static void add_after(const Listing *listing, const char *column, const char *no
     }
 }
 
-/* Compares rows of one eval, which is an expression, with a row, in PostgreSQL. It would take a
-   comparison of value and number for one that leaves few rows of all, and rather walk all evals: so
-   it is said to be one within the eval, by the columns of its index. */
-static void add_within(const Listing *listing, const ListingPart *part, const char *sign,
-                       const ListingRow *row, const char *eval, Query *query)
+/* A value of which PostgreSQL only knows the type as it plans. */
+static const char *unforeseen(const SqlValue *value)
 {
-    buf_printf(&query->text, " AND (a.eval_no, %s", part->is_score ? "a.\"key\", " : "");
-    if (part->column)
-        buf_printf(&query->text, "%s, ", part->column);
-    buf_printf(&query->text, "a.no) %s (%s, ", sign, eval);
-    if (part->is_score)
-        query_add_value(query, "?, ", SQL_TEXT(listing->key));
-    if (part->column)
-        query_add_value(query, "?, ", row->value);
-    query_add_value(query, "?)", SQL_INT(row->no));
+    if (value->type == SQL_TYPE_INT)
+        return "(SELECT ?::bigint)";
+    return value->type == SQL_TYPE_REAL ? "(SELECT ?::float8)" : "(SELECT ?::text)";
+}
+
+/* Compares rows of one eval with a row, in PostgreSQL. Told the values as they are, it would take
+   the comparison for one that leaves few rows of all and rather walk all evals; what a query gives
+   it does not know beforehand, and so finds the place within the eval. */
+static void add_within(const ListingPart *part, const char *sign, const ListingRow *row,
+                       Query *query)
+{
+    const SqlValue no = SQL_INT(row->no);
+    if (part->column) {
+        buf_printf(&query->text, " AND (%s, a.no) %s (", part->column, sign);
+        query_add_value(query, unforeseen(&row->value), row->value);
+        query_add(query, ", ");
+        query_add_value(query, unforeseen(&no), no);
+        query_add(query, ")");
+    } else {
+        buf_printf(&query->text, " AND a.no %s ", sign);
+        query_add_value(query, unforeseen(&no), no);
+    }
 }
 
 /* The same as add_after for rows of one eval. */
 static void add_after_within(const Listing *listing, const ListingPart *part,
-                             const ListingRow *after, Behind behind, const char *eval, Query *query)
+                             const ListingRow *after, Behind behind, Query *query)
 {
     if (!after || query->dialect != SQL_POSTGRES)
         add_after(listing, part->column, "a.no", after, behind, query);
     else
-        add_within(listing, part, listing->is_ascending ? ">" : "<", after, eval, query);
+        add_within(part, listing->is_ascending ? ">" : "<", after, query);
 }
 
 /* No rows that come behind a last one (NULL: all), but for those with its value. */
@@ -351,7 +361,7 @@ static void add_eval(const Listing *listing, const ListingPart *part, int64_t ev
     add_from(listing, part, query);
     query_add_value(query, " WHERE a.eval_no = ?", SQL_INT(eval_no));
     add_where(listing, part, behind, query);
-    add_after_within(listing, part, after, behind, "$1", query); /* the eval is the first value */
+    add_after_within(listing, part, after, behind, query);
     add_until(listing, part, last, query);
     add_tests(listing, part, "a", sample_alias(listing, part), false, true, query);
     add_order(listing, part, part->column, "a.no", query);
@@ -385,8 +395,7 @@ int listing_read_eval(Listing *listing, const ListingStretch *stretch, int64_t e
     return read_eval(listing, stretch, eval_no, after, NULL, ret, max, ret_n, err);
 }
 
-/* The rows of an eval that is e.value, up to and with a last one (PostgreSQL) unless that is NULL.
- */
+/* The rows of an eval that is e.value, none behind a last one unless that is NULL. */
 static void add_rows_within(const Listing *listing, const ListingStretch *stretch, Behind behind,
                             const ListingRow *last, size_t max, Query *query)
 {
@@ -394,9 +403,11 @@ static void add_rows_within(const Listing *listing, const ListingStretch *stretc
     add_from(listing, part, query);
     query_add(query, " WHERE a.eval_no = e.value");
     add_where(listing, part, behind, query);
-    add_after_within(listing, part, stretch->after, behind, "e.value", query);
-    if (last)
-        add_within(listing, part, listing->is_ascending ? "<=" : ">=", last, "e.value", query);
+    add_after_within(listing, part, stretch->after, behind, query);
+    if (last && query->dialect == SQL_POSTGRES)
+        add_within(part, listing->is_ascending ? "<=" : ">=", last, query);
+    else if (behind != TIED)
+        add_until(listing, part, last, query);
     add_tests(listing, part, "a", sample_alias(listing, part), false, true, query);
     add_order(listing, part, part->column, "a.no", query);
     query_add_value(query, " LIMIT ?", SQL_INT((int64_t)max));
@@ -421,17 +432,17 @@ static void add_heads(const Listing *listing, const ListingStretch *stretch, Str
 {
     const ListingPart *part = stretch->part;
     if (query->dialect == SQL_POSTGRES) {
-        add_lateral(listing, stretch, evals, NULL, 1, query);
+        add_lateral(listing, stretch, evals, stretch->last, 1, query);
         add_order(listing, part, "h.k", "h.no", query);
     } else {
         bool is_split = splits_ties(listing, part, stretch->after);
         buf_printf(&query->text,
                    "SELECT a.no, %s, a.eval_no FROM (SELECT coalesce((SELECT a.no FROM ",
                    column_of(part));
-        add_rows_within(listing, stretch, is_split ? TIED : BEHIND, NULL, 1, query);
+        add_rows_within(listing, stretch, is_split ? TIED : BEHIND, stretch->last, 1, query);
         query_add(query, is_split ? "), (SELECT a.no FROM " : "), NULL");
         if (is_split)
-            add_rows_within(listing, stretch, BEYOND, NULL, 1, query);
+            add_rows_within(listing, stretch, BEYOND, stretch->last, 1, query);
         query_add(query, is_split ? ")) AS no FROM " : ") AS no FROM ");
         listing_from(query, evals);
         query_add(query, " LIMIT -1 OFFSET 0) t CROSS JOIN ");
@@ -473,6 +484,19 @@ static int read_group(Listing *listing, const ListingStretch *stretch, const Lis
                          err);
 }
 
+/* How many evals to read next, after those that have given what there is of the page: as many as
+   fill it if they give as much. */
+static size_t next_group(const ListingStretch *stretch, size_t n_read, size_t n_group)
+{
+    enum { MORE = 4 };
+    size_t n = stretch->n;
+    if (n > 0 && n < stretch->max) {
+        size_t n_filling = (stretch->max - n) * n_read / n + 1;
+        return n_filling < n_group * MORE ? n_filling : n_group * MORE;
+    }
+    return n_group * MORE;
+}
+
 /* Once a page is full, an eval whose first row would not be on it has none that would be, nor has
    any that comes after it. Without heads the evals are in no order. */
 static int merge_evals(Listing *listing, ListingStretch *stretch, const ListingEval *evals,
@@ -482,9 +506,11 @@ static int merge_evals(Listing *listing, ListingStretch *stretch, const ListingE
     size_t n_group = is_sqlite ? 1 : heads ? 2 : n_evals;
     size_t n = 0;
     auto_free ListingRow *rows = mem_array(stretch->max, sizeof(*rows));
-    const ListingRow *last = heads && n_evals == stretch->max ? &heads[n_evals - 1] : NULL;
+    const ListingRow *last = heads && n_evals == stretch->max ? &heads[n_evals - 1] : stretch->last;
     stretch->n = 0;
-    for (size_t i = 0; i < n_evals; i += n, n_group *= is_sqlite ? 1 : 4) {
+    for (size_t i = 0; i < n_evals; i += n) {
+        if (i > 0 && !is_sqlite)
+            n_group = next_group(stretch, i, n_group);
         if (stretch->n == stretch->max)
             last = &stretch->ret[stretch->n - 1];
         if (heads && stretch->n == stretch->max && !listing_comes_first(listing, &heads[i], last))

@@ -16,13 +16,17 @@ enum {
     IDS_MAX = 2000,       /* that have a word */
     IDS_SEEN_MAX = 20000, /* with those that are of tasks with the word */
     IDS_READ_MAX = 50000, /* so many are read one by one for a shorter word */
-    SAMPLES_SEEN_MAX = 30000,
-    SAMPLES_MAX = 12000, /* that are gathered */
+    SAMPLES_MAX = 12000,  /* that are gathered */
     LIST_TEXT_MAX = 8 * 1024 * 1024,
 };
 
-/* About how many ids and samples there are. */
-static int count_ids(Listing *listing, int64_t *ret_ids, int64_t *ret_samples, Error *err)
+/* About how many there are in the whole warehouse. */
+typedef struct Counts {
+    int64_t n_ids;
+    int64_t n_samples;
+} Counts;
+
+static int count_ids(Listing *listing, Counts *ret, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
     const char *statement =
@@ -34,8 +38,7 @@ static int count_ids(Listing *listing, int64_t *ret_ids, int64_t *ret_samples, E
     if (sql_query(listing->tx, statement, SQL_NO_ARGS, &rows, err) < 0 ||
         sql_rows_next(rows, err) < 0)
         return -1;
-    *ret_ids = sql_rows_int(rows, 0);
-    *ret_samples = sql_rows_int(rows, 1);
+    *ret = (Counts){.n_ids = sql_rows_int(rows, 0), .n_samples = sql_rows_int(rows, 1)};
     return 0;
 }
 
@@ -73,19 +76,15 @@ static void add_ids(Query *query, Str word)
 }
 
 /* Looks for the ids that tell of samples which have the word; too many stay unknown. */
-static int find_ids(Listing *listing, ListingWord *word, Error *err)
+static int find_ids(Listing *listing, const Counts *counts, ListingWord *word, Error *err)
 {
     auto_query Query query = {0};
     auto_sql_rows SqlRows *rows = NULL;
     auto_buf Buf text = BUF_INIT(LIST_TEXT_MAX);
     JsonOut out;
     size_t n_seen = 0;
-    int64_t n_all = 0;
-    int64_t n_samples = 0;
     int has_row = 0;
-    if (count_ids(listing, &n_all, &n_samples, err) < 0)
-        return -1;
-    if (word->text.n < GRAM && n_all > IDS_READ_MAX)
+    if (word->text.n < GRAM && counts->n_ids > IDS_READ_MAX)
         return 0;
     json_out_init(&out, &text, 0);
     json_out_array(&out);
@@ -106,7 +105,9 @@ static int find_ids(Listing *listing, ListingWord *word, Error *err)
         return -1;
     json_out_end_array(&out);
     word->has_ids = !text.overflowed;
-    word->has_few = n_all <= 0 || (int64_t)word->n_ids * n_samples / n_all <= SAMPLES_SEEN_MAX;
+    word->has_few =
+        counts->n_ids <= 0 || (int64_t)word->n_ids * counts->n_samples / counts->n_ids <=
+                                  listing->limits->samples_of_word_max;
     word->ids = arena_str(listing->arena, buf_str(&text));
     return 0;
 }
@@ -115,6 +116,9 @@ static int find_ids(Listing *listing, ListingWord *word, Error *err)
 int listing_sort_words(Listing *listing, const QueryWords *words, Error *err)
 {
     uint32_t of_evals = 0;
+    Counts counts = {0};
+    if (words->n > 0 && count_ids(listing, &counts, err) < 0)
+        return -1;
     for (size_t w = 0; w < words->n; w++) {
         ListingEval *having = arena_array(listing->arena, listing->n_evals, sizeof(*having));
         ListingWord word = {.text = words->items[w], .mask = UINT32_C(1) << w};
@@ -124,7 +128,7 @@ int listing_sort_words(Listing *listing, const QueryWords *words, Error *err)
                 having[n++] = listing->evals[i];
         if (n == listing->n_evals)
             continue;
-        if (find_ids(listing, &word, err) < 0 || find_uuid(listing, &word, err) < 0)
+        if (find_ids(listing, &counts, &word, err) < 0 || find_uuid(listing, &word, err) < 0)
             return -1;
         if (word.has_ids && word.n_ids == 0 && !word.is_uuid) {
             of_evals |= word.mask;
@@ -175,7 +179,7 @@ static void add_found(const Listing *listing, const ListingEval *by_number, List
         ret->samples[ret->n++] = sample;
 }
 
-static void add_samples(Query *query, Str ids)
+static void add_samples(const Listing *listing, Query *query, Str ids)
 {
     query_add(query, "SELECT s.no, s.eval_no FROM ");
     if (query->dialect == SQL_SQLITE)
@@ -187,7 +191,7 @@ static void add_samples(Query *query, Str ids)
                         "unnest(?::text[]) AS j (value) CROSS JOIN LATERAL (SELECT s.no, s.eval_no "
                         "FROM listing_sample s WHERE s.id = j.value OFFSET 0) s LIMIT ",
                         SQL_LIST(ids));
-    query_add_value(query, "?", SQL_INT(SAMPLES_SEEN_MAX + 1));
+    query_add_value(query, "?", SQL_INT(listing->limits->samples_of_word_max + 1));
 }
 
 /* Adds the samples that have the word by their ids or uuid. */
@@ -196,17 +200,17 @@ static int find_samples(Listing *listing, const ListingEval *by_number, const Li
 {
     auto_query Query query = {0};
     auto_sql_rows SqlRows *rows = NULL;
-    size_t n_seen = 0;
+    int64_t n_seen = 0;
     int has_row = 0;
     ret->is_known = false;
     if (!word->has_ids || !word->has_few)
         return 0;
     query_begin(&query, listing->dialect);
-    add_samples(&query, word->ids);
+    add_samples(listing, &query, word->ids);
     if (query_run(&query, listing->tx, &rows, err) < 0)
         return -1;
     for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        if (++n_seen > SAMPLES_SEEN_MAX || ret->n >= SAMPLES_MAX)
+        if (++n_seen > listing->limits->samples_of_word_max || ret->n >= SAMPLES_MAX)
             return 0;
         const ListingRow sample = {.no = sql_rows_int(rows, 0), .eval_no = sql_rows_int(rows, 1)};
         add_found(listing, by_number, sample, word, ret);
@@ -300,11 +304,44 @@ static void merge(Listing *listing, const Listing *a, const Listing *b)
     }
 }
 
+/* Whether the first row of each eval that has a word tells more than a walk: a few rows on, each
+   has one, unless there are other conditions. */
+static bool is_merge_better(const Listing *listing)
+{
+    const QueriesSamples *filter = listing->filter;
+    bool has_more = listing->statuses.p || listing_has_range(listing) ||
+                    filter->has_completed_after || filter->has_completed_before;
+    return listing->n_words > 0 && !has_more && !listing->sort->of_eval &&
+           listing_is_merge_short(listing);
+}
+
+/* The evals that have all words may fill the page; of the others only rows before its last one are
+   looked at, which are few if the order has nothing to do with the words. */
+static int pick_merged(Listing *listing, const Cursor *after, Error *err)
+{
+    Listing of_evals = list_of(listing, true);
+    Listing of_samples = list_of(listing, false);
+    of_evals.n_words = 0;
+    of_evals.is_merged = of_samples.is_merged = true;
+    if (of_samples.n_words == 1)
+        of_samples.words[0].in_no_eval = true; /* of those that are left */
+    if (of_evals.n_evals > 0 && listing_pick(&of_evals, after, err) < 0)
+        return -1;
+    if (of_evals.n_rows == of_evals.n_wanted)
+        of_samples.last = &of_evals.rows[of_evals.n_rows - 1];
+    if (of_samples.n_evals > 0 && listing_pick(&of_samples, after, err) < 0)
+        return -1;
+    merge(listing, &of_evals, &of_samples);
+    return 0;
+}
+
 int listing_pick_words(Listing *listing, const Cursor *after, Error *err)
 {
     Found found = {0};
     if (listing->n_words > 0 && find_of_words(listing, &found, err) < 0)
         return -1;
+    if (!found.is_known && is_merge_better(listing))
+        return pick_merged(listing, after, err);
     if (!found.is_known)
         return listing_pick(listing, after, err);
     sort_found(&found);

@@ -54,11 +54,12 @@ static const QueriesAccess readers[] = {
 
 /* Each makes another way the usual one. */
 static const ListingLimits ways[] = {
-    { .walk_max = 1000, .walk_first_max = 40, .walk_driven_max = 100, .gather_max = 1000, .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 0,  .n_evals_tried = 1000 },
+    { .walk_max = 1000, .walk_first_max = 40, .walk_driven_max = 100, .gather_max = 1000, .gather_first_max = 0,    .fast_offset_max = 2000, .samples_of_word_max = 1000, .n_evals_few = 0,  .n_evals_tried = 1000 },
     { .walk_max = 3,    .walk_driven_max = 1000, .gather_max = 1000, .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 0,  .n_evals_tried = 1 },
     { .walk_max = 1000, .gather_max = 1000, .gather_first_max = 1000, .fast_offset_max = 2000, .n_evals_few = 3,  .n_evals_pruned = 100, .n_evals_tried = 2 },
-    { .walk_max = 0,    .gather_max = 0,    .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 0,  .n_evals_tried = 0 },
+    { .walk_max = 0,    .gather_max = 0,    .gather_first_max = 0,    .fast_offset_max = 2000, .samples_of_word_max = 1000, .n_evals_few = 0,  .n_evals_tried = 0 },
     { .walk_max = 5,    .walk_first_max = 5, .gather_max = 0,    .gather_first_max = 0,    .fast_offset_max = 2000, .n_evals_few = 40, .n_evals_tried = 3 },
+    { .walk_max = 1000, .walk_first_max = 9, .gather_max = 1000, .gather_first_max = 0, .fast_offset_max = 2000, .n_evals_few = 0, .n_evals_tried = 2 },
 };
 static const ListingLimits plain = { .fast_offset_max = -1 };
 /* clang-format on */
