@@ -31,6 +31,7 @@ typedef struct ExecutorRun {
     const ExecutorSecret *secrets;
     size_t n_secrets;
     const Secret *token; /* of the attempt; NULL: none */
+    const char *api_url; /* where its processes find the server; NULL: in server.json only */
 } ExecutorRun;
 
 /* Exit status of a runner that could not write its own files, exit.json or those before it. */

@@ -95,6 +95,8 @@ void executor_env_make(const ExecutorRun *run, ProcessEnv *env)
     if (run->token)
         set_secret(env, EXECUTOR_TOKEN, run->token);
     name_secrets(env, run);
+    if (run->api_url)
+        process_env_set(env, EXECUTOR_API_URL, run->api_url);
     process_env_set(env, "HAWK_JOB_ID", run->job_id);
     process_env_set(env, "HAWK_JOB_TYPE", run->job_type);
 }

@@ -12,6 +12,9 @@
 /* The token of the attempt, for its processes to come to the server with. */
 #define EXECUTOR_TOKEN "HAWK_JOB_TOKEN"
 
+/* Where the server is, if it has been told that itself (HAWK_API_PUBLIC_URL). */
+#define EXECUTOR_API_URL "HAWK_RUNNER_API_URL"
+
 /* Fills env, which the caller releases; it holds secrets. Later ones win: the server's, the job's
    secrets, the job's environment, and what tells a runner which job it is. */
 void executor_env_make(const ExecutorRun *run, ProcessEnv *env);

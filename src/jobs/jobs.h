@@ -72,6 +72,8 @@ typedef struct JobsOptions {
     int cancel_ms;    /* from "end" to "end now" for a deleted job; 0: 30 s */
     int token_s;      /* how long a job's token counts after its last renewal; 0: an hour */
     Waits retries;    /* of jobs whose runner was killed or is gone, since their submit */
+    const char
+        *api_url; /* where jobs find the server from everywhere; NULL: only on this machine */
 } JobsOptions;
 
 /* Brings the schema up to date and reads what there is. */

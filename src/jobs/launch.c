@@ -290,6 +290,7 @@ static int start_runner(Jobs *jobs, const JobsLaunch *asked, Error *err)
         .secrets = launch->secrets,
         .n_secrets = launch->n_secrets,
         .token = token,
+        .api_url = jobs->options.api_url,
     };
     Executor *executor = jobs->options.executor;
     int done = executor->start(executor, &run, err);

@@ -6,9 +6,9 @@
 
 typedef struct Renewal Renewal;
 
-/* Begins with the token in the environment and the job's folder, two below which the server's
-   server.json is. NULL when there is no token, or no thread can be had: the run does not depend on
-   it. */
+/* Begins with the token and the server's address in the environment, and the job's folder, two
+   above which is the server.json of a server of this machine. NULL when there is no token, or no
+   thread can be had: the run does not depend on it. */
 Renewal *renewal_start(const char *folder) HAWK_MUST_USE;
 void renewal_stop(Renewal *renewal); /* NULL is fine */
 

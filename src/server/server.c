@@ -353,6 +353,7 @@ static int open_jobs(App *app, Error *err)
         .max_per_user = (int)app->settings.max_jobs_per_user,
         .token_s = (int)app->settings.job_token_seconds,
         .retries = app->settings.runner_retries,
+        .api_url = app->settings.public_url,
     };
     return jobs_open(&options, &app->jobs, err);
 }

@@ -1,6 +1,7 @@
 """The token of a job: what it opens, and when it ends. The runs wait for an installer that takes its time."""
 
 import json
+import socket
 import sqlite3
 import time
 
@@ -115,13 +116,13 @@ def test_each_attempt_has_a_token_of_its_own(office):
     assert second != first and office.self(second)[1]["attempt"] == 2 and office.self(first)[0] == 401
 
 
-def test_a_runner_renews_the_token_of_its_job(home, tmp_path):
-    """As long as it lives, also for a server that has been started anew elsewhere meanwhile."""
+def begin_renewing(home, tmp_path, *args: str):
+    """Start a server and a run that comes as far as installing; return the server and what reads the end of the run's token."""
     (tmp_path / "uv").write_text("#!/bin/sh\nexec sleep 600\n")
     (tmp_path / "uv").chmod(0o755)
     home.env.update(HAWK_UV=str(tmp_path / "uv"), HAWK_API_JOB_TOKEN_SECONDS="30")
     package = {"package": "hawk-nothing", "name": "nothing"}
-    hawk = home.start()
+    hawk = home.start(*args)
     body = {"eval_set_config": {"eval_set_id": "renews", "tasks": [{**package, "items": [{"name": "t"}]}]}}
     assert hawk.request("POST", "/eval_sets/", body)[0] == 200
 
@@ -129,9 +130,27 @@ def test_a_runner_renews_the_token_of_its_job(home, tmp_path):
         with sqlite3.connect(hawk.data / "hawk.db", timeout=60) as db:
             return db.execute("SELECT expires_at FROM job_token").fetchone()[0]
 
+    return hawk, end
+
+
+def test_a_runner_renews_the_token_of_its_job(home, tmp_path):
+    """As long as it lives, also for a server that has been started anew elsewhere meanwhile."""
+    hawk, end = begin_renewing(home, tmp_path)
     first = end()
     hawk.wait_for(lambda: end() > first)
     hawk.kill()
     hawk.start()
     second = end()  # the server itself has moved it
     hawk.wait_for(lambda: end() > second)
+
+
+def test_a_runner_renews_at_the_address_that_it_was_given(home, tmp_path):
+    """Where there is no server.json, as on another machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home.env["HAWK_API_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+    hawk, end = begin_renewing(home, tmp_path, "--port", str(port))
+    (hawk.data / "server.json").unlink()
+    first = end()
+    hawk.wait_for(lambda: end() > first)

@@ -21,6 +21,7 @@ static void a_job_sees_little_of_the_server_and_its_own_come_last(void **state)
         .environment = environment,
         .n_environment = 1,
         .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        .api_url = "https://hawk.example",
     };
     auto_process_env ProcessEnv env = {0};
     executor_env_make(&run, &env);
@@ -32,6 +33,7 @@ static void a_job_sees_little_of_the_server_and_its_own_come_last(void **state)
     assert_string_equal(process_env_get(&env, "BOTH"), "second");
     assert_string_equal(process_env_get(&env, "HAWK_JOB_ID"), "job-a");
     assert_string_equal(process_env_get(&env, "TRACEPARENT"), run.traceparent);
+    assert_string_equal(process_env_get(&env, EXECUTOR_API_URL), "https://hawk.example");
 }
 
 static void names_are_identifiers_and_none_of_ours(void **state)
