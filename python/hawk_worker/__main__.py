@@ -157,9 +157,10 @@ def _run_tasks(tasks: list[Any], loaded: "Loaded", number: int, retries: int | N
     import inspect_ai
     from inspect_ai._util.error import PrerequisiteError
 
-    from hawk_worker import live, repeats, stop, verdict
+    from hawk_worker import live, remains, repeats, stop, verdict
 
     live.watch_inspect()
+    remains.watch_buffers()
     repeats.watch_requests()
     stop_watch = stop.watch(loaded.arguments["log_dir"], number)
     try:
@@ -221,18 +222,26 @@ def _work_task(loaded: "Loaded", packet: Json) -> int:
     return statuses.get(result["status"], verdict.FAILED)
 
 
+def _begin(arguments: Json) -> None:
+    """Takes away what an earlier attempt has left that is not for this one."""
+    from hawk_worker import remains, stop
+
+    stop.forget(arguments["log_dir"])
+    remains.forget_half_id(arguments["log_dir"], arguments["eval_set_id"])
+
+
 def _work_books(loaded: "Loaded", packet: Json) -> int:
     """The eval set's own files, before the first task and after the last, which also judges the run."""
     import inspect_ai
     from inspect_ai._util.error import PrerequisiteError
 
-    from hawk_worker import ledger, stop, verdict
+    from hawk_worker import ledger, verdict
 
     begins = packet["kind"] == "open"
     ledger.only_books(begins=begins)
     arguments = loaded.arguments
     if begins:
-        stop.forget(arguments["log_dir"])
+        _begin(arguments)
         arguments = {key: value for key, value in arguments.items() if not key.startswith("bundle_")}
         arguments["retry_cleanup"] = False
     try:
@@ -254,9 +263,9 @@ def _work(loaded: "Loaded", packet: Json) -> int:
 
 def _run_alone(loaded: "Loaded") -> int:
     """All tasks in this process, by one call of eval_set."""
-    from hawk_worker import stop, verdict
+    from hawk_worker import verdict
 
-    stop.forget(loaded.arguments["log_dir"])
+    _begin(loaded.arguments)
     phase("running")
     try:
         results = _run_tasks(loaded.tasks, loaded, 0, None)
