@@ -64,9 +64,10 @@ class StopWatch:
         self.thread.start()
 
     def forget(self) -> None:
-        """Takes away the files of an earlier attempt."""
+        """Takes away the files of an earlier attempt but for a pause, which holds until somebody says that the run goes on."""
         for path in self._files():
-            self.fs.rm_file(path)
+            if not path.endswith(f"/{PAUSE}.json"):
+                self.fs.rm_file(path)
 
     def end(self) -> None:
         """Stops looking."""
@@ -153,7 +154,7 @@ class StopWatch:
 
 
 def forget(log_dir: str) -> None:
-    """Takes away the stop files of an earlier attempt; to be called before the first sample of this one."""
+    """Takes away the commands to an earlier attempt, but for a pause; to be called before the first sample of this one."""
     StopWatch(log_dir).forget()
 
 

@@ -20,6 +20,7 @@ enum {
         3000, /* a runner that the last server forked as it died shows up after the first sweep */
     SWEEP_MS = 60 * 1000,
     LEAVE_MS = 15 * 1000, /* from a runner's result to its end */
+    CLOSE_MS = 60 * 1000, /* how long logs are tried to be closed while the disk is full */
     TAIL_MAX = 2048,
     LINE_MAX_SHOWN = 300,
     EXIT_CANCELLED = 130,
@@ -176,7 +177,8 @@ static const char *why_no_retry(Jobs *jobs, Arena *arena, const Job *job)
     return NULL;
 }
 
-/* Queues the next attempt of a job that has lost its runner; false when that may not be. */
+/* Queues the next attempt of a job that has lost its runner; false when that may not be. When it
+ * cannot be recorded it is tried again with the next tick. */
 static bool retry(Jobs *jobs, const JobsLive *live, End *end)
 {
     auto_arena Arena *arena = arena_new();
@@ -205,12 +207,27 @@ static bool retry(Jobs *jobs, const JobsLive *live, End *end)
         .is_retry = true,
         .retry_ms = (int64_t)seconds * 1000,
     };
-    if (jobs_priv_move(jobs, &move, &changed, &err) < 0)
-        log_error("job.retry_not_recorded", KV("job", live->job_id), KV("error", error_text(&err)));
-    return changed;
+    if (jobs_priv_move(jobs, &move, &changed, &err) == 0)
+        return changed;
+    log_error("job.retry_not_recorded", KV("job", live->job_id), KV("error", error_text(&err)));
+    return true;
 }
 
 /* ---- steps for one job ---- */
+
+/* Closes the logs that the job has left; false when that is worth another try before its end is
+ * recorded, after which nobody would. */
+static bool close_logs(Jobs *jobs, JobsLive *live, const End *end)
+{
+    if (live->type != JOB_EVAL_SET ||
+        unfinished_close(jobs, live->job_id, end->state != JOB_FAILED))
+        return true;
+    int64_t now_ms = clock_monotonic_ms();
+    if (!live->end_at_ms)
+        live->end_at_ms = now_ms + CLOSE_MS;
+    jobs_priv_keep_flags(jobs, live->job_id, live);
+    return now_ms >= live->end_at_ms;
+}
 
 /* Ends what is left of the runner before the end is recorded: once it is, a resume may start the
  * next one. */
@@ -230,10 +247,8 @@ static void finish(Jobs *jobs, JobsLive *live)
     if (!job_state_may(live->state, end.state)) /* a good end without ever having had a turn */
         end.state = JOB_FAILED;
     executor->settle(executor, live->job_id);
-    if (retry(jobs, live, &end))
+    if (retry(jobs, live, &end) || !close_logs(jobs, live, &end))
         return;
-    if (live->type == JOB_EVAL_SET)
-        unfinished_close(jobs, live->job_id, end.state != JOB_FAILED);
     if (jobs_priv_keep_capsule(jobs, live->type, live->job_id, &err) < 0) {
         log_warn("job.capsule_not_kept", KV("job", live->job_id), KV("error", error_text(&err)));
         error_reset(&err);
@@ -290,7 +305,7 @@ static void relaunch(Jobs *jobs, JobsLive *live)
         return;
     }
     sql_rollback(TAKE(tx));
-    JobsLaunch launch = {.job = &job, .allow_dirty = allow_dirty};
+    JobsLaunch launch = {.job = &job, .allow_dirty = allow_dirty, .keeps_commands = true};
     if (jobs_priv_spec(arena, config, job.type, &spec, &err) == 0)
         launch.spec = spec;
     if (!launch.spec || jobs_priv_launch(jobs, &launch, &err) < 0)
@@ -299,12 +314,18 @@ static void relaunch(Jobs *jobs, JobsLive *live)
         log_info("job.relaunched", KV("job", live->job_id), KV_INT("attempt", live->attempt));
 }
 
-static void grant(Jobs *jobs, const JobsLive *live)
+/* Tells a runner that it has its turn; again with the next tick when it cannot be told, because the
+ * disk is full say. */
+static void grant(Jobs *jobs, JobsLive *live)
 {
     auto_error Error err = ERROR_INIT;
     Executor *executor = jobs->options.executor;
-    if (executor->grant(executor, live->job_id, live->attempt, &err) < 0)
+    bool had_failed = live->needs_grant;
+    live->needs_grant = executor->grant(executor, live->job_id, live->attempt, &err) < 0;
+    if (live->needs_grant)
         log_error("job.grant_failed", KV("job", live->job_id), KV("error", error_text(&err)));
+    if (live->needs_grant || had_failed)
+        jobs_priv_keep_flags(jobs, live->job_id, live);
 }
 
 /* A runner that has left its result has nothing more to do. */
@@ -375,15 +396,18 @@ static void step(Jobs *jobs, JobsLive *live, int64_t now_ms)
             grant(jobs, live);
         return;
     }
-    if (executor->look(executor, live->job_id, live->attempt) == EXECUTOR_ALIVE)
-        press(jobs, live, now_ms);
-    else
+    if (executor->look(executor, live->job_id, live->attempt) != EXECUTOR_ALIVE) {
         finish(jobs, live);
+        return;
+    }
+    if (live->needs_grant && live->state == JOB_RUNNING)
+        grant(jobs, live);
+    press(jobs, live, now_ms);
 }
 
 /* ---- turns ---- */
 
-static void give_turn(Jobs *jobs, const JobsLive *live)
+static void give_turn(Jobs *jobs, JobsLive *live)
 {
     auto_error Error err = ERROR_INIT;
     bool changed = false;
@@ -486,6 +510,8 @@ static int take_over(Jobs *jobs, const Job *job, Error *err)
         .state = job->state,
     };
     ExecutorLife life = executor->adopt(executor, job->job_id, job->attempt);
+    /* The turn was recorded, but the last server may not have come to telling the runner. */
+    live.needs_grant = life == EXECUTOR_ALIVE && job->state == JOB_RUNNING;
     jobs_priv_read_deadlines(jobs, job->job_id, &live);
     jobs_priv_add_live(jobs, job->job_id, &live);
     if (life == EXECUTOR_NONE && take_over_lost(jobs, job, &live, err) < 0)
@@ -495,12 +521,7 @@ static int take_over(Jobs *jobs, const Job *job, Error *err)
                           : life == EXECUTOR_ENDED ? "ended"
                                                    : "none"));
     /* Its runner could not renew the token while there was no server. */
-    if (life == EXECUTOR_ALIVE && jobs_priv_extend_token(jobs, job->job_id, err) < 0)
-        return -1;
-    /* The turn was recorded, but the last server may not have come to telling the runner. */
-    if (life == EXECUTOR_ALIVE && job->state == JOB_RUNNING)
-        return executor->grant(executor, job->job_id, job->attempt, err);
-    return 0;
+    return life == EXECUTOR_ALIVE ? jobs_priv_extend_token(jobs, job->job_id, err) : 0;
 }
 
 int jobs_priv_reconcile(Jobs *jobs, Error *err)

@@ -120,11 +120,13 @@ void jobs_priv_keep_flags(Jobs *jobs, const char *job_id, const JobsLive *flags)
     if (!live || live->attempt != flags->attempt)
         return;
     live->needs_launch = flags->needs_launch;
+    live->needs_grant = flags->needs_grant;
     live->was_cancelled = flags->was_cancelled;
     live->kill_at_ms = flags->kill_at_ms;
     live->cancel_at_ms = flags->cancel_at_ms;
     live->last_at_ms = flags->last_at_ms;
     live->ended_seen_ms = flags->ended_seen_ms;
+    live->end_at_ms = flags->end_at_ms;
 }
 
 static int compare_turns(const void *a, const void *b)

@@ -22,12 +22,14 @@ typedef struct JobsLive {
     JobState state;
     bool needs_launch;     /* has no runner, the controller starts one */
     int64_t launch_at_ms;  /* not before this; 0: at once */
+    bool needs_grant;      /* has its turn, which its runner could not be told */
     bool is_launching;     /* its runner is being started by a submit; hands off */
     bool was_cancelled;    /* its runner was asked to end */
     int64_t kill_at_ms;    /* when it is ended by force; 0: never */
     int64_t cancel_at_ms;  /* when a stop that has not come about turns into a cancel; 0: never */
     int64_t last_at_ms;    /* when it is ended by force at the latest; 0: no such time */
     int64_t ended_seen_ms; /* when its result was first seen while the runner still lived */
+    int64_t end_at_ms; /* when its end is recorded though logs could not be closed; 0: not set */
 } JobsLive;
 
 /* A job that no runner may have for now. */
@@ -115,6 +117,7 @@ typedef struct JobsLaunch {
     size_t n_secrets;
     const char *traceparent; /* or NULL */
     Str capsule;             /* to bind the job to; STR_NONE: nothing new */
+    bool keeps_commands;     /* nobody has asked for this attempt: it is as the last one was */
 } JobsLaunch;
 /* Writes the infrastructure config of an attempt as JSON. */
 void jobs_priv_infra(const Jobs *jobs, const JobsLaunch *launch, JsonOut *out);

@@ -237,10 +237,13 @@ static int bind(Jobs *jobs, JobsLaunch *launch, Arena *arena, Error *err)
     return 0;
 }
 
-/* Commands to an earlier attempt are not for this one. */
+/* Commands to an earlier attempt are not for this one. Of those that are kept its first process
+ * forgets all but the pause. */
 static int drop_commands(Jobs *jobs, const JobsLaunch *launch, Error *err)
 {
     char key[KEY_MAX];
+    if (launch->keeps_commands)
+        return 0;
     return store_delete_prefix(jobs->options.store, key_of(launch->job, ".commands", key), err);
 }
 

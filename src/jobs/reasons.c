@@ -100,6 +100,18 @@ void reasons_priv_add(Reasons *reasons, const Reason *reason)
 
 /* ---- the job as a whole ---- */
 
+static void add_pause(Jobs *jobs, const Job *job, Reasons *reasons)
+{
+    if (jobs_priv_has_command(jobs, job, "pause"))
+        reasons_priv_add(reasons,
+                         &(Reason){.code = "run.paused",
+                                   .text = arena_printf(reasons->arena,
+                                                        "it is paused: no more samples begin until "
+                                                        "'hawk resume-run %s'",
+                                                        job->job_id),
+                                   .rank = RANK_STATE + 1});
+}
+
 static void add_queued(Jobs *jobs, const Job *job, Reasons *reasons)
 {
     size_t n_waiting = 0;
@@ -118,6 +130,7 @@ static void add_queued(Jobs *jobs, const Job *job, Reasons *reasons)
         .since_us = job->queued_us,
         .rank = RANK_STATE + 1};
     reasons_priv_add(reasons, &queued);
+    add_pause(jobs, job, reasons);
 }
 
 /* Results of tasks that did not succeed. */
@@ -178,21 +191,13 @@ static const struct {
 };
 /* clang-format on */
 
-static void add_wishes(Jobs *jobs, const Job *job, Reasons *reasons)
+static void add_stop(Jobs *jobs, const Job *job, Reasons *reasons)
 {
     if (jobs_priv_has_command(jobs, job, "stop"))
         reasons_priv_add(reasons,
                          &(Reason){.code = "stop.asked",
                                    .text = "it was asked to stop and its samples are ending",
                                    .rank = RANK_STATE});
-    if (jobs_priv_has_command(jobs, job, "pause")) {
-        auto_free char *how = mem_printf("it is paused: no more samples begin until 'hawk "
-                                         "resume-run %s'",
-                                         job->job_id);
-        reasons_priv_add(reasons, &(Reason){.code = "run.paused",
-                                            .text = arena_strdup(reasons->arena, how),
-                                            .rank = RANK_STATE + 1});
-    }
 }
 
 /* False while no sample can run yet, or any more. */
@@ -234,9 +239,10 @@ static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, 
                                             .text = arena_strdup(arena, job->reason),
                                             .rank = RANK_STATE});
     bool has_begun = add_phase(state, reasons);
-    /* Until then there may be wishes of an earlier attempt, which its first process forgets. */
+    /* Until then there may be a stop of an earlier attempt, which its first process forgets. */
     if (has_begun)
-        add_wishes(jobs, job, reasons);
+        add_stop(jobs, job, reasons);
+    add_pause(jobs, job, reasons);
     reasons_priv_tasks(jobs, job, reasons);
     add_results(jobs, job, RANK_RESULT, reasons);
     const Reason running = {.code = "run.running",

@@ -120,14 +120,22 @@ static int close_log(Jobs *jobs, const char *job_id, const char *key, Error *err
     return store_put_file(store, key, fd, err);
 }
 
-void unfinished_close(Jobs *jobs, const char *job_id, bool all)
+/* Whether what has failed may succeed in a while. */
+static bool may_pass(const Error *why)
+{
+    return why->kind == ERR_NO_SPACE || why->kind == ERR_UNREACHABLE || why->kind == ERR_TIMEOUT ||
+           why->kind == ERR_BUSY;
+}
+
+bool unfinished_close(Jobs *jobs, const char *job_id, bool all)
 {
     auto_arena Arena *arena = arena_new();
     auto_error Error err = ERROR_INIT;
     Unfinished found;
+    bool is_done = true;
     if (unfinished_list(jobs, arena, job_id, &found, &err) < 0) {
         log_warn("job.logs_not_listed", KV("job", job_id), KV("error", error_text(&err)));
-        return;
+        return !may_pass(&err);
     }
     for (size_t i = 0; i < found.n; i++) {
         auto_error Error why = ERROR_INIT;
@@ -138,5 +146,7 @@ void unfinished_close(Jobs *jobs, const char *job_id, bool all)
         else
             log_warn("job.log_not_closed", KV("job", job_id), KV("log", found.items[i].key),
                      KV("error", found.items[i].error ? found.items[i].error : error_text(&why)));
+        is_done = is_done && !may_pass(&why);
     }
+    return is_done;
 }

@@ -30,7 +30,7 @@ int unfinished_list(Jobs *jobs, Arena *arena, const char *job_id, Unfinished *re
 /* Closes unfinished logs of a job that nobody runs as cancelled; the samples in them stay. Unless
    `all`, only those that a later log has replaced: of the last one Inspect finds more samples in
    its own buffer when the job is resumed, as long as the log is not finished. What cannot be closed
-   is only logged. */
-void unfinished_close(Jobs *jobs, const char *job_id, bool all);
+   is only logged; false when that may pass, as a full disk does. */
+bool unfinished_close(Jobs *jobs, const char *job_id, bool all);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "base/process.h"
 
@@ -172,6 +173,24 @@ static void a_job_with_secrets_is_not_started_again_and_says_how(void **state)
 }
 
 /* ---- turns ---- */
+
+static void a_turn_that_the_runner_could_not_be_told_is_told_later(void **state)
+{
+    (void)state;
+    house_close(house);
+    house->max_running = 1;
+    house_open(house);
+    const char *first = house_submit(house, "first", "{\"seconds\": 600}");
+    (void)house_wait(house, first, JOB_RUNNING);
+    const char *second = house_submit(house, "second", NULL);
+    auto_free char *in_the_way = mem_printf("%s/jobs/second/go", house->folder);
+    auto_error Error err = ERROR_INIT;
+    assert_int_equal(mkdir(in_the_way, 0700), 0);
+    assert_int_equal(jobs_delete(house->jobs, &house_admin, first, &err), 0);
+    (void)house_wait(house, second, JOB_RUNNING);
+    assert_int_equal(rmdir(in_the_way), 0);
+    assert_int_equal(house_end(house, second).state, JOB_COMPLETE);
+}
 
 static void turns_go_by_priority_then_age(void **state)
 {
@@ -639,6 +658,7 @@ int main(void)
         TEST(a_job_runs_once_and_is_complete),
         TEST(a_job_whose_samples_all_failed_has_failed),
         TEST(the_runners_own_words_are_the_reason),
+        TEST(a_turn_that_the_runner_could_not_be_told_is_told_later),
         TEST(a_killed_runner_is_a_failed_job_and_leaves_nothing_behind),
         TEST(a_killed_runner_is_started_again_so_often_and_no_more),
         TEST(a_job_that_waits_to_be_started_again_says_why_and_can_be_ended),
