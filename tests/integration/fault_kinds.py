@@ -202,10 +202,8 @@ class Sign:
         return bool(re.fullmatch(self.code, item["reason"]) and re.search(self.words, item["text"], re.I | re.S))
 
 
-HALF_MADE = "table samples already exists"
-"""What Inspect says of a buffer of its own that it could not finish making and tries to make again."""
-NO_ROOM = f"No space left|disk is full|disk I/O error|Errno 28|{HALF_MADE}"
-NO_MEMORY = f"{HALF_MADE}|MemoryError|not enough memory|cannot allocate memory|can.t start new thread|out of memory"
+NO_ROOM = "No space left|disk is full|disk I/O error|Errno 28"
+NO_MEMORY = "MemoryError|not enough memory|cannot allocate memory|can.t start new thread|out of memory"
 OVER = r"launch\.failed|task\.failed|run\.failed|samples\.failing|log\.\w+|runner\.failed"
 
 
@@ -287,11 +285,13 @@ def exhaust_memory(run) -> bool:
     """Give the processes of the run little more memory than they have, and one worker an answer that takes more."""
     if not run.memory.has(run.pid("worker") or 0):
         return False
+    n_restarts = len(run.world.restarts)
     with run.memory.narrow():
         run.world.endpoint.troubles[run.job_id] = hold = Trouble("hold", left=1)
-        run.wait_for(lambda said: any(item["reason"] == "task.out_of_memory" for item in said["evidence"]))
-        assert hold.left == 0, "a process was out of memory before it was given much to hold"
-    return True
+        is_told = run.wait_for(lambda said: any(item["reason"] == "task.out_of_memory" for item in said["evidence"]), lambda: len(run.world.restarts) > n_restarts)
+        assert hold.left == 0 or not is_told, "a process was out of memory before it was given much to hold"
+    del run.world.endpoint.troubles[run.job_id]
+    return is_told
 
 
 def fill_disk(run) -> bool:
@@ -310,9 +310,17 @@ def restart_server(run) -> bool:
     return True
 
 
+def restart_machine(run) -> bool:
+    """kill -9 the server and every process of every run, and start the next server as after another boot. A run that has not
+    had its turn begins then as if nothing had been."""
+    return bool(run.pid("runner")) and run.has_begun() and run.world.restart_machine()
+
+
+RESTARTED = Sign(r"run\.(reboot|retrying)", "the machine was restarted")
 DEATH = "has died .* killed by signal {}"
 KINDS = {
     "the server is killed": Kind(restart_server, needs_samples=False),
+    "the machine is restarted": Kind(restart_machine, (RESTARTED,), needs_samples=False),
     "the runner is killed": Kind(signal_to("runner", signal.SIGKILL), (Sign(r"run\.(killed|gone|retrying)", "its runner (was|is gone: it was) killed"),), needs_samples=False),
     "a worker is killed": Kind(signal_to("worker", signal.SIGKILL), (Sign(r"task\.died", DEATH.format(9)),)),
     "a worker crashes": Kind(signal_to("worker", signal.SIGSEGV), (Sign(r"task\.died", DEATH.format(11)),)),

@@ -45,13 +45,13 @@ def lines(path: pathlib.Path) -> list[list[str]]:
     return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def marked(hawk, job_id: str) -> list[int]:
-    """Return the pids of all processes that carry the mark of a job."""
+def marked(hawk, job_id: str = "") -> list[int]:
+    """Return the pids of all processes that carry the mark of a job, or of any job of this server."""
     mark = f"HAWK_JOB_DIR={hawk.data}/jobs/{job_id}".encode()
     found = []
     for proc in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (proc / "environ").read_bytes().split(b"\0"):
+            if any(item == mark or (not job_id and item.startswith(mark)) for item in (proc / "environ").read_bytes().split(b"\0")):
                 found.append(int(proc.name))
         except OSError:
             continue

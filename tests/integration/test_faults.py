@@ -3,7 +3,8 @@ run is what has hit it.
 
 HAWK_FAULTS is how many rounds there are (default 2); a round is one fault that hits one run and is told of. Rounds are dealt
 from a shuffled deck in which each kind comes equally often; some hit each run, and some runs go on at once. HAWK_FAULTS_SEED
-is another deck, HAWK_FAULTS_RUN one run of it alone, HAWK_FAULTS_KEEP a folder for a copy of the server's data.
+is another deck, HAWK_FAULTS_RUN one run of it alone, HAWK_FAULTS_JOBS how many runs go on at once (6), HAWK_FAULTS_KEEP a
+folder for a copy of the server's data and of what it printed.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import threading
@@ -23,7 +25,7 @@ from datetime import datetime
 
 import pytest
 from conftest import Hawk
-from fault_kinds import KINDS, SEEN_SECONDS, Disk, Endpoint, MemoryGroup, counted, deck
+from fault_kinds import KINDS, NO_ROOM, SEEN_SECONDS, Disk, Endpoint, MemoryGroup, counted, deck
 from faults import config_of, live, marked
 from inspect_ai._util import zipfile as inspect_zipfile  # noqa: F401 - teaches zipfile about zstd
 
@@ -31,12 +33,23 @@ N_FAULTS = int(os.environ.get("HAWK_FAULTS", "2"))
 SEED = int(os.environ.get("HAWK_FAULTS_SEED", "1"))
 ONE_RUN = int(os.environ.get("HAWK_FAULTS_RUN", "0"))
 FAULTS_OF_A_RUN = 5
-RUNS_AT_ONCE = 6
+RUNS_AT_ONCE = int(os.environ.get("HAWK_FAULTS_JOBS", "6"))
 RESUMES_MAX = 12
 SAMPLES, EPOCHS = 6, 2
 MISSES_MAX = 6
 LATE = 0.05
 """Seconds by which a call and the end of its sample may be noted the wrong way round."""
+
+
+BEFORE = "00000000-0000-4000-8000-000000000000"
+"""The boot of the machine before its restart."""
+
+
+def write_in_place(file: pathlib.Path, text: str) -> None:
+    """Write a file that has room for the text already, though the disk may be full."""
+    with open(file, "r+") as opened:
+        opened.write(text)
+        opened.truncate()
 
 
 class StoppedElsewhereError(Exception):
@@ -52,23 +65,52 @@ class World:
         self.hawk = Hawk(folder, cache)
         (folder / "tmp").mkdir()
         # The packages that uv unpacks would fill the small disk.
-        self.hawk.env |= {"TMPDIR": str(folder / "tmp"), "UV_CACHE_DIR": str(elsewhere), "HAWK_API_RUNNER_RETRY_WAITS": "1"}
+        self.hawk.env |= {"TMPDIR": str(folder / "tmp"), "UV_CACHE_DIR": str(elsewhere), "HAWK_API_RUNNER_RETRY_WAITS": "2"}
         self.lock = threading.Lock()
         probe = MemoryGroup(f"hawk-faults-{os.getpid()}")
         probe.close()
         self.why_no_cgroup = probe.why_not
         self.is_over = False
-        self.n_misses = 0
+        self.restarts: list[float] = []
+        """When the machine was restarted."""
 
     def start(self) -> None:
         """Start a server."""
         self.hawk.start("--max-running", str(RUNS_AT_ONCE + 1))
 
+    def start_again(self) -> None:
+        """Start the next server, again as long as the disk has no room for its files."""
+        while True:
+            begin = time.monotonic()
+            try:
+                self.start()
+                return
+            except pytest.fail.Exception:
+                if not (self.disk.was_full_since(begin) and re.search(NO_ROOM, self.hawk.server_output().rstrip().rsplit("\n", 1)[-1])):
+                    raise
+
     def restart_server(self) -> None:
         """kill -9 the server and start the next."""
         with self.lock:
             self.hawk.kill()
-            self.start()
+            self.start_again()
+
+    def restart_machine(self) -> bool:
+        """kill -9 everything at once; the next server finds what another boot of the machine has left."""
+        with self.lock:
+            self.hawk.server.send_signal(signal.SIGSTOP)
+            for which in (signal.SIGSTOP, signal.SIGKILL):
+                for pid in marked(self.hawk):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, which)
+            self.hawk.kill()
+            self.hawk.wait_for(lambda: not marked(self.hawk))
+            for file in self.hawk.data.glob("jobs/*/runner.json"):
+                with contextlib.suppress(ValueError):
+                    write_in_place(file, json.dumps(json.loads(file.read_text()) | {"boot_id": BEFORE}))
+            self.restarts.append(time.monotonic())
+            self.start_again()
+        return True
 
     def close(self) -> None:
         """End everything."""
@@ -76,6 +118,7 @@ class World:
         self.endpoint.server.shutdown()
         if kept := os.environ.get("HAWK_FAULTS_KEEP"):
             shutil.copytree(self.hawk.data, kept, dirs_exist_ok=True)
+            shutil.copy(self.hawk.home / "server.out", kept)
         self.disk.close()
 
     def ask(self, method: str, path: str, body: dict | None = None) -> tuple[int, dict | None]:
@@ -187,6 +230,12 @@ class Run:
             return next((int(child) for child in children if b"hawk_worker\0pool" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes()), None)
         return None
 
+    def has_begun(self) -> bool:
+        """Whether its runner has its turn."""
+        with contextlib.suppress(OSError, ValueError):
+            return int((self.folder / "go").read_text()) == json.loads((self.folder / "runner.json").read_text())["attempt"]
+        return False
+
     def is_ours(self, pid: int) -> bool:
         """Whether a process runs and is one of this run."""
         with contextlib.suppress(OSError):
@@ -212,6 +261,8 @@ class Run:
         hits = {kind for n, kind in self.hits if attempt in (None, n)}
         if self.world.disk.was_full_since(self.begun):
             hits.add("the disk is full")
+        if any(at >= self.begun for at in self.world.restarts):
+            hits.add("the machine is restarted")
         return [sign for kind in hits for sign in (*KINDS[kind].seen, *KINDS[kind].allowed)]
 
     def look(self) -> dict:
@@ -276,12 +327,21 @@ class Run:
             time.sleep(self.rng.uniform(0, 1 if kind.needs_samples else 2.5))
             self.note_paid()
             self.look()
-            n_before = len(self.said)
+            n_before, n_restarts = len(self.said), len(self.world.restarts)
             self.hits.append((len(self.told), name))
             if kind.hit(self):
-                return not kind.seen or self.wait_for(lambda _: any(sign.fits(item) for sign in kind.seen for item in self.said[n_before:]))
-            self.hits.pop()
+                if not kind.seen or self.is_seen(kind, n_before):
+                    return True
+                if len(self.world.restarts) == n_restarts:
+                    return False
+            else:
+                self.hits.pop()
         return False
+
+    def is_seen(self, kind, n_before: int) -> bool:
+        """Wait until a hit is told of; False when the run is over or the machine is restarted before, and all is different."""
+        n_restarts = len(self.world.restarts)
+        return self.wait_for(lambda _: any(sign.fits(item) for sign in kind.seen for item in self.said[n_before:]), lambda: len(self.world.restarts) > n_restarts)
 
     def go(self) -> list[str]:
         """Begin, be hit, end; return the kinds of faults that have not hit it."""
