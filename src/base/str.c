@@ -181,11 +181,12 @@ size_t str_utf8_prefix(Str s)
     size_t i = 0;
     while (i < s.n) {
         uint64_t eight = 0;
-        /* Most text is ASCII. */
-        if (s.n - i >= sizeof(eight)) {
-            memcpy(&eight, s.p + i, sizeof(eight));
+        /* Most text is ASCII; the last eight bytes may have been looked at in part. */
+        if (s.n >= sizeof(eight)) {
+            size_t from = s.n - i >= sizeof(eight) ? i : s.n - sizeof(eight);
+            memcpy(&eight, s.p + from, sizeof(eight));
             if ((eight & UINT64_C(0x8080808080808080)) == 0) {
-                i += sizeof(eight);
+                i = from + sizeof(eight);
                 continue;
             }
         }

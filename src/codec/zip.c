@@ -253,7 +253,7 @@ static int parse_directory(Zip *zip, const Place *place, Error *err)
         return -1;
     Str rest = {zip->tail + (place->offset - zip->tail_offset), (size_t)place->size};
     zip->data_size = place->offset;
-    zip->entries = mem_array(place->n_entries + 1, sizeof(*zip->entries));
+    zip->entries = mem_resize(NULL, place->n_entries + 1, sizeof(*zip->entries));
     const char *start = rest.p;
     uint64_t total = 0;
     for (uint64_t i = 0; i < place->n_entries; i++) {

@@ -66,9 +66,9 @@ const ZipEntry *zip_entry_sorted(const Zip *zip, size_t i);
    encryption. */
 int zip_read(const Zip *zip, const ZipEntry *entry, Buf *ret, Error *err) HAWK_MUST_USE;
 
-/* Opens a member to be read piece by piece: in memory are 4 MB of the archive and the window of the
-   decompressor, which for zstd is what its maker chose (2 to 8 MB as a rule, 128 at most). The
-   archive must outlive it. */
+/* Opens a member to be read piece by piece: in memory are 256 KB of the archive (4 MB where reads
+   cost something) and the window of the decompressor, which for zstd is what its maker chose (2 to
+   8 MB as a rule, 128 at most). The archive must outlive it. */
 int zip_member_open(const Zip *zip, const ZipEntry *entry, ZipMember **ret,
                     Error *err) HAWK_MUST_USE;
 

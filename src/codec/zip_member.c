@@ -21,8 +21,9 @@ enum {
     EXTRA_GUESS = 32, /* a zip64 extra field in the local header is 20 bytes */
     FLAG_ENCRYPTED = 1,
     GROWTH_MAX = 64 << 10,
-    PIECE_SIZE = 4 << 20, /* a request to an object store costs as much as this many bytes */
-    WINDOW_LOG_MAX = 27,  /* 128 MiB, the most that zstd makes without being told to */
+    PIECE_SIZE = 256 << 10,
+    PIECE_FAR = 4 << 20, /* where a read costs more than its bytes */
+    WINDOW_LOG_MAX = 27, /* 128 MiB, the most that zstd makes without being told to */
 };
 #define SIGNATURE_LOCAL UINT32_C(0x04034b50)
 
@@ -196,6 +197,11 @@ int zip_data_offset(const Zip *zip, const ZipEntry *entry, uint64_t *ret, Error 
     return 0;
 }
 
+static size_t piece_size(const Zip *zip)
+{
+    return zip->source->read_cost > 0 ? PIECE_FAR : PIECE_SIZE;
+}
+
 /* Reads the local header and as much of the data as makes a piece. */
 static int read_first(ZipMember *member, Error *err)
 {
@@ -204,7 +210,7 @@ static int read_first(ZipMember *member, Error *err)
     uint64_t room = entry->end - entry->offset;
     uint64_t wanted = LOCAL_SIZE + entry->name.n + EXTRA_GUESS + entry->compressed;
     size_t n = (size_t)(wanted < room ? wanted : room);
-    n = n < PIECE_SIZE ? n : PIECE_SIZE;
+    n = n < piece_size(zip) ? n : piece_size(zip);
     member->in = mem_resize(NULL, n, 1);
     size_t front = 0;
     if (zip_bytes(zip, entry->offset, member->in, n, err) < 0 ||
@@ -235,7 +241,8 @@ int zip_member_open(const Zip *zip, const ZipEntry *entry, ZipMember **ret, Erro
 
 static int fill(ZipMember *member, Error *err)
 {
-    size_t n = member->left < PIECE_SIZE ? (size_t)member->left : PIECE_SIZE;
+    size_t most = piece_size(member->zip);
+    size_t n = member->left < most ? (size_t)member->left : most;
     if (n > member->n_in)
         member->in = mem_resize(member->in, n, 1);
     if (zip_bytes(member->zip, member->at, member->in, n, err) < 0)

@@ -154,11 +154,9 @@ int evallog_find_sample(EvalLog *log, Str id, int64_t epoch, const EvalLogSample
 int evallog_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret, Error *err)
 {
     /* Most uuids are found without a record of every summary. */
-    EvalLogSummary one = {0};
-    int found =
-        log->zip && !log->has_summaries ? evallog_zip_find_summary(log, uuid, &one, err) : 0;
+    int found = log->zip && !log->has_summaries ? evallog_zip_find_uuid(log, uuid, ret, err) : 0;
     if (found != 0)
-        return found < 0 ? -1 : evallog_find_sample(log, one.id, one.epoch, ret, err);
+        return found < 0 ? -1 : 0;
     const EvalLogSummaries *summaries = NULL;
     if (evallog_summaries(log, &summaries, err) < 0)
         return -1;
@@ -170,10 +168,32 @@ int evallog_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret, Error *
     return error_set(err, ERR_NOT_FOUND, "%s has no sample of that uuid", log->source->name);
 }
 
-int evallog_read_sample(const EvalLog *log, const EvalLogSample *sample, Buf *ret, Error *err)
+int evallog_check_uuid(const EvalLog *log, const EvalLogSample *sample, Str raw, Error *err)
+{
+    auto_buf Buf said = BUF_INIT(sample->uuid.n);
+    if (json_scan_add_str(raw, &said) && !said.overflowed && str_eq(buf_str(&said), sample->uuid))
+        return 0;
+    return error_set(err, ERR_NOT_FOUND,
+                     "%s has no sample of that uuid: its summary leads to sample %.*s, which has "
+                     "another",
+                     log->source->name, STR_ARG(sample->id));
+}
+
+static int read_sample(const EvalLog *log, const EvalLogSample *sample, Buf *ret, Error *err)
 {
     if (sample->is_chunked)
         return evallog_chunks_read(log, sample, ret, err);
     return log->zip ? zip_read(log->zip, zip_entry(log->zip, sample->index), ret, err)
                     : evallog_json_read_sample(log, sample, ret, err);
+}
+
+int evallog_read_sample(const EvalLog *log, const EvalLogSample *sample, Buf *ret, Error *err)
+{
+    size_t from = ret->len;
+    Str raw = STR_NONE;
+    if (read_sample(log, sample, ret, err) < 0)
+        return -1;
+    if (!sample->uuid.p || !json_scan_get(str_slice(buf_str(ret), from, SIZE_MAX), "uuid", &raw))
+        return 0;
+    return evallog_check_uuid(log, sample, raw, err);
 }

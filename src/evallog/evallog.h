@@ -124,6 +124,7 @@ typedef struct EvalLogSample {
     uint64_t size; /* bytes of JSON; of a sample in chunks, of its first part */
     bool is_chunked;
     size_t index; /* of the archive's member or the sample in a `.json` log */
+    Str uuid;     /* by which it was found, and which it has to say itself; else STR_NONE */
 } EvalLogSample;
 
 typedef struct EvalLogSamples {
@@ -155,7 +156,9 @@ int evallog_samples(EvalLog *log, const EvalLogSamples **ret, Error *err) HAWK_M
 /* The scores reduced over epochs, raw; STR_NONE when there are none. */
 int evallog_reductions(EvalLog *log, Str *ret, Error *err) HAWK_MUST_USE;
 
-/* One sample by id (as text) and epoch, or by uuid. ERR_NOT_FOUND. */
+/* One sample by id (as text) and epoch, or by uuid. ERR_NOT_FOUND. Summaries are read up to the
+   one with the uuid; that its sample has it too is checked where that is read, which fails with
+   ERR_NOT_FOUND if not. */
 int evallog_find_sample(EvalLog *log, Str id, int64_t epoch, const EvalLogSample **ret,
                         Error *err) HAWK_MUST_USE;
 int evallog_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret, Error *err) HAWK_MUST_USE;

@@ -80,10 +80,16 @@ size_t evallog_numbered(const Zip *zip, Str prefix, Arena *arena, EvalLogNumbere
 /* The parts of a `.eval` archive. */
 int evallog_zip_header(EvalLog *log, Error *err) HAWK_MUST_USE;
 int evallog_zip_summaries(EvalLog *log, Error *err) HAWK_MUST_USE;
-int evallog_zip_find_summary(EvalLog *log, Str uuid, EvalLogSummary *ret, Error *err) HAWK_MUST_USE;
+int evallog_zip_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret,
+                          Error *err) HAWK_MUST_USE;
 void evallog_zip_samples(EvalLog *log);
-const EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch);
+EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch);
 int evallog_zip_reductions(EvalLog *log, Error *err) HAWK_MUST_USE;
+
+/* Whether a sample that was found by a summary says the same of its uuid: raw is what it says.
+   ERR_NOT_FOUND. */
+int evallog_check_uuid(const EvalLog *log, const EvalLogSample *sample, Str raw,
+                       Error *err) HAWK_MUST_USE;
 
 /* Puts a sample in chunks together. */
 int evallog_chunks_read(const EvalLog *log, const EvalLogSample *sample, Buf *ret,
@@ -105,10 +111,10 @@ int evallog_parse_header(EvalLog *log, Error *err) HAWK_MUST_USE;
 /* Appends the summaries of a JSON array, which the log keeps, to log->summary_items. */
 int evallog_add_summaries(EvalLog *log, Str array, Error *err) HAWK_MUST_USE;
 
-/* The summary of a uuid in a JSON array, as long as the array stays: 1, or 0 when there is none
-   that counts, or it is written in another way. */
-int evallog_find_summary(EvalLog *log, Str array, Str uuid, EvalLogSummary *ret,
-                         Error *err) HAWK_MUST_USE;
+/* The id (in the arena) and epoch of the first summary with that uuid in a JSON array; what stands
+   behind it is not read. 1, or 0 when there is none, or it is written in another way. */
+int evallog_find_summary(JsonStream *stream, Str uuid, Arena *arena, Str *ret_id,
+                         int64_t *ret_epoch, Error *err) HAWK_MUST_USE;
 
 /* Leaves the last of each id and epoch, at the place of the first. */
 void evallog_dedupe_summaries(EvalLog *log);

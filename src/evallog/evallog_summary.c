@@ -8,6 +8,7 @@
 
 /* clang-format off */
 #define SUMMARY(member) offsetof(EvalLogSummary, member)
+enum { N_NAMES = 3 }; /* the first ones say which sample it is */
 
 static const EvalLogField fields[] = {
     { "id",            EVALLOG_NAME, SUMMARY(id) },
@@ -60,30 +61,25 @@ int evallog_add_summaries(EvalLog *log, Str array, Error *err)
     return json_scan_end(&scan, err);
 }
 
-int evallog_find_summary(EvalLog *log, Str array, Str uuid, EvalLogSummary *ret, Error *err)
+int evallog_find_summary(JsonStream *stream, Str uuid, Arena *arena, Str *ret_id,
+                         int64_t *ret_epoch, Error *err)
 {
-    enum { N_NAMES = 2 }; /* id and epoch */
-    JsonScan scan;
     Str raw = STR_NONE;
-    int found = 0;
-    json_scan_init(&scan, array, true);
-    json_scan_array(&scan);
-    while (json_scan_item(&scan) && json_scan_skip(&scan, &raw)) {
-        bool may_be = str_find_str(raw, uuid) >= 0;
-        if (!may_be && !found)
-            continue;
+    (void)json_stream_array(stream);
+    while (json_stream_item(stream) && json_stream_skip(stream, &raw)) {
         EvalLogSummary summary = {.raw = raw};
-        if (evallog_fill(raw, fields, may_be ? ARRAY_LEN(fields) : N_NAMES, log->arena, &summary,
-                         err) < 0)
+        if (str_find_str(raw, uuid) < 0)
+            continue;
+        if (evallog_fill(raw, fields, N_NAMES, arena, &summary, err) < 0)
             return -1;
-        if (summary.uuid.p && str_eq(summary.uuid, uuid)) {
-            *ret = summary;
-            found = 1;
-        } else if (found && str_eq(summary.id, ret->id) && summary.epoch == ret->epoch) {
-            found = 0; /* the last counts, which has another uuid */
-        }
+        if (!summary.uuid.p || !str_eq(summary.uuid, uuid) || !summary.id.p ||
+            summary.epoch == EVALLOG_NONE)
+            continue;
+        *ret_id = arena_str(arena, summary.id);
+        *ret_epoch = summary.epoch;
+        return 1;
     }
-    return json_scan_end(&scan, err) < 0 ? -1 : found;
+    return json_stream_end(stream, err) < 0 ? -1 : 0;
 }
 
 static int compare(const void *a, const void *b, void *context)

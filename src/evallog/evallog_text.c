@@ -5,7 +5,7 @@
 #include "evallog/evallog_priv.h"
 #include "evallog/sample_parts.h"
 
-enum { WINDOW_MAX = 1 << 20, WINDOW_MIN = 64 };
+enum { WINDOW_MAX = 1 << 20, WINDOW_SEARCH = 64 << 10, WINDOW_MIN = 64 };
 
 static int read_member(void *context, void *data, size_t n, size_t *ret_n, Error *err)
 {
@@ -33,11 +33,11 @@ static void start_whole(EvalLogText *text)
     text->stream = json_stream_of_text(json, true);
 }
 
-/* Begins to read a text of this size through a window. */
-static void start_window(EvalLogText *text, uint64_t size,
+/* Begins to read a text of this size through a window of at most so many bytes. */
+static void start_window(EvalLogText *text, uint64_t size, size_t most,
                          int (*read)(void *, void *, size_t, size_t *, Error *))
 {
-    size_t window = size < WINDOW_MAX ? (size_t)size : WINDOW_MAX;
+    size_t window = size < most ? (size_t)size : most;
     const JsonStreamInput input = {.read = read,
                                    .context = text,
                                    .window = window < WINDOW_MIN ? WINDOW_MIN : window,
@@ -73,7 +73,17 @@ int evallog_text_open_member(EvalLogText *text, const EvalLog *log, const ZipEnt
     if (is_whole)
         start_whole(text);
     else
-        start_window(text, entry->size, read_member);
+        start_window(text, entry->size, WINDOW_MAX, read_member);
+    return 0;
+}
+
+int evallog_text_open_search(EvalLogText *text, const EvalLog *log, const ZipEntry *entry,
+                             Error *err)
+{
+    reset(text);
+    if (zip_member_open(log->zip, entry, &text->member, err) < 0)
+        return -1;
+    start_window(text, entry->size, WINDOW_SEARCH, read_member);
     return 0;
 }
 
@@ -94,7 +104,7 @@ int evallog_text_open_range(EvalLogText *text, const EvalLog *log, uint64_t offs
     if (is_whole)
         start_whole(text);
     else
-        start_window(text, size, read_range);
+        start_window(text, size, WINDOW_MAX, read_range);
     return 0;
 }
 

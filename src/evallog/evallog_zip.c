@@ -145,20 +145,6 @@ int evallog_zip_summaries(EvalLog *log, Error *err)
     return 0;
 }
 
-int evallog_zip_find_summary(EvalLog *log, Str uuid, EvalLogSummary *ret, Error *err)
-{
-    const ZipEntry *all = zip_find(log->zip, STR("summaries.json"));
-    buf_reset(&log->summaries_text);
-    if (!all)
-        return 0;
-    if (zip_read(log->zip, all, &log->summaries_text, err) < 0)
-        return -1;
-    int found = evallog_find_summary(log, buf_str(&log->summaries_text), uuid, ret, err);
-    if (found < 0)
-        return error_wrap(err, "%s: %.*s", log->source->name, STR_ARG(all->name));
-    return found;
-}
-
 /* Reads "samples/<id>_epoch_<n>.json" or "samples/<id>_epoch_<n>/sample.json". */
 static bool parse_name(Str name, EvalLogSample *ret)
 {
@@ -205,7 +191,7 @@ void evallog_zip_samples(EvalLog *log)
     log->has_samples = true;
 }
 
-const EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch)
+EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch)
 {
     const Str suffixes[] = {SAMPLE_SUFFIX, SHELL_SUFFIX};
     auto_buf Buf name = BUF_INIT(ZIP_NAME_MAX);
@@ -222,6 +208,27 @@ const EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch
             return sample;
     }
     return NULL;
+}
+
+int evallog_zip_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret, Error *err)
+{
+    const ZipEntry *all = zip_find(log->zip, STR("summaries.json"));
+    auto_evallog_text EvalLogText text = {0};
+    Str id = STR_NONE;
+    int64_t epoch = 0;
+    if (!all)
+        return 0;
+    if (evallog_text_open_search(&text, log, all, err) < 0)
+        return -1;
+    int found = evallog_find_summary(text.stream, uuid, log->arena, &id, &epoch, err);
+    if (found < 0)
+        return error_wrap(err, "%s: %.*s", log->source->name, STR_ARG(all->name));
+    EvalLogSample *sample = found ? evallog_zip_find_sample(log, id, epoch) : NULL;
+    if (!sample)
+        return 0;
+    sample->uuid = arena_str(log->arena, uuid);
+    *ret = sample;
+    return 1;
 }
 
 int evallog_zip_reductions(EvalLog *log, Error *err)

@@ -174,6 +174,12 @@ static int next_part(SampleParts *parts, SamplePart *ret, Error *err)
     return json_stream_end(parts->text.stream, err) < 0 ? name_sample(parts, err) : 0;
 }
 
+static bool is_uuid_wanted(const SampleParts *parts, const SamplePart *part)
+{
+    return parts->sample && parts->sample->uuid.p && part->kind == SAMPLE_PART_MEMBER &&
+           str_eqz(part->key, "uuid");
+}
+
 int sample_parts_next(SampleParts *parts, SamplePart *ret, Error *err)
 {
     SamplePart part;
@@ -183,6 +189,9 @@ int sample_parts_next(SampleParts *parts, SamplePart *ret, Error *err)
         return result;
     if (part.kind == SAMPLE_PART_MEMBER && parts->left_out && str_eqz(part.key, parts->left_out))
         return sample_parts_next(parts, ret, err);
+    if (is_uuid_wanted(parts, &part) &&
+        evallog_check_uuid(parts->log, parts->sample, part.raw, err) < 0)
+        return -1;
     part.index = parts->n[part.kind]++;
     *ret = part;
     return 1;

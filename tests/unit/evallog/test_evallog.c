@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "evallog/evallog.h"
+#include "evallog/sample_parts.h"
 #include "zip_writer.h"
 
 #define START                                                                                      \
@@ -344,6 +344,66 @@ static void a_json_log_gives_summaries_and_samples(void **state)
     assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
+/* Both ways to read a sample that was found by its uuid. */
+static void expect_another_uuid(EvalLog *log, const char *uuid)
+{
+    auto_error Error parts_err = ERROR_INIT;
+    auto_error Error err = ERROR_INIT;
+    auto_sample_parts SampleParts *parts = NULL;
+    auto_buf Buf document = BUF_INIT(1000);
+    const EvalLogSample *sample = NULL;
+    SamplePart part;
+    assert_int_equal(evallog_find_uuid(log, str_of(uuid), &sample, &err), 0);
+    assert_int_equal(evallog_read_sample(log, sample, &document, &err), -1);
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+    assert_int_equal(sample_parts_open(log, sample, &parts, &parts_err), 0);
+    while (sample_parts_next(parts, &part, &parts_err) == 1)
+        ;
+    assert_int_equal(parts_err.kind, ERR_NOT_FOUND);
+}
+
+static void a_sample_found_by_a_uuid_has_to_say_the_same_uuid(void **state)
+{
+    (void)state;
+    const Member members[] = {
+        {"_journal/start.json", START},
+        {"samples/a_epoch_1.json", "{\"id\":\"a\",\"epoch\":1,\"uuid\":\"new\"}"},
+        {"samples/b_epoch_1/sample.json", "{\"id\":\"b\",\"epoch\":1,\"uuid\":\"other\"}"},
+        {"summaries.json", "[{\"id\":\"a\",\"epoch\":1,\"uuid\":\"old\"},"
+                           "{\"id\":\"b\",\"epoch\":1,\"uuid\":\"chunked\"},"
+                           "{\"id\":\"a\",\"epoch\":1,\"uuid\":\"new\"}]"},
+    };
+    ZipWriter writer;
+    auto_evallog EvalLog *log = open_members(&writer, members, ARRAY_LEN(members));
+    auto_error Error err = ERROR_INIT;
+    auto_buf Buf document = BUF_INIT(1000);
+    const EvalLogSample *sample = NULL;
+    expect_another_uuid(log, "old");
+    expect_another_uuid(log, "chunked");
+    assert_int_equal(evallog_find_uuid(log, STR("new"), &sample, &err), 0);
+    assert_int_equal(evallog_read_sample(log, sample, &document, &err), 0);
+    assert_int_equal(evallog_find_uuid(log, STR("none"), &sample, &err), -1);
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+    zip_writer_release(&writer);
+}
+
+static void a_uuid_is_found_before_summaries_that_are_broken(void **state)
+{
+    (void)state;
+    const Member members[] = {
+        {"samples/a_epoch_1.json", "{\"uuid\":\"u\"}"},
+        {"summaries.json", "[{\"id\":\"a\",\"epoch\":1,\"uuid\":\"u\"},nonsense"},
+    };
+    ZipWriter writer;
+    auto_evallog EvalLog *log = open_members(&writer, members, ARRAY_LEN(members));
+    auto_error Error err = ERROR_INIT;
+    const EvalLogSample *sample = NULL;
+    assert_int_equal(evallog_find_uuid(log, STR("u"), &sample, &err), 0);
+    expect_text(sample->id, "a");
+    expect_failure(evallog_find_uuid(log, STR("v"), &sample, &err), &err, "summaries.json");
+    zip_writer_release(&writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +418,8 @@ int main(void)
         cmocka_unit_test(summaries_that_are_no_summaries_are_bad),
         cmocka_unit_test(the_header_of_a_json_log_needs_nothing_behind_it),
         cmocka_unit_test(a_json_log_gives_summaries_and_samples),
+        cmocka_unit_test(a_sample_found_by_a_uuid_has_to_say_the_same_uuid),
+        cmocka_unit_test(a_uuid_is_found_before_summaries_that_are_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
