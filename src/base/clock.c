@@ -63,6 +63,22 @@ static void civil_from_days(int64_t days, Civil *civil)
     civil->year = year_of_era + era * 400 + (civil->month <= 2);
 }
 
+static char *put(char *at, char c)
+{
+    *at = c;
+    return at + 1;
+}
+
+static char *put_digits(char *at, int64_t value, int n)
+{
+    for (int i = n - 1; i >= 0; i--) {
+        at[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return at + n;
+}
+
+/* By hand, because lists have many instants. */
 char *clock_format(int64_t instant_us, char text[CLOCK_TEXT_MAX])
 {
     int64_t seconds = instant_us / CLOCK_SECOND;
@@ -79,13 +95,19 @@ char *clock_format(int64_t instant_us, char text[CLOCK_TEXT_MAX])
     }
     Civil civil = {0};
     civil_from_days(days, &civil);
-    int n = snprintf(text, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", (int)civil.year,
-                     civil.month, civil.day, (int)(rest / 3600), (int)(rest / 60 % 60),
-                     (int)(rest % 60));
-    if (micros)
-        (void)snprintf(text + n, CLOCK_TEXT_MAX - (size_t)n, ".%06dZ", (int)micros);
+    char *at = text;
+    if (civil.year >= 0 && civil.year <= 9999)
+        at = put_digits(at, civil.year, 4);
     else
-        (void)snprintf(text + n, CLOCK_TEXT_MAX - (size_t)n, "Z");
+        at += snprintf(text, CLOCK_TEXT_MAX, "%04d", (int)civil.year);
+    at = put_digits(put(at, '-'), civil.month, 2);
+    at = put_digits(put(at, '-'), civil.day, 2);
+    at = put_digits(put(at, 'T'), rest / 3600, 2);
+    at = put_digits(put(at, ':'), rest / 60 % 60, 2);
+    at = put_digits(put(at, ':'), rest % 60, 2);
+    if (micros)
+        at = put_digits(put(at, '.'), micros, 6);
+    *put(at, 'Z') = '\0';
     return text;
 }
 

@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "codec/json_lex.h"
@@ -100,6 +101,34 @@ static bool needs_escape(unsigned char c)
     return c < 0x20 || c == '"' || c == '\\';
 }
 
+/* Whether any of eight bytes is no ASCII or needs an escape; the high bit of a byte tells. A byte
+   behind one that does may be told of wrongly, which does not matter. */
+static bool is_any_special(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t highs = ones * 0x80;
+    uint64_t quote = eight ^ ones * '"';
+    uint64_t backslash = eight ^ ones * '\\';
+    uint64_t found = (eight - ones * 0x20) | (quote - ones) | (backslash - ones) | eight;
+    return (found & highs) != 0;
+}
+
+/* Whether a text is ASCII that needs no escapes. */
+static bool is_plain(Str s)
+{
+    size_t i = 0;
+    for (; s.n - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        uint64_t eight = 0;
+        memcpy(&eight, s.p + i, sizeof(eight));
+        if (is_any_special(eight))
+            return false;
+    }
+    for (; i < s.n; i++)
+        if (needs_escape((unsigned char)s.p[i]) || (unsigned char)s.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
 /* Adds bytes that are valid UTF-8. */
 static void add_body(Buf *buf, Str s)
 {
@@ -115,8 +144,24 @@ static void add_body(Buf *buf, Str s)
         buf_add(buf, s.p + from, s.n - from);
 }
 
+/* Most strings are plain, and are copied at once. */
+static void add_plain(Buf *buf, Str s)
+{
+    char *room = buf->overflowed ? NULL : buf_room(buf, s.n + 2);
+    if (!room)
+        return;
+    room[0] = '"';
+    memcpy(room + 1, s.p, s.n);
+    room[s.n + 1] = '"';
+    buf_grew(buf, s.n + 2);
+}
+
 static void add_string(Buf *buf, Str s)
 {
+    if (s.n > 0 && is_plain(s)) {
+        add_plain(buf, s);
+        return;
+    }
     buf_addc(buf, '"');
     while (s.n > 0) {
         size_t good = str_utf8_prefix(s);
@@ -160,12 +205,52 @@ void json_out_int(JsonOut *out, int64_t value)
     buf_add_i64(out->buf, value);
 }
 
+/* Writes a number of at most 15 digits that needs no exponent, as most are; false for any other.
+   The quotient of two such whole numbers is the number that its digits stand for (both are exact,
+   and division rounds once), so nothing has to be read back. */
+static bool add_short_real(JsonOut *out, double value)
+{
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
+                                    1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
+    double size = fabs(value);
+    bool is_zero = size == 0 && !signbit(value);
+    if ((size < 1e-4 && !is_zero) || size >= 1e15)
+        return false;
+    int n_behind = 0; /* digits behind the point */
+    while (n_behind + 1 < (int)ARRAY_LEN(powers) && size * powers[n_behind + 1] < 1e15)
+        n_behind++;
+    double whole = rint(size * powers[n_behind]);
+    if (whole >= 1e15 || whole / powers[n_behind] != size)
+        return false;
+    uint64_t digits = (uint64_t)whole;
+    for (; n_behind > 1 && digits % 10 == 0; n_behind--)
+        digits /= 10;
+    if (n_behind == 0) { /* of 15 digits before the point */
+        digits *= 10;
+        n_behind = 1;
+    }
+    char text[40];
+    char *at = text + sizeof(text);
+    for (int i = 0; i <= n_behind || digits > 0; i++) {
+        if (i == n_behind)
+            *--at = '.';
+        *--at = (char)('0' + digits % 10);
+        digits /= 10;
+    }
+    if (value < 0)
+        *--at = '-';
+    json_out_raw(out, (Str){at, (size_t)(text + sizeof(text) - at)});
+    return true;
+}
+
 void json_out_real(JsonOut *out, double value)
 {
     if (!isfinite(value)) {
         json_out_null(out);
         return;
     }
+    if (add_short_real(out, value))
+        return;
     char text[40];
     /* 15 digits are always kept, but by the smallest numbers, which have fewer. */
     for (int precision = fabs(value) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {

@@ -50,6 +50,26 @@ static void take_gives_the_bytes_away(void **state)
     free(text);
 }
 
+static void whole_numbers_are_written_up_to_their_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t value;
+        const char *text;
+    } rows[] = {
+        {0, "0"},
+        {-1, "-1"},
+        {1234567890, "1234567890"},
+        {INT64_MAX, "9223372036854775807"},
+        {INT64_MIN, "-9223372036854775808"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_buf Buf buf = BUF_INIT(100);
+        buf_add_i64(&buf, rows[i].value);
+        assert_string_equal(buf.data, rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -57,6 +77,7 @@ int main(void)
         cmocka_unit_test(printf_past_the_ceiling_writes_nothing),
         cmocka_unit_test(consume_drops_the_front),
         cmocka_unit_test(take_gives_the_bytes_away),
+        cmocka_unit_test(whole_numbers_are_written_up_to_their_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

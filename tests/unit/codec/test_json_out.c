@@ -73,6 +73,25 @@ static void strings_are_escaped_and_made_utf8(void **state)
                         "\"\xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD|\xEF\xBF\xBD\",null,\"\"]");
 }
 
+static void what_needs_an_escape_is_found_at_every_place(void **state)
+{
+    (void)state;
+    for (int c = 1; c < 0x80; c++)
+        for (size_t at = 0; at < 17; at++) {
+            char text[] = "aaaaaaaaaaaaaaaaa";
+            text[at] = (char)c;
+            auto_arena Arena *arena = arena_new();
+            auto_error Error err = ERROR_INIT;
+            auto_buf Buf buf = BUF_INIT(OUT_MAX);
+            Json *node = NULL;
+            JsonOut out;
+            json_out_init(&out, &buf, 0);
+            json_out_str(&out, str_of(text));
+            assert_int_equal(json_parse(arena, buf_str(&buf), &json_limits_config, &node, &err), 0);
+            assert_true(str_eqz(node->text, text));
+        }
+}
+
 static void assert_real(double value, const char *text)
 {
     auto_buf Buf buf = BUF_INIT(OUT_MAX);
@@ -123,6 +142,42 @@ static void reals_read_back_equal(void **state)
     }
 }
 
+/* As printf has it with the fewest digits, of 15 at least, that read back equal. */
+static void expect_real(double value)
+{
+    auto_buf Buf text = BUF_INIT(OUT_MAX);
+    for (int precision = 15; precision <= 17; precision++) {
+        buf_reset(&text);
+        buf_printf(&text, "%.*g", precision, value);
+        if (strtod(text.data, NULL) == value)
+            break;
+    }
+    if (!strpbrk(text.data, ".e"))
+        buf_addz(&text, ".0");
+    assert_real(value, text.data);
+}
+
+static void reals_of_few_digits_are_written_as_printf_does(void **state)
+{
+    (void)state;
+    static const double edges[] = {1e-4, 9.99999999999999e-5,  99999999999999.9,  999999999999999,
+                                   1e15, 123456789012345678.0, 0.999999999999999, 0.1 + 0.7};
+    for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+        expect_real(edges[i]);
+        expect_real(-edges[i]);
+    }
+    uint64_t bits = 88172645463325252U;
+    for (int i = 0; i < RANDOM_NUMBERS; i++) {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        double scale = pow(10, (double)(bits % 25));
+        expect_real((double)(int64_t)bits / scale);
+        expect_real((double)(bits % 1000000) / scale);
+        expect_real((double)(bits % 1000000000000000) / scale);
+    }
+}
+
 static void a_tree_is_written_as_it_was_read(void **state)
 {
     (void)state;
@@ -161,8 +216,10 @@ int main(void)
         cmocka_unit_test(commas_and_nesting_are_written),
         cmocka_unit_test(indented_output_breaks_lines),
         cmocka_unit_test(strings_are_escaped_and_made_utf8),
+        cmocka_unit_test(what_needs_an_escape_is_found_at_every_place),
         cmocka_unit_test(reals_are_short_and_stay_reals),
         cmocka_unit_test(reals_read_back_equal),
+        cmocka_unit_test(reals_of_few_digits_are_written_as_printf_does),
         cmocka_unit_test(a_tree_is_written_as_it_was_read),
         cmocka_unit_test(numbers_that_json_has_no_form_for_become_null),
     };
