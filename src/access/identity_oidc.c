@@ -253,14 +253,20 @@ static Known *set_of(OidcIdentity *self, const unsigned char digest[DIGEST_SIZE]
     return self->known[(digest[0] | (size_t)digest[1] << 8) % SETS];
 }
 
+static bool is_same(const unsigned char a[DIGEST_SIZE], const unsigned char b[DIGEST_SIZE])
+{
+    return digest_equal((Str){(const char *)a, DIGEST_SIZE}, (Str){(const char *)b, DIGEST_SIZE});
+}
+
 static bool find_known(OidcIdentity *self, const unsigned char digest[DIGEST_SIZE], Arena *arena,
                        Caller *ret)
 {
     bool is_found = false;
+    int64_t now_us = clock_now_us();
     pthread_mutex_lock(&self->lock);
-    Known *set = set_of(self, digest);
+    const Known *set = set_of(self, digest);
     for (size_t i = 0; i < WAYS && !is_found; i++) {
-        if (set[i].until_us <= clock_now_us() || memcmp(set[i].digest, digest, DIGEST_SIZE) != 0)
+        if (set[i].until_us <= now_us || !is_same(set[i].digest, digest))
             continue;
         *ret = copy_caller(&set[i].caller, arena);
         is_found = true;

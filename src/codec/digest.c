@@ -2,6 +2,7 @@
 
 #include "codec/digest.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -23,9 +24,20 @@ static void must(int is_done)
         abort();
 }
 
+/* The algorithm, looked up once: EVP_sha256() is only its name, for which OpenSSL looks each time.
+ */
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void fetch_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 void digest_sha256(Str bytes, unsigned char ret[DIGEST_SIZE])
 {
-    must(EVP_Digest(bytes.p, bytes.n, ret, NULL, EVP_sha256(), NULL));
+    must(pthread_once(&sha256_once, fetch_sha256) == 0 && sha256 &&
+         EVP_Digest(bytes.p, bytes.n, ret, NULL, sha256, NULL));
 }
 
 static char hex_digit(unsigned value)
@@ -153,19 +165,24 @@ static int read_base64(Str text, bool is_url, Buf *ret)
 {
     if (text.n % 4 == 1)
         return -1;
-    for (size_t i = 0; i < text.n; i++)
-        if (base64_value(text.p[i], is_url) == BASE64_NONE)
-            return -1;
+    size_t n_bytes = text.n / 4 * 3 + (text.n % 4 ? text.n % 4 - 1 : 0);
+    char *at = ret->overflowed ? NULL : buf_room(ret, n_bytes);
     for (size_t i = 0; i < text.n; i += 4) {
         size_t n = text.n - i < 4 ? text.n - i : 4;
         uint32_t group = 0;
-        for (size_t k = 0; k < 4; k++)
-            group = group << 6 | (k < n ? base64_value(text.p[i + k], is_url) : 0);
-        if (n < 4 && (group & (n == 2 ? 0xFFFF : 0xFF)) != 0)
+        uint32_t all = 0;
+        for (size_t k = 0; k < 4; k++) {
+            uint32_t value = k < n ? base64_value(text.p[i + k], is_url) : 0;
+            all |= value;
+            group = group << 6 | value;
+        }
+        if (all >= BASE64_NONE || (n < 4 && (group & (n == 2 ? 0xFFFF : 0xFF)) != 0))
             return -1;
-        const char bytes[3] = {(char)(group >> 16), (char)(group >> 8), (char)group};
-        buf_add(ret, bytes, n - 1);
+        for (size_t k = 0; at && k + 1 < n; k++)
+            *at++ = (char)(group >> (16 - 8 * k));
     }
+    if (at)
+        buf_grew(ret, n_bytes);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "codec/jwt.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
@@ -17,18 +18,24 @@ enum {
     RSA_BITS_MAX = 16384,
     P256_BYTES = 32,
     DER_MAX = 80, /* of a P-256 signature */
+    IDLE_MAX = 8,
 };
 
 typedef struct JwtKey {
     Str kid; /* STR_NONE when it has none */
     const char *algorithm;
     EVP_PKEY *pkey;
+    /* What checks signatures, one at a time, and is not in use: OpenSSL takes half as long to make
+       one as to use it. */
+    EVP_PKEY_CTX *idle[IDLE_MAX];
+    size_t n_idle;
 } JwtKey;
 
 struct JwtKeys {
     Arena *arena;
     JwtKey items[JWT_KEYS_MAX];
     size_t n;
+    pthread_mutex_t lock; /* of what is idle */
 };
 
 static const JsonLimits token_limits = {.bytes = JWT_MAX, .depth = 20, .nodes = 4096};
@@ -126,8 +133,9 @@ static void add_key(JwtKeys *keys, const Json *jwk)
             continue;
         EVP_PKEY *pkey = kinds[i].read(jwk);
         if (pkey)
-            keys->items[keys->n++] =
-                (JwtKey){json_text(jwk, "kid", STR_NONE), kinds[i].algorithm, pkey};
+            keys->items[keys->n++] = (JwtKey){.kid = json_text(jwk, "kid", STR_NONE),
+                                              .algorithm = kinds[i].algorithm,
+                                              .pkey = pkey};
         return;
     }
 }
@@ -135,6 +143,7 @@ static void add_key(JwtKeys *keys, const Json *jwk)
 int jwt_keys_read(Str json, JwtKeys **ret, Error *err)
 {
     auto_jwt_keys JwtKeys *keys = mem_alloc(sizeof(*keys));
+    pthread_mutex_init(&keys->lock, NULL);
     keys->arena = arena_new();
     Json *root = NULL;
     if (json_parse(keys->arena, arena_str(keys->arena, json), &key_set_limits, &root, err) < 0)
@@ -154,8 +163,12 @@ void jwt_keys_free(JwtKeys *keys)
 {
     if (!keys)
         return;
-    for (size_t i = 0; i < keys->n; i++)
+    for (size_t i = 0; i < keys->n; i++) {
+        for (size_t k = 0; k < keys->items[i].n_idle; k++)
+            EVP_PKEY_CTX_free(keys->items[i].idle[k]);
         EVP_PKEY_free(keys->items[i].pkey);
+    }
+    pthread_mutex_destroy(&keys->lock);
     arena_free(keys->arena);
     free(keys);
 }
@@ -232,7 +245,39 @@ static size_t to_der(Str signature, unsigned char der[DER_MAX])
     return n > 0 ? (size_t)n : 0;
 }
 
-static bool is_signed_by(const Token *token, const JwtKey *key)
+static EVP_PKEY_CTX *make_context(const JwtKey *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+    if (context && EVP_PKEY_verify_init(context) == 1 &&
+        EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1)
+        return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
+static EVP_PKEY_CTX *take_context(JwtKeys *keys, JwtKey *key)
+{
+    EVP_PKEY_CTX *context = NULL;
+    pthread_mutex_lock(&keys->lock);
+    if (key->n_idle > 0)
+        context = key->idle[--key->n_idle];
+    pthread_mutex_unlock(&keys->lock);
+    return context ? context : make_context(key);
+}
+
+/* What has found a signature wrong is not used again, whatever is left in it. */
+static void leave_context(JwtKeys *keys, JwtKey *key, EVP_PKEY_CTX *context, bool is_good)
+{
+    pthread_mutex_lock(&keys->lock);
+    if (is_good && key->n_idle < IDLE_MAX) {
+        key->idle[key->n_idle++] = context;
+        context = NULL;
+    }
+    pthread_mutex_unlock(&keys->lock);
+    EVP_PKEY_CTX_free(context);
+}
+
+static bool is_signed_by(const Token *token, JwtKeys *keys, JwtKey *key)
 {
     unsigned char der[DER_MAX];
     const unsigned char *signature = (const unsigned char *)token->signature.p;
@@ -243,12 +288,13 @@ static bool is_signed_by(const Token *token, const JwtKey *key)
     }
     if (n == 0)
         return false;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool is_good =
-        context && EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key->pkey) == 1 &&
-        EVP_DigestVerify(context, signature, n, (const unsigned char *)token->signed_part.p,
-                         token->signed_part.n) == 1;
-    EVP_MD_CTX_free(context);
+    EVP_PKEY_CTX *context = take_context(keys, key);
+    if (!context)
+        return false;
+    unsigned char digest[DIGEST_SIZE];
+    digest_sha256(token->signed_part, digest);
+    bool is_good = EVP_PKEY_verify(context, signature, n, digest, sizeof(digest)) == 1;
+    leave_context(keys, key, context, is_good);
     return is_good;
 }
 
@@ -266,7 +312,7 @@ static bool is_known_algorithm(Str algorithm)
     return false;
 }
 
-int jwt_verify(const JwtKeys *keys, Str token, Arena *arena, Json **ret_claims, Error *err)
+int jwt_verify(JwtKeys *keys, Str token, Arena *arena, Json **ret_claims, Error *err)
 {
     Token parts = {0};
     if (split(token, arena, &parts, err) < 0)
@@ -279,12 +325,12 @@ int jwt_verify(const JwtKeys *keys, Str token, Arena *arena, Json **ret_claims, 
     }
     bool has_key = false;
     for (size_t i = 0; i < keys->n; i++) {
-        const JwtKey *key = &keys->items[i];
+        JwtKey *key = &keys->items[i];
         if (!str_eqz(algorithm, key->algorithm) ||
             (kid.p && !(key->kid.p && str_eq(kid, key->kid))))
             continue;
         has_key = true;
-        if (!is_signed_by(&parts, key))
+        if (!is_signed_by(&parts, keys, key))
             continue;
         *ret_claims = parts.claims;
         return 0;

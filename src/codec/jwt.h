@@ -26,8 +26,7 @@ void jwt_keys_free(JwtKeys *keys);
 /* Checks the form and the signature of a token and gives its claims, an object in the arena; what
    they say is the caller's to check. ERR_LOGIN with code "jwt.malformed", "jwt.algorithm",
    "jwt.unknown_key" or "jwt.signature". Safe from several threads. */
-int jwt_verify(const JwtKeys *keys, Str token, Arena *arena, Json **ret_claims,
-               Error *err) HAWK_MUST_USE;
+int jwt_verify(JwtKeys *keys, Str token, Arena *arena, Json **ret_claims, Error *err) HAWK_MUST_USE;
 
 /* The claims of a token whose signature nobody checked, for a client that looks at its own. */
 int jwt_peek(Str token, Arena *arena, Json **ret_claims, Error *err) HAWK_MUST_USE;
