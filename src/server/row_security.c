@@ -9,6 +9,7 @@ static const SqlMigration migrations[] = {
     {1, NULL, &embed_postgres_0001_row_security_sql},
     {2, NULL, &embed_postgres_0002_callers_sql},
     {3, NULL, &embed_postgres_0003_scans_sql},
+    {4, NULL, &embed_postgres_0004_settings_sql},
 };
 
 static int make_roles(Sql *sql, Error *err)

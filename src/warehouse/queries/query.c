@@ -91,6 +91,24 @@ static Str groups_json(Arena *arena, const QueriesAccess *access)
     return arena_str(arena, buf_str(&text));
 }
 
+/* The same as the wall wants it (0004_settings.sql): an array as PostgreSQL writes it. */
+static Str groups_setting(Arena *arena, const QueriesAccess *access)
+{
+    auto_buf Buf text = BUF_INIT(1024 * 1024);
+    buf_addc(&text, '{');
+    for (size_t i = 0; i < access->n_groups; i++) {
+        buf_addz(&text, i ? ",\"" : "\"");
+        for (const char *at = access->groups[i]; *at; at++) {
+            if (*at == '"' || *at == '\\')
+                buf_addc(&text, '\\');
+            buf_addc(&text, *at);
+        }
+        buf_addc(&text, '"');
+    }
+    buf_addc(&text, '}');
+    return text.overflowed ? STR("{}") : arena_str(arena, buf_str(&text));
+}
+
 /* clang-format off */
 static const char *const access_texts[] = {
     [SQL_SQLITE]   = "(json_array_length(e.model_groups) > 0 AND NOT EXISTS (SELECT 1 FROM "
@@ -178,7 +196,7 @@ int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *er
     auto_arena Arena *arena = arena_new();
     if (access->sees_all)
         return sql_begin(sql, SQL_READ, ret, err);
-    return sql_begin_as(sql, groups_json(arena, access), ret, err);
+    return sql_begin_as(sql, groups_setting(arena, access), ret, err);
 }
 
 /* A list takes less time than it takes to compile its plan or to start workers for it. Where an
@@ -193,7 +211,7 @@ static int begin_list(Sql *sql, const QueriesAccess *access, const char *setting
                       Error *err)
 {
     auto_arena Arena *arena = arena_new();
-    Str groups = access->sees_all ? STR_NONE : groups_json(arena, access);
+    Str groups = access->sees_all ? STR_NONE : groups_setting(arena, access);
     return sql_begin_with(sql, groups, settings, ret, err);
 }
 

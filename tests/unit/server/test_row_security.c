@@ -240,6 +240,12 @@ static void a_transaction_for_somebody_sees_their_groups_and_the_next_does_not(v
         {"[\"b\",\"a\"]", 2},
         {"[\"o'ne\\\\\"]", 0},
         {"[\"__unresolved__\"]", 0},
+        {"{}", 0},
+        {"{\"a\"}", 1},
+        {"{\"b\",\"a\"}", 2},
+        {"{\"b\\\",\\\"a\"}", 0},
+        {"{\"a,b\"}", 0},
+        {"{\"__unresolved__\"}", 0},
     };
     begin();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
