@@ -2,6 +2,8 @@
 
 #include "warehouse/queries/listing.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
 #include "codec/digest.h"
 #include "warehouse/queries/listing_priv.h"
@@ -272,7 +274,7 @@ static void add_eval_order(const Listing *listing, Query *query)
     const char *direction = listing->is_ascending ? "ASC" : "DESC";
     if (listing->sort->of_eval)
         buf_printf(&query->text,
-                   " ORDER BY CASE WHEN e.%s IS NULL THEN 1 ELSE 0 END, 2 %s, e.no %s",
+                   " ORDER BY CASE WHEN e.%s IS NULL THEN 1 ELSE 0 END, 3 %s, e.no %s",
                    listing->sort->of_eval, direction, direction);
     else
         query_add(query, " ORDER BY e.no");
@@ -298,7 +300,7 @@ static void add_eval_words(const QueryWords *words, Query *query)
 
 static void add_evals(const Listing *listing, const QueryWords *words, Query *query)
 {
-    query_add(query, "SELECT e.no, ");
+    query_add(query, "SELECT e.no, (SELECT count(*) FROM listing_eval), ");
     if (listing->sort->of_eval)
         buf_printf(&query->text, "substr(e.%s, 1, 500), ", listing->sort->of_eval);
     else
@@ -314,14 +316,20 @@ static void add_evals(const Listing *listing, const QueryWords *words, Query *qu
     add_eval_order(listing, query);
 }
 
-static int count_evals(Listing *listing, Error *err)
+/* Reads the eval of the current row, which has the number of all evals too. */
+static void read_eval(Listing *listing, const SqlRows *rows)
 {
-    auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(listing->tx, "SELECT count(*) FROM listing_eval", SQL_NO_ARGS, &rows, err) < 0 ||
-        sql_rows_next(rows, err) < 0)
-        return -1;
-    listing->n_evals_all = (size_t)sql_rows_int(rows, 0);
-    return 0;
+    enum { NO, N_ALL, VALUE, WORDS };
+    if (!listing->evals) {
+        listing->n_evals_all = (size_t)sql_rows_int(rows, N_ALL);
+        listing->evals = arena_array(listing->arena, listing->n_evals_all, sizeof(ListingEval));
+    }
+    assert(listing->n_evals < listing->n_evals_all);
+    Str value = sql_rows_text(rows, VALUE);
+    ListingEval *eval = &listing->evals[listing->n_evals++];
+    eval->no = sql_rows_int(rows, NO);
+    eval->value = value.p ? SQL_TEXT(arena_str(listing->arena, value)) : SQL_NULL;
+    eval->words = (uint32_t)sql_rows_int(rows, WORDS);
 }
 
 int listing_load_evals(Listing *listing, const QueryWords *words, Error *err)
@@ -332,19 +340,11 @@ int listing_load_evals(Listing *listing, const QueryWords *words, Error *err)
     auto_sql_rows SqlRows *rows = NULL;
     query_begin(&query, listing->dialect);
     add_evals(listing, words, &query);
-    if (count_evals(listing, err) < 0 || query_run(&query, listing->tx, &rows, err) < 0)
+    if (query_run(&query, listing->tx, &rows, err) < 0)
         return -1;
-    listing->evals = arena_array(listing->arena, listing->n_evals_all, sizeof(ListingEval));
     int has_row = 0;
-    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
-        if (listing->n_evals == listing->n_evals_all)
-            break;
-        Str value = sql_rows_text(rows, 1);
-        ListingEval *eval = &listing->evals[listing->n_evals++];
-        eval->no = sql_rows_int(rows, 0);
-        eval->value = value.p ? SQL_TEXT(arena_str(listing->arena, value)) : SQL_NULL;
-        eval->words = (uint32_t)sql_rows_int(rows, 2);
-    }
+    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err))
+        read_eval(listing, rows);
     if (has_row < 0)
         return -1;
     sql_rows_free(TAKE(rows));

@@ -84,8 +84,9 @@ typedef struct EvalSet {
     Str created_by;
 } EvalSet;
 
+/* The rows of the list, which all have the number of all sets; *ret_total stays without any. */
 static int read_eval_sets(Query *query, SqlTx *tx, Arena *arena, EvalSet *ret, size_t max,
-                          size_t *ret_n, Error *err)
+                          size_t *ret_n, int64_t *ret_total, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
     if (query_run(query, tx, &rows, err) < 0)
@@ -94,6 +95,7 @@ static int read_eval_sets(Query *query, SqlTx *tx, Arena *arena, EvalSet *ret, s
     int has_row = 1;
     while (n < max && (has_row = sql_rows_next(rows, err)) == 1) {
         Str created_by = sql_rows_text(rows, 4);
+        *ret_total = sql_rows_int(rows, 5);
         ret[n++] = (EvalSet){.id = arena_str(arena, sql_rows_text(rows, 0)),
                              .created_us = sql_rows_int(rows, 1),
                              .n_evals = sql_rows_int(rows, 2),
@@ -198,9 +200,10 @@ int queries_eval_sets(Sql *sql, const QueriesAccess *access, QueriesPage page, S
     query_add(&total, "SELECT count(*) FROM (SELECT 1");
     add_eval_sets(&total, access, &words);
     query_add(&total, ") matching");
-    query_add(&list, "SELECT g.id, g.created_at, g.n, g.latest, g.created_by FROM (SELECT "
-                     "e.eval_set_id AS id, min(e.created_at) AS created_at, count(*) AS n, "
-                     "max(e.created_at) AS latest, max(e.created_by) AS created_by");
+    query_add(&list, "SELECT g.id, g.created_at, g.n, g.latest, g.created_by, g.total FROM "
+                     "(SELECT e.eval_set_id AS id, min(e.created_at) AS created_at, "
+                     "count(*) AS n, max(e.created_at) AS latest, max(e.created_by) AS created_by, "
+                     "count(*) OVER () AS total");
     add_eval_sets(&list, access, &words);
     query_add(&list, ") g");
     list.glue = " WHERE ";
@@ -212,8 +215,10 @@ int queries_eval_sets(Sql *sql, const QueriesAccess *access, QueriesPage page, S
     size_t limit = (size_t)page.limit;
     EvalSet *sets = arena_array(arena, limit + 1, sizeof(*sets));
     if (query_begin_simple_list(sql, access, &tx, err) < 0 ||
-        count(&total, tx, &n_total, err) < 0 ||
-        read_eval_sets(&list, tx, arena, sets, limit + 1, &n, err) < 0)
+        read_eval_sets(&list, tx, arena, sets, limit + 1, &n, &n_total, err) < 0)
+        return -1;
+    bool is_first = !after.n && page.page == 1;
+    if (n == 0 && !is_first && count(&total, tx, &n_total, err) < 0) /* behind the last page */
         return -1;
     Cursor next = {0};
     if (n > limit)

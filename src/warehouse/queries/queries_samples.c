@@ -117,7 +117,8 @@ static void add_scores(Query *query, const ListingPage *page)
 /* The scores of a page, which are read along with its samples. */
 typedef struct Scores {
     SqlRows *rows;
-    int has_row; /* as sql_rows_next gave it */
+    int has_row;  /* as sql_rows_next gave it */
+    Arena *arena; /* for one sample at a time */
 } Scores;
 
 enum ScoreColumn { OF_SAMPLE, SCORER, VALUE, VALUE_FLOAT, VALUE_NONFINITE, IS_INTERMEDIATE };
@@ -161,7 +162,7 @@ static Str plain_score(const SqlRows *rows, Arena *arena)
    which is that of the scorer asked for, or a single final one. */
 static int write_scores(Scores *scores, Str sample_pk, Str scorer, JsonOut *out, Error *err)
 {
-    auto_arena Arena *arena = arena_new();
+    Arena *arena = scores->arena;
     Str value = STR("null");
     Str name = STR_NONE;
     size_t n = 0;
@@ -186,6 +187,7 @@ static int write_scores(Scores *scores, Str sample_pk, Str scorer, JsonOut *out,
     json_out_key(out, STR("score_value"));
     json_out_raw(out, is_one ? value : STR("null"));
     json_out_kv_str(out, "score_scorer", is_one ? name : STR_NONE);
+    arena_reset(arena);
     return 0;
 }
 
@@ -208,6 +210,7 @@ static int write_items(SqlTx *tx, SqlDialect dialect, const ListingPage *page, S
         return 0;
     auto_query Query samples = {0};
     auto_query Query finals = {0};
+    auto_arena Arena *arena = arena_new();
     auto_sql_rows SqlRows *rows = NULL;
     auto_sql_rows SqlRows *score_rows = NULL;
     query_begin(&samples, dialect);
@@ -216,7 +219,7 @@ static int write_items(SqlTx *tx, SqlDialect dialect, const ListingPage *page, S
     add_scores(&finals, page);
     if (query_run_few(&finals, tx, &score_rows, err) < 0)
         return -1;
-    Scores scores = {.rows = score_rows, .has_row = sql_rows_next(score_rows, err)};
+    Scores scores = {.rows = score_rows, .has_row = sql_rows_next(score_rows, err), .arena = arena};
     if (scores.has_row < 0 || query_run(&samples, tx, &rows, err) < 0)
         return -1;
     int has_row = 0;
