@@ -58,7 +58,10 @@ void reasons_priv_each_live(Jobs *jobs, const Job *job, const Reasons *reasons, 
     for (const Json *task = first; task && n < LIVE_MAX; task = task->next, number++) {
         if (!str_eqz(json_text(task, "state", STR("")), "running"))
             continue;
-        each(context, task, reasons_priv_live(jobs, reasons->arena, job->job_id, number));
+        const Json *live = reasons_priv_live(jobs, reasons->arena, job->job_id, number);
+        /* It may still be that of a process that is gone, until the next has written its own. */
+        bool is_its_own = json_int(live, "pid", 0) == json_int(task, "pid", 0);
+        each(context, task, is_its_own ? live : NULL);
         n++;
     }
 }

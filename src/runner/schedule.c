@@ -197,9 +197,11 @@ bool schedule_ended(Schedule *schedule, size_t number, const ScheduleEnd *end)
 
 const char *schedule_pool_died(Schedule *schedule, int signal, bool oom)
 {
-    for (size_t i = 0; i < schedule->n_tasks; i++)
+    for (size_t i = 0; i < schedule->n_tasks; i++) {
         if (schedule->tasks[i].state == SCHEDULE_RUNNING)
             set_state(&schedule->tasks[i], SCHEDULE_WAITING);
+        schedule->tasks[i].pid = 0;
+    }
     schedule->n_running = 0;
     schedule->n_pool_deaths++;
     set_reason(&schedule->pool_reason,

@@ -128,9 +128,11 @@ static void tasks_of_a_pool_that_died_wait_again_without_blame(void **state)
 {
     Room *room = *state;
     assert_int_equal(start_next(room, plenty), 0);
+    schedule_set_pid(room->schedule, 0, 1);
     assert_non_null(strstr(schedule_pool_died(room->schedule, SIGKILL, false), "signal 9"));
     assert_int_equal(schedule_n_running(room->schedule), 0);
     assert_int_equal(schedule_task(room->schedule, 0)->n_deaths, 0);
+    assert_int_equal(schedule_task(room->schedule, 0)->pid, 0);
     assert_int_equal(start_next(room, plenty), 0);
 }
 
