@@ -6,8 +6,10 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 
 import pytest
+from test_humans import KEY
 
 
 def test_the_token_is_a_file_that_only_its_user_can_read(hawk):
@@ -81,6 +83,30 @@ def test_the_server_ends_in_order_on_sigterm(hawk):
     hawk.server.send_signal(signal.SIGTERM)
     assert hawk.server.wait(120) == 0
     assert not (hawk.data / "server.json").exists()
+
+
+READ_BESIDE = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(*(name for name, in db.execute("SELECT name FROM human ORDER BY name")), sep=",")
+db.close()
+"""
+
+
+def test_another_program_may_read_the_database_and_close_it_while_the_server_writes(hawk):
+    """The log that the server writes to stays where it is, and each sees what came before, also after the server was killed."""
+    log = hawk.data / "hawk.db-wal"
+    first = log.stat().st_ino
+    names = []
+    for i in range(3):
+        names.append(f"human-{i}")
+        assert hawk.request("POST", "/humans/", {"name": names[-1], "ssh_public_key": KEY})[0] == 201
+        read = subprocess.run([sys.executable, "-c", READ_BESIDE, hawk.data / "hawk.db"], capture_output=True, text=True, check=True)
+        assert read.stdout.strip() == ",".join(names)
+        assert log.stat().st_ino == first
+    hawk.kill()
+    hawk.start()
+    assert [human["name"] for human in hawk.get("/humans/")[1]] == names
 
 
 def test_a_newer_schema_is_refused_in_words(home):

@@ -134,15 +134,24 @@ static void add_after_within(const Listing *listing, const ListingPart *part,
         add_within(part, listing->is_ascending ? ">" : "<", after, query);
 }
 
-/* No rows that come behind a last one (NULL: all), but for those with its value. */
+/* No rows that come behind a last one (NULL: all), in SQLite, which finds the place by the value
+   and passes over what is tied with it: a sign keeps it from other ways. */
 static void add_until(const Listing *listing, const ListingPart *part, const ListingRow *last,
                       Query *query)
 {
-    const char *sign = listing->is_ascending ? "<=" : ">=";
+    const char *sign = listing->is_ascending ? "<" : ">";
     if (!last)
         return;
-    buf_printf(&query->text, " AND %s %s ", part->column ? part->column : "a.no", sign);
-    query_add_value(query, "?", part->column ? last->value : SQL_INT(last->no));
+    if (part->column) {
+        buf_printf(&query->text, " AND %s %s", part->column, sign);
+        query_add_value(query, "= ?", last->value);
+        buf_printf(&query->text, " AND (+%s %s ", part->column, sign);
+        query_add_value(query, "? OR ", last->value);
+    } else {
+        query_add(query, " AND (");
+    }
+    buf_printf(&query->text, "%sa.no %s", part->column ? "+" : "", sign);
+    query_add_value(query, "= ?)", SQL_INT(last->no));
 }
 
 /* What remains to be tested of each row. */

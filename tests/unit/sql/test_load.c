@@ -88,6 +88,19 @@ static void fill_row(SqlValue row[N_COLUMNS], int64_t id)
     row[LIST] = SQL_LIST(STR("[\"a\",\"\\\"b\\\\\"]"));
 }
 
+/* The rows of "t" with all columns, in the order of their numbers. */
+static SqlRows *select_all(SqlTx *tx)
+{
+    auto_error Error err = ERROR_INIT;
+    SqlRows *rows = NULL;
+    if (sql_query(tx,
+                  "SELECT id, small, number, content, state, doc, uid, flag, at, list FROM t "
+                  "ORDER BY id",
+                  SQL_NO_ARGS, &rows, &err) < 0)
+        fail_msg("%s", error_text(&err));
+    return rows;
+}
+
 static void every_kind_of_value_arrives(void **state)
 {
     (void)state;
@@ -105,12 +118,7 @@ static void every_kind_of_value_arrives(void **state)
     assert_int_equal(sql_load_row(load, row, &err), 0);
     assert_int_equal(sql_load_flush(load, &err), 0);
 
-    auto_sql_rows SqlRows *rows = NULL;
-    assert_int_equal(sql_query(tx,
-                               "SELECT id, small, number, content, state, doc, uid, flag, at, "
-                               "list FROM t ORDER BY id",
-                               SQL_NO_ARGS, &rows, &err),
-                     0);
+    auto_sql_rows SqlRows *rows = select_all(tx);
     assert_int_equal(sql_rows_next(rows, &err), 1);
     fill_row(row, INT64_MIN);
     assert_true(sql_rows_int(rows, ID) == INT64_MIN);
@@ -152,12 +160,7 @@ static void columns_have_values_in_some_rows_and_blocks_only(void **state)
     }
     assert_int_equal(sql_load_flush(load, &err), 0);
 
-    auto_sql_rows SqlRows *rows = NULL;
-    assert_int_equal(sql_query(tx,
-                               "SELECT id, small, number, content, state, doc, uid, flag, at, "
-                               "list FROM t ORDER BY id",
-                               SQL_NO_ARGS, &rows, &err),
-                     0);
+    auto_sql_rows SqlRows *rows = select_all(tx);
     for (int64_t id = 0; id < N; id++) {
         assert_int_equal(sql_rows_next(rows, &err), 1);
         assert_true(sql_rows_int(rows, ID) == id);
