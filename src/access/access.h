@@ -12,6 +12,8 @@
 
 /* A group that nobody is in: models whose group could not be found. */
 #define ACCESS_GROUP_UNRESOLVED "__unresolved__"
+/* The group of models that everybody may use. */
+#define ACCESS_GROUP_PUBLIC "model-access-public"
 /* The group of everything that a single-user installation runs. */
 #define ACCESS_GROUP_LOCAL "local"
 

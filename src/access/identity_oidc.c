@@ -12,7 +12,6 @@
 #include "codec/digest.h"
 
 #define GROUP_PREFIX "model-access-"
-#define GROUP_PUBLIC "model-access-public"
 
 enum {
     GROUPS_MAX = 512,
@@ -84,7 +83,7 @@ static bool is_any(Str name)
 
 static bool is_public(Str name)
 {
-    return str_eqz(name, GROUP_PUBLIC) || str_eqz(name, GROUP_PUBLIC ":read");
+    return str_eqz(name, ACCESS_GROUP_PUBLIC) || str_eqz(name, ACCESS_GROUP_PUBLIC ":read");
 }
 
 static void add_words(Grants *grants, Str words, GrantFilter *filter)
@@ -145,7 +144,7 @@ static int read_grants(const OidcIdentity *self, const Json *claims, Arena *aren
     ret->is_admin = is_admin(self, claims, &grants);
     ret->is_read_only = grants.n_model > 0 && grants.n_read_only == grants.n_model;
     if (self->options.is_public_only) {
-        grants.items[0] = GROUP_PUBLIC;
+        grants.items[0] = ACCESS_GROUP_PUBLIC;
         grants.n = 1;
     }
     const char **groups = arena_array(arena, grants.n + 1, sizeof(*groups));

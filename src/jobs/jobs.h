@@ -85,10 +85,17 @@ int jobs_start(Jobs *jobs, Error *err) HAWK_MUST_USE;
 /* Stops the controller and frees; runners go on. NULL is fine. */
 void jobs_close(Jobs *jobs);
 
-/* For a scan: the groups of an eval set that it reads, in the arena. Fails when there is none or
-   the caller may not read it. */
-typedef int JobsSource(void *context, const char *eval_set_id, const Str **ret_groups,
-                       size_t *ret_n, Error *err);
+/* What a scan reads: the groups and the models of an eval set. */
+typedef struct JobsSourceFacts {
+    const Str *groups;
+    size_t n_groups;
+    const Str *models; /* names, those of the config and those of the logs */
+    size_t n_models;
+} JobsSourceFacts;
+
+/* For a scan: what there is to say of an eval set that it reads, in the arena. Fails when there is
+   none or the caller may not read it. */
+typedef int JobsSource(void *context, const char *eval_set_id, JobsSourceFacts *ret, Error *err);
 
 /* What is asked for. */
 typedef struct JobsRequest {
@@ -103,6 +110,7 @@ typedef struct JobsRequest {
     bool is_forced;     /* though the caller has as many as he may */
     JobsSource *source; /* needed for a scan */
     void *source_context;
+    bool allows_cross_lab;   /* a scan of secret models of another lab (access/labs.h) */
     const char *frozen_from; /* not NULL: made of what this job, which the caller may read, was made
                                 of, or not run */
 } JobsRequest;

@@ -6,8 +6,10 @@
 
 #include "access/access.h"
 #include "base/mem.h"
+#include "jobspec/jobspec.h"
 #include "server/server_priv.h"
 #include "warehouse/importer/importer.h"
+#include "warehouse/queries/queries.h"
 
 enum { MODELS_JSON_MAX = 4 << 20 };
 
@@ -20,6 +22,23 @@ bool logs_is_log(Str key)
 }
 
 /* --- permission --- */
+
+/* NULL when there is none. */
+static int read_models_json(RouteCtx *ctx, const char *key, Json **ret, Error *err)
+{
+    auto_buf Buf body = BUF_INIT(MODELS_JSON_MAX);
+    *ret = NULL;
+    if (store_get(ctx->app->store, key, &body, err) < 0) {
+        if (err->kind != ERR_NOT_FOUND)
+            return -1;
+        error_reset(err);
+        return 0;
+    }
+    if (json_parse(ctx->arena, arena_str(ctx->arena, buf_str(&body)), &json_limits_config, ret,
+                   err) < 0)
+        return error_wrap(err, "%s", key);
+    return 0;
+}
 
 /* Imported sets have a .models.json and no job. */
 static int find_resource(RouteCtx *ctx, JobType type, const char *job_id, AccessResource *resource,
@@ -37,17 +56,9 @@ static int find_resource(RouteCtx *ctx, JobType type, const char *job_id, Access
     if (err->kind != ERR_NONE && err->kind != ERR_NOT_FOUND)
         return -1;
     error_reset(err);
-    auto_buf Buf body = BUF_INIT(MODELS_JSON_MAX);
-    if (store_get(ctx->app->store, key, &body, err) < 0) {
-        if (err->kind != ERR_NOT_FOUND)
-            return -1;
-        error_reset(err);
-        return 0;
-    }
     Json *root = NULL;
-    if (json_parse(ctx->arena, arena_str(ctx->arena, buf_str(&body)), &json_limits_config, &root,
-                   err) < 0)
-        return error_wrap(err, "%s", key);
+    if (read_models_json(ctx, key, &root, err) < 0)
+        return -1;
     const Json *groups = json_get(root, "model_groups");
     if (!groups || groups->type != JSON_ARRAY)
         return 0;
@@ -68,6 +79,43 @@ int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resour
 int logs_scan_resource(RouteCtx *ctx, const char *job_id, AccessResource *resource, Error *err)
 {
     return find_resource(ctx, JOB_SCAN, job_id, resource, err);
+}
+
+/* Logs name a model twice, with and without its provider: the whole name says more. */
+static size_t drop_short(Str *names, size_t n)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool is_short = false;
+        for (size_t k = 0; k < n && !is_short; k++)
+            is_short = names[k].n > names[i].n && str_ends_path(names[k], names[i]);
+        if (!is_short)
+            names[n_kept++] = names[i];
+    }
+    return n_kept;
+}
+
+int logs_models(RouteCtx *ctx, const char *eval_set_id, const Str **ret, size_t *ret_n, Error *err)
+{
+    const char *key = arena_printf(ctx->arena, "evals/%s/.models.json", eval_set_id);
+    const Json *called = NULL;
+    Json *root = NULL;
+    size_t n = 0;
+    if (read_models_json(ctx, key, &root, err) < 0 ||
+        queries_models(ctx->app->sql, str_of(eval_set_id), ctx->arena, &called, err) < 0)
+        return -1;
+    const Json *declared = json_get(root, "model_names");
+    const Json *const lists[] = {declared && declared->type == JSON_ARRAY ? declared : NULL,
+                                 called};
+    Str *names = arena_array(ctx->arena, called->n + (lists[0] ? declared->n : 0), sizeof(*names));
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (const Json *item = lists[i] ? lists[i]->first : NULL; item; item = item->next)
+            if (item->type == JSON_STRING &&
+                !jobspec_is_no_model(arena_strndup(ctx->arena, item->text.p, item->text.n)))
+                names[n++] = item->text;
+    *ret = names;
+    *ret_n = drop_short(names, n);
+    return 0;
 }
 
 static int check_access(RouteCtx *ctx, const char *eval_set_id, Error *err)

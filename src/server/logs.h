@@ -32,7 +32,12 @@ int logs_view_pending_data(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource,
                   Error *err) HAWK_MUST_USE;
 
-/* The same for a scan. */
+/* The names of the models of an eval set, in the arena: those that its .models.json has, and those
+   that its logs in the warehouse have called. Asks no access: the caller does. */
+int logs_models(RouteCtx *ctx, const char *eval_set_id, const Str **ret, size_t *ret_n,
+                Error *err) HAWK_MUST_USE;
+
+/* As logs_resource, for a scan. */
 int logs_scan_resource(RouteCtx *ctx, const char *job_id, AccessResource *resource,
                        Error *err) HAWK_MUST_USE;
 

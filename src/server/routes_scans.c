@@ -30,8 +30,7 @@ static int check_is_there(RouteCtx *ctx, const char *eval_set_id, Error *err)
 }
 
 /* What nobody knows the groups of is for those who see everything. */
-static int find_source(void *context, const char *eval_set_id, const Str **ret_groups,
-                       size_t *ret_n, Error *err)
+static int find_source(void *context, const char *eval_set_id, JobsSourceFacts *ret, Error *err)
 {
     static const Str unknown[] = {{ACCESS_GROUP_UNRESOLVED, sizeof(ACCESS_GROUP_UNRESOLVED) - 1}};
     RouteCtx *ctx = context;
@@ -43,9 +42,9 @@ static int find_source(void *context, const char *eval_set_id, const Str **ret_g
     if (access_allows(ctx->caller, ACCESS_LOG_READ, &resource, &refused) < 0)
         return error_set(err, ERR_DENIED, "You do not have permission to run this scan.");
     bool is_known = resource.groups_known && resource.n_groups > 0;
-    *ret_groups = is_known ? resource.groups : unknown;
-    *ret_n = is_known ? resource.n_groups : ARRAY_LEN(unknown);
-    return 0;
+    ret->groups = is_known ? resource.groups : unknown;
+    ret->n_groups = is_known ? resource.n_groups : ARRAY_LEN(unknown);
+    return logs_models(ctx, eval_set_id, &ret->models, &ret->n_models, err);
 }
 
 /* --- handlers --- */
@@ -76,6 +75,7 @@ static int scan_create(RouteCtx *ctx, Error *err)
     if (route_body_json(ctx, &body, err) < 0 ||
         submits_read(ctx, body, STR("low"), &request, &secrets, err) < 0)
         return -1;
+    request.allows_cross_lab = json_bool(body, "allow_sensitive_cross_lab_scan", false);
     const Json *config = json_get(body, "scan_config");
     if (json_is_null(config))
         return error_set(err, ERR_BAD_DATA, "scan_config: is needed");
@@ -93,6 +93,7 @@ static int scan_resume(RouteCtx *ctx, Error *err)
         (http_request_body_size(ctx->request) > 0 && route_body_json(ctx, &body, err) < 0) ||
         submits_read(ctx, body, STR("low"), &request, &secrets, err) < 0)
         return -1;
+    request.allows_cross_lab = json_bool(body, "allow_sensitive_cross_lab_scan", false);
     return submit(ctx, &request, err);
 }
 

@@ -84,10 +84,13 @@ def config(name: str) -> dict:
     return {"eval_set_config": {"eval_set_id": name, "tasks": [{**package, "items": [{"name": "t"}]}], "models": [{**package, "items": [{"name": "hidden"}]}]}}
 
 
-def scan_config() -> dict:
+def scan_config(*models: str, **more) -> dict:
     """A scan of the hidden eval set whose package is nowhere."""
-    scanners = [{"package": "/nowhere/at/all", "name": "nothing", "items": [{"name": "s"}]}]
-    return {"scan_config": {"scanners": scanners, "transcripts": {"sources": [{"eval_set_id": "hidden-set"}]}}}
+    package = {"package": "/nowhere/at/all", "name": "nothing"}
+    config = {"scanners": [{**package, "items": [{"name": "s"}]}], "transcripts": {"sources": [{"eval_set_id": "hidden-set"}]}}
+    if models:
+        config["models"] = [{**package, "items": [{"name": model} for model in models]}]
+    return {"scan_config": config, **more}
 
 
 def scan_files(run: str, scan: str, uuid: str, model: str | None, result: str) -> dict[str, bytes]:
@@ -130,8 +133,8 @@ def place(tmp_path_factory, cache):
     log = one_log.make(folder / "logs", CANARY, eval_set_id="hidden-set")
     issuer = Issuer()
     models = folder / "models.yaml"
-    models.write_text(f"- {{name: hidden, group: {GROUP}}}\n- {{name: mockllm/model, group: {GROUP}}}\n"
-                      "- {name: open/model, group: model-access-public}\n")
+    models.write_text(f"- {{name: hidden, group: {GROUP}, lab: a}}\n- {{name: mockllm/model, group: {GROUP}, provider: A}}\n"
+                      "- {name: open/model, group: model-access-public, lab: b}\n- {name: stray, group: model-access-public}\n")
     hawk = Hawk(folder, cache)
     hawk.env.update(issuer.settings(), HAWK_API_MODELS_FILE=str(models))
     hawk.start()
@@ -358,6 +361,23 @@ def test_another_lab_scans_nothing_that_is_hidden_from_it(place):
         run, _, status, body = send_scan(hawk, place.names["uuid"], people[name], "open/model", "result-3", owner)
         assert (status, json.loads(body)["code"]) == (400, "import.unknown_source"), name
         assert not (hawk.data / "store/scans" / run).exists()
+
+
+@pytest.mark.parametrize(("models", "status", "title"), [
+    (["hidden"], 200, None),
+    (["open/model"], 403, "Cross-lab scan not allowed"),
+    (["hidden", "open/model"], 403, "Cross-lab scan not allowed"),
+    (["stray"], 422, "Model provider unknown"),
+    (["nowhere/model"], 400, "Unknown models in scan"),
+])
+def test_a_scanner_of_another_lab_needs_to_be_allowed(place, models, status, title):
+    """Transcripts of a model that is not public are read by models of its own lab, unless whoever submits the scan says so."""
+    owner = place.people["owner"]
+    got, _, body = place.hawk.request("POST", "/scans/", scan_config(*models), token=owner)
+    assert (got, json.loads(body).get("title")) == (status, title), body
+    if status in (403, 422):
+        allowed = scan_config(*models, allow_sensitive_cross_lab_scan=True)
+        assert place.hawk.request("POST", "/scans/", allowed, token=owner)[0] == 200
 
 
 def test_every_route_has_a_row(place):

@@ -118,6 +118,11 @@ enum { QUERIES_IMPORTS_MAX = 10000 };
 int queries_imports(Sql *sql, Store *store, Str eval_set_id, Arena *arena, QueriesImports *ret,
                     Error *err) HAWK_MUST_USE;
 
+/* The models that the logs of an eval set are of, or have called, in the arena: a list of texts.
+   Asks no access: the caller does. */
+int queries_models(Sql *sql, Str eval_set_id, Arena *arena, const Json **ret,
+                   Error *err) HAWK_MUST_USE;
+
 /* How many samples of a JSON list of uuids the caller may see, and in the arena the model groups of
    their evals: a list of lists. */
 int queries_sources(Sql *sql, const QueriesAccess *access, Str uuids, Arena *arena, int64_t *ret_n,

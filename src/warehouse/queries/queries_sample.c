@@ -122,6 +122,34 @@ int queries_sources(Sql *sql, const QueriesAccess *access, Str uuids, Arena *are
     return 0;
 }
 
+int queries_models(Sql *sql, Str eval_set_id, Arena *arena, const Json **ret, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    Json *names = json_new(arena, JSON_ARRAY);
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+        sql_query(tx,
+                  "SELECT DISTINCT model, observed_model_names FROM eval WHERE eval_set_id = $1",
+                  SQL_ARGS(SQL_TEXT(eval_set_id)), &rows, err) < 0)
+        return -1;
+    int more = 0;
+    while ((more = sql_rows_next(rows, err)) == 1) {
+        Json *list = NULL;
+        json_append(names, json_new_str(arena, arena_str(arena, sql_rows_text(rows, 0))));
+        if (sql_rows_is_null(rows, 1))
+            continue;
+        if (json_parse(arena, arena_str(arena, sql_rows_text(rows, 1)), &json_limits_config, &list,
+                       err) < 0)
+            return error_wrap(err, "models of an eval");
+        for (const Json *item = list->first; item; item = item->next)
+            json_append(names, json_new_str(arena, item->text));
+    }
+    if (more < 0)
+        return -1;
+    *ret = names;
+    return 0;
+}
+
 int queries_hides(Sql *sql, const QueriesAccess *access, bool *ret, Error *err)
 {
     auto_query Query query = {0};
