@@ -66,14 +66,13 @@ typedef struct JobsOptions {
     Store *store;
     Executor *executor;
     JobsHooks hooks;
-    int max_running;  /* jobs that have their turn at the same time; 0: 4 */
-    int max_live;     /* jobs that are not over; more are refused; 0: 1000 */
-    int max_per_user; /* of those, of one person unless forced; 0: no limit */
-    int cancel_ms;    /* from "end" to "end now" for a deleted job; 0: 30 s */
-    int token_s;      /* how long a job's token counts after its last renewal; 0: an hour */
-    Waits retries;    /* of jobs whose runner was killed or is gone, since their submit */
-    const char
-        *api_url; /* where jobs find the server from everywhere; NULL: only on this machine */
+    int max_running;     /* jobs that have their turn at the same time; 0: 4 */
+    int max_live;        /* jobs that are not over; more are refused; 0: 1000 */
+    int max_per_user;    /* of those, of one person unless forced; 0: no limit */
+    int cancel_ms;       /* from "end" to "end now" for a deleted job; 0: 30 s */
+    int token_s;         /* how long a job's token counts after its last renewal; 0: an hour */
+    Waits retries;       /* of jobs whose runner was killed or is gone, since their submit */
+    const char *api_url; /* where jobs find the server; NULL: in server.json only */
 } JobsOptions;
 
 /* Brings the schema up to date and reads what there is. */
