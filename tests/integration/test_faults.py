@@ -140,6 +140,26 @@ class World:
         return self.ask("GET", path)
 
 
+class Patience:
+    """A time that begins anew whenever a run has come on: how long all of it takes is the machine's affair."""
+
+    TIMES_MAX = 8
+
+    def __init__(self, run: "Run", seconds: float):
+        self.run, self.seconds = run, seconds
+        self.mark = run.mark()
+        self.until = time.monotonic() + seconds
+        self.last = time.monotonic() + self.TIMES_MAX * seconds
+
+    def is_over(self) -> bool:
+        """Whether the run has not come on for so long."""
+        mark = self.run.mark()
+        if mark != self.mark:
+            self.mark = mark
+            self.until = time.monotonic() + self.seconds
+        return time.monotonic() > min(self.until, self.last)
+
+
 class Run:
     """One eval set and the faults that hit it."""
 
@@ -254,6 +274,15 @@ class Run:
         """Signal the runner, a worker or the parent of workers."""
         return self.signal_pid(self.pid(name), which)
 
+    def mark(self) -> tuple:
+        """What is another whenever it has come on."""
+        texts = []
+        for name in ("status.json", "tasks.json"):
+            with contextlib.suppress(OSError):
+                texts.append((self.folder / name).read_text())
+        n_calls = sum(len(calls) for said, calls in list(self.world.endpoint.calls.items()) if said.startswith(f"{self.job_id} "))
+        return (n_calls, len(self.said), len(self.told), len(self.world.restarts), *texts)
+
     # what is said of it
 
     def signs(self, attempt: int | None = None) -> list:
@@ -277,14 +306,14 @@ class Run:
 
     def wait_for(self, what, otherwise=lambda: False, seconds: float = SEEN_SECONDS) -> bool:
         """Wait until what() is true of what is said, or else until the run is over or otherwise(); whether what() was."""
-        deadline = time.monotonic() + seconds
+        patience = Patience(self, seconds)
         while True:
             said = self.look()
             if what(said):
                 return True
             if said["state"] in {"complete", "failed", "cancelled"} or otherwise():
                 return False
-            assert time.monotonic() < deadline, f"not said: {said}"
+            assert not patience.is_over(), f"not said: {said}"
             time.sleep(0.2)
 
     def until_over(self, otherwise=lambda: False) -> None:
@@ -307,8 +336,8 @@ class Run:
 
     def wait_for_samples(self) -> bool:
         """Wait until samples run; False when there is nothing left to run."""
-        deadline = time.monotonic() + 240
-        while time.monotonic() < deadline:
+        patience = Patience(self, 240)
+        while not patience.is_over():
             if self.go_on_if_over():
                 return False
             if self.worker()[1] and any(live(self.world.hawk, self.job_id, number).get("running") for number in range(2)):
@@ -357,7 +386,10 @@ class Run:
 
     def end(self) -> None:
         """Wait until all is done; what has to hold then."""
-        self.world.hawk.wait_for(self.go_on_if_over, 300, 0.3)
+        patience = Patience(self, 240)
+        while not self.go_on_if_over():
+            assert not patience.is_over(), f"not done: {self.look()}"
+            time.sleep(0.3)
         calls = self.world.endpoint.calls
         wanted = {f"{self.job_id} {label} {i + 1}.{epoch + 1}" for label in self.LABELS for i in range(SAMPLES) for epoch in range(EPOCHS)}
         logs = self.samples()
