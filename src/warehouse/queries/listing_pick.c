@@ -2,11 +2,12 @@
 
 #include "warehouse/queries/listing_priv.h"
 
-/* A merge takes some steps for each eval, a gathering some for each sample. */
-static bool is_merge_cheaper(const Listing *listing, const ListingDriver *driver)
+/* A merge takes some steps for each eval, a gathering some for each sample: as many samples as take
+   what the merge does. */
+static int64_t merge_steps(const Listing *listing)
 {
     enum { STEPS = 25 };
-    return (int64_t)listing->n_evals * STEPS < driver->n;
+    return (int64_t)listing->n_evals * STEPS;
 }
 
 bool listing_is_merge_short(const Listing *listing)
@@ -124,20 +125,23 @@ static int pick_slowly(Listing *listing, ListingStretch *stretch, Error *err)
         if (are_few(listing))
             return listing_merge(listing, stretch, err);
     }
-    if (listing_find_driver(listing, limits->gather_max, &driver, err) < 0)
+    /* A merge that has to look samples up until some fit is not so short. */
+    bool is_short = listing_is_merge_short(listing) && !listing_needs_sample(listing);
+    int64_t max = limits->gather_max;
+    if (is_short && merge_steps(listing) < max)
+        max = merge_steps(listing);
+    if (listing_find_driver(listing, max, &driver, err) < 0)
         return -1;
     bool may_fill = !driver->is_time || promises_page(listing, stretch, limits->walk_driven_max);
     if (driver->text && may_fill && walk_far(listing, stretch, driver, &is_done, err) < 0)
         return -1;
-    /* A merge that has to look samples up until some fit is not so short. */
-    bool is_short = listing_is_merge_short(listing) && !listing_needs_sample(listing);
     if (!is_done && !driver->text && !is_short && walk_on(listing, stretch, &is_done, err) < 0)
         return -1;
     if (is_done)
         return 0;
     if (listing_prune_evals(listing, err) < 0)
         return -1;
-    return driver->text && !is_merge_cheaper(listing, driver)
+    return driver->text && driver->n <= merge_steps(listing)
                ? listing_gather(listing, stretch, driver, err)
                : listing_merge(listing, stretch, err);
 }
