@@ -3,7 +3,8 @@
    evals is looked for in listing_id, where the same id is but once.
 
    So a page is put together from two lists: samples of the evals that have all words, which no word
-   narrows any more, and those few that have one of their words by themselves. */
+   narrows any more, and those few that have one of their words by themselves. When these are not so
+   few but of few evals, the second list is merged too, no further than the first one reaches. */
 
 #include <stdlib.h>
 
