@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 TROUBLE_SECONDS = 5
 HANG_SECONDS = 30
+HANGING_SECONDS = 25
+"""For how long calls hang, which the model gives up after ten: so that one has failed and the next is waited for."""
 DISK_SECONDS = 3
 SEEN_SECONDS = 90
 MB = 1 << 20
@@ -228,11 +230,11 @@ def signal_to(name: str, which: int):
     return lambda run: run.signal(name, which)
 
 
-def trouble(kind: str):
+def trouble(kind: str, seconds: float = TROUBLE_SECONDS):
     """A trouble of the model for a while."""
 
     def hit(run) -> bool:
-        run.world.endpoint.troubles[run.job_id] = Trouble(kind, time.monotonic() + TROUBLE_SECONDS)
+        run.world.endpoint.troubles[run.job_id] = Trouble(kind, time.monotonic() + seconds)
         return True
 
     return hit
@@ -331,7 +333,7 @@ KINDS = {
     "the kernel is out of memory for a job": Kind(
         exhaust_memory, (Sign(r"task\.out_of_memory", "kernel was out of memory"),), (Sign(r"memory\.short"),), why_not=lambda world: world.why_no_cgroup),
     "the disk is full": Kind(fill_disk, (), (Sign(OVER, NO_ROOM), Sign(r"runner\.unwritten", "room on the disk")), needs_samples=False, why_not=lambda world: world.disk.why_not),
-    "the model hangs": Kind(trouble("hang"), (Sign(r"model\.failing", "Timeout"),)),
+    "the model hangs": Kind(trouble("hang", HANGING_SECONDS), (Sign(r"model\.failing", "Timeout"),)),
     "the model refuses for ever": Kind(refuse_for_ever, (Sign(r"model\.failing", "answered 500"),), (Sign(OVER, "answered 500"),)),
     "the model closes in the middle of an answer": Kind(trouble("close"), (Sign(r"model\.failing", "RemoteProtocolError"),)),
 }

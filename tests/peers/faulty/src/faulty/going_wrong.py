@@ -18,6 +18,9 @@ from inspect_ai.tool import Tool, tool
 from inspect_ai.util import SandboxEnvironment, concurrency, sandboxenv
 from tenacity.wait import wait_fixed
 
+PATIENCE = 10
+"""Seconds until `asking` takes a server that says nothing for one that hangs; a busy machine is slow to answer, and slower to be connected to."""
+
 ANSWERS = {429: "RateLimitError", 500: "InternalServerError"}
 
 
@@ -52,7 +55,7 @@ class Faulty(ModelAPI):
             await anyio.sleep(60)
         if self.model_name == "asking":
             sample = sample_active()
-            async with httpx.AsyncClient(timeout=3) as client:
+            async with httpx.AsyncClient(timeout=httpx.Timeout(PATIENCE, connect=60)) as client:
                 answer = await client.post(self.base_url, json=f"{input[-1].text}.{sample.epoch if sample else 0}")
             if answer.is_error:
                 raise AnswerError(500)
