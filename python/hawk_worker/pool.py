@@ -14,10 +14,8 @@ The end of the socket is the end of the pool. Results of tasks are `results/N.js
 """
 
 import atexit
-import contextlib
 import ctypes
 import gc
-import importlib
 import json
 import logging
 import os
@@ -34,19 +32,13 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai.model import Model
 
+from hawk_worker import ahead
 from hawk_worker.report import logger
 
 PACKET_MAX = 64 << 10
 PR_SET_PDEATHSIG = 1
 NOT_TO_BE_STARTED = 71
 ENDING_SECONDS = 1
-AHEAD = """
-    anyio._backends._asyncio acp acp.schema fastapi opentelemetry.trace inspect_ai.agent._acp.server
-    inspect_ai.agent._acp.transport_live inspect_ai.agent._acp.transport_noop inspect_ai._control.current_server
-    inspect_ai._control.config_record inspect_ai._control.scoring inspect_ai.solver._transcript inspect_ai.model._providers.none
-    rich._emoji_codes uvicorn uvicorn.server multiprocessing
-""".split()
-
 Json = dict[str, Any]
 
 
@@ -70,22 +62,25 @@ def samples_at_once(task: Task, arguments: Json) -> int:
     return int(model.config.max_connections or arguments.get("max_connections") or model.api.max_connections())
 
 
-def load_ahead() -> None:
-    """Loads what a task would load by itself, so that it is loaded once. What starts threads, as numpy does, is not among it."""
-    for name in AHEAD:
-        with contextlib.suppress(Exception):  # versions differ; what a task needs and cannot load fails there
-            importlib.import_module(name)
-
-
-def is_single_threaded() -> bool:
-    """Whether this process can be forked: no package has started a thread, of Python or of its own. One that is just ending
-    gets a moment for it."""
+def _is_alone() -> bool:
+    """Whether this process has one thread; one that is just ending gets a moment for it."""
     deadline = time.monotonic() + ENDING_SECONDS
     while len(os.listdir("/proc/self/task")) > 1:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
     return True
+
+
+def is_single_threaded() -> bool:
+    """Whether this process can be forked: no package has started a thread, of Python or of its own, that a fork would
+    lose. A library that knows of forks ends its threads before one, as OpenBLAS does; so one is tried."""
+    if len(os.listdir("/proc/self/task")) > 1:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    return _is_alone()
 
 
 class Pool:
@@ -108,7 +103,7 @@ class Pool:
         self.selector = selectors.DefaultSelector()
         self.children: dict[int, tuple[int, int]] = {}
         self.told_to_end = False
-        load_ahead()
+        ahead.load()
         self.is_forked = is_single_threaded()
 
     def _send(self, packet: Json) -> None:
@@ -134,8 +129,8 @@ class Pool:
             os.dup2(output, 2)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             random.seed()
-            if "numpy" in sys.modules:
-                sys.modules["numpy"].random.seed()
+            if "numpy.random" in sys.modules:
+                sys.modules["numpy.random"].seed()
             if os.getppid() != parent:
                 return
             if not self.is_forked:

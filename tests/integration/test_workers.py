@@ -163,3 +163,15 @@ def test_a_limit_holds_for_all_workers_together(job, package, tmp_path, packages
         most = max(most, inside)
     assert (inside, most) == (0, 2)
     assert len(ended(path)) == 15
+
+
+def test_a_package_that_loads_numpy_is_loaded_once(job, package, tmp_path):  # noqa: F811
+    """Its threads end before a fork, so that tasks are forked from the process that has loaded it."""
+    numeric = tmp_path / "examples"
+    shutil.copytree(package, numeric)
+    source = numeric / "src/hawk_examples/tasks.py"
+    note = f"import numpy, os\n\nopen({str(tmp_path / 'loads')!r}, 'a').write(f'{{os.getpid()}}\\n')\nnumpy.ones((300, 300)) @ numpy.ones((300, 300))\n"
+    source.write_text(source.read_text() + note)
+    it = job(noting(numeric, {"path": tmp_path / "one", "seconds": 0}, {"path": tmp_path / "other", "seconds": 0}))
+    assert it.run()["exit_code"] == 0
+    assert len((tmp_path / "loads").read_text().splitlines()) == 1
