@@ -192,8 +192,8 @@ def _work_task(loaded: "Loaded", packet: Json) -> int:
 
     from hawk_worker import ledger, verdict
 
-    ledger.only_tasks()
     number = packet["task"]
+    ledger.only_task(loaded.tasks[number].name, [task.name for task in loaded.tasks])
     retries = loaded.arguments.get("retry_attempts", RETRIES)
     changes = {"log_dir_allow_dirty": True, "retry_cleanup": False, "retry_attempts": 0}
     if "retry_immediate" in inspect.signature(inspect_ai.eval_set).parameters:

@@ -4,6 +4,8 @@ Inspect's `eval_set` does both. The processes of one eval set share a folder of 
 `eval-set.json` and `logs.json`, and the others leave them alone.
 """
 
+import os
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -18,6 +20,9 @@ READ_TRIES = 5
 READ_PAUSE = 0.5
 RECOVERED = "-recovered"
 """What Inspect puts into the name of a log that it makes of one that was not finished."""
+
+FILE_PATTERN = "INSPECT_EVAL_LOG_FILE_PATTERN"
+"""How logs are named, where not as Inspect names them by itself."""
 
 PARTS = [
     (evalset, "eval"),
@@ -65,13 +70,19 @@ def _age(info: Any, header: Any) -> tuple[float, int, float]:
     return begun, str(info.name).count(RECOVERED), info.mtime or 0
 
 
-def _all_logs(log_dir: str, *args: Any, **kwargs: Any) -> list[Any]:
-    """All logs, oldest first.
+def _key(name: str) -> str:
+    """The name of a task as far as it is the same in the name of a file."""
+    return re.sub(r"[^a-z0-9]", "", name.rsplit("/", 1)[-1].lower())
+
+
+def _all_logs(others: set[str], log_dir: str) -> list[Any]:
+    """All logs, oldest first, but for those that by the names of their files are of other tasks: nothing of them is needed,
+    and with many tasks reading the headers of all again for each takes long.
 
     Inspect goes on from the log of a task that was written last. An older one may have been written after that, when it was
     closed, edited or copied; so the times that Inspect is told are the places in the order in which they were begun.
     """
-    found = [(info, _header(info)) for info in evalset.list_eval_logs(log_dir)]
+    found = [(info, _header(info)) for info in evalset.list_eval_logs(log_dir) if _key(info.task) not in others]
     found.sort(key=lambda log: _age(*log))
     return [
         evalset.Log(info=info.model_copy(update={"mtime": float(place)}), header=header, task_identifier=evalset.task_identifier(header, None))
@@ -92,10 +103,16 @@ def only_books(*, begins: bool) -> None:
     setattr(_hooks, "emit_eval_set_end" if begins else "emit_eval_set_start", _no_hook)
 
 
-def only_tasks() -> None:
-    """From now on eval_set of this process leaves the eval set's files alone."""
+def only_task(task: str, tasks: list[str]) -> None:
+    """From now on eval_set of this process leaves the eval set's files alone.
+
+    Args:
+        task: The name of the task that it runs.
+        tasks: The names of all tasks of the eval set.
+    """
+    others = set() if os.environ.get(FILE_PATTERN) else {_key(name) for name in tasks} - {_key(task)}
     evalset.write_eval_set_info = _nothing
     evalset.write_log_dir_manifest = _nothing
-    evalset.list_all_eval_logs = _all_logs
+    evalset.list_all_eval_logs = lambda log_dir, *args, **kwargs: _all_logs(others, log_dir)
     _hooks.emit_eval_set_start = _no_hook
     _hooks.emit_eval_set_end = _no_hook
