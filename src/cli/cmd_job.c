@@ -70,7 +70,7 @@ static int confirm_delete(Cli *cli, const char *id, Error *err)
         now = json_text(status, "status", STR_NONE);
     bool is_import = str_starts(str_of(id), STR("imported-"));
     if (cli_ask(cli, false, "Delete %s%s%.*s%s%s?", id, now.n ? " (now " : "", STR_ARG(now),
-                now.n ? ")" : "", is_import ? ", with its logs" : ""))
+                now.n ? ")" : "", is_import ? ", with all that was imported" : ""))
         return 0;
     return error_set(err, ERR_FAILED, "not deleted");
 }
@@ -136,7 +136,7 @@ const Command commands_delete = {
     .path = "delete",
     .section = COMMAND_RUN,
     .summary = "End a job and remove what it uses; its logs stay",
-    .description = "What was imported is removed with its logs.",
+    .description = "What was imported is removed with its logs or results.",
     SPEC(delete_rows, delete_args, DeleteOptions),
     .run = run_delete,
 };

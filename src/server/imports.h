@@ -84,9 +84,9 @@ void imports_release_result(ImportsResult *result);
 int imports_finalize_scans(RouteCtx *ctx, const char *id, const Str **ret_scans, size_t *ret_n,
                            Error *err) HAWK_MUST_USE;
 
-/* Removes an imported eval set: its files, and with them its rows. Only who began it may, and
+/* Removes what was imported: its files, and with them its rows. Only who began it may, and
    administrators. Doing it again after it broke off is fine; ERR_NOT_FOUND when there is none. */
-int imports_remove(RouteCtx *ctx, Str id, Error *err) HAWK_MUST_USE;
+int imports_remove(RouteCtx *ctx, ImportsKind kind, Str id, Error *err) HAWK_MUST_USE;
 
 /* Drops what was staged long ago and never finalized. */
 int imports_sweep(App *app, Error *err) HAWK_MUST_USE;

@@ -72,7 +72,8 @@ static void send_null(RouteCtx *ctx)
 static int eval_set_delete(RouteCtx *ctx, Error *err)
 {
     const char *id = NULL;
-    int result = ids_is_imported(ctx->params[0]) ? imports_remove(ctx, ctx->params[0], err)
+    int result = ids_is_imported(ctx->params[0])
+                     ? imports_remove(ctx, IMPORTS_LOGS, ctx->params[0], err)
                  : submits_job_id(ctx, JOB_EVAL_SET, "Eval set not found.", &id, err) < 0
                      ? -1
                      : jobs_delete(ctx->app->jobs, ctx->caller, id, err);

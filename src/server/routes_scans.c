@@ -6,7 +6,9 @@
 
 #include "access/access.h"
 #include "jobs/jobs.h"
+#include "jobspec/ids.h"
 #include "jobspec/jobspec.h"
+#include "server/imports.h"
 #include "server/logs.h"
 #include "server/server_priv.h"
 #include "server/submits.h"
@@ -119,8 +121,12 @@ static int scan_stop(RouteCtx *ctx, Error *err)
 static int scan_delete(RouteCtx *ctx, Error *err)
 {
     const char *id = NULL;
-    if (submits_job_id(ctx, JOB_SCAN, NOT_FOUND, &id, err) < 0 ||
-        jobs_delete(ctx->app->jobs, ctx->caller, id, err) < 0)
+    int result = ids_is_imported(ctx->params[0])
+                     ? imports_remove(ctx, IMPORTS_SCANS, ctx->params[0], err)
+                 : submits_job_id(ctx, JOB_SCAN, NOT_FOUND, &id, err) < 0
+                     ? -1
+                     : jobs_delete(ctx->app->jobs, ctx->caller, id, err);
+    if (result < 0)
         return -1;
     send_null(ctx);
     return 0;
@@ -162,7 +168,7 @@ static const Route rows[] = {
       .body = "ResumeScanRequest?", .answer = "ScanSubmitted" },
     { "POST",   ONE "/stop",   ROUTE_CHANGE, scan_stop,   "end a scan, within a time if one is given; what it has done is kept",
       .body = "StopScanRequest?", .answer = "null" },
-    { "DELETE", ONE,           ROUTE_CHANGE, scan_delete, "end a scan and mark it as deleted; its results stay",
+    { "DELETE", ONE,           ROUTE_CHANGE, scan_delete, "end a scan and mark it as deleted; its results stay, but for those of an import",
       .answer = "null" },
     { "GET",    ONE "/config", ROUTE_READ,   scan_config, "the config as it was submitted, with every default",
       .answer = "ScanConfig" },

@@ -133,3 +133,24 @@ def test_a_scan_without_its_description_is_not_published(importing):
     run, (scan,) = importing.begin()
     assert importing.send(run, scan, "grep.parquet", b"PAR1") == 200
     assert importing.post(f"/scan_imports/{run}/finalize")[1]["title"] == "Invalid scan"
+
+
+def test_an_imported_scan_is_deleted_with_its_files_and_rows(importing):
+    """Another import stays."""
+    hawk = importing.hawk
+    run, (scan,) = importing.begin(name="gone")
+    other, (kept,) = importing.begin(name="kept")
+    for to, of in ((run, scan), (other, kept)):
+        spec = importing.spec(to, of, timestamp="2026-01-02T03:04:05+00:00")
+        assert importing.send(to, of, "_scan.json", spec) == 200
+        assert importing.send(to, of, "_summary.json", b'{"complete": true, "scanners": {}}') == 200
+        assert importing.post(f"/scan_imports/{to}/finalize")[0] == 200
+
+    def listed() -> set[str]:
+        return {item["scan_id"] for item in hawk.get("/meta/scans")[1]["items"]} & {scan, kept}
+
+    hawk.wait_for(lambda: listed() == {scan, kept})
+    assert hawk.run("delete", run, "--yes").stdout == f"Scan {run} deleted.\n"
+    assert listed() == {kept}
+    assert [(hawk.data / "store/scans" / it).exists() for it in (run, other)] == [False, True]
+    assert hawk.run("delete", run, "--yes", check=False).returncode == 5

@@ -58,6 +58,24 @@ int scan_imports_next(Sql *sql, Arena *arena, bool *ret_found, ScanImport *ret, 
     return 0;
 }
 
+/* Deletes the scans of a job whose folders are not noted, which were there before or came up while
+   they were being forgotten. */
+static int delete_unnoted(SqlTx *tx, const char *job_id, Error *err)
+{
+#define UNNOTED                                                                                    \
+    "FROM scan WHERE job_id = $1 AND NOT EXISTS (SELECT 1 FROM scan_import i WHERE i.folder = "    \
+    "'scans/' || scan.job_id || '/scan_id=' || scan.scan_id)"
+    static const char *const statements[] = {
+        "DELETE FROM model_role WHERE scan_pk IN (SELECT pk " UNNOTED ")",
+        "DELETE " UNNOTED, /* its results go with it */
+    };
+#undef UNNOTED
+    for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+        if (sql_exec(tx, statements[i], SQL_ARGS(SQL_TEXTZ(job_id)), NULL, err) < 0)
+            return -1;
+    return 0;
+}
+
 int scan_imports_end(Sql *sql, const ScanImport *taken, const char *error, bool is_final,
                      Error *err)
 {
@@ -73,7 +91,19 @@ int scan_imports_end(Sql *sql, const ScanImport *taken, const char *error, bool 
                  "updated_at = $5 WHERE folder = $1 AND mark = $2",
                  SQL_ARGS(SQL_TEXTZ(taken->folder), SQL_TEXTZ(taken->mark), SQL_TEXTZ(status),
                           SQL_TEXTZ(error), SQL_INSTANT(clock_now_us() + wait_s * CLOCK_SECOND)),
-                 NULL, err) < 0)
+                 NULL, err) < 0 ||
+        delete_unnoted(tx, taken->job_id, err) < 0)
+        return -1;
+    return sql_commit(TAKE(tx), err);
+}
+
+int scan_imports_forget(Sql *sql, const char *job_id, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    if (sql_begin(sql, SQL_WRITE, &tx, err) < 0 ||
+        sql_exec(tx, "DELETE FROM scan_import WHERE job_id = $1", SQL_ARGS(SQL_TEXTZ(job_id)), NULL,
+                 err) < 0 ||
+        delete_unnoted(tx, job_id, err) < 0)
         return -1;
     return sql_commit(TAKE(tx), err);
 }

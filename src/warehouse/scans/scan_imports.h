@@ -26,9 +26,14 @@ int scan_imports_next(Sql *sql, Arena *arena, bool *ret_found, ScanImport *ret,
                       Error *err) HAWK_MUST_USE;
 
 /* Records how it went with what was taken: imported, failed for good, or (is_final false) to be
-   tried again later. Nothing is recorded when the folder has changed since. */
+   tried again later. Nothing is recorded when the folder has changed since; when it was forgotten
+   since, what was imported is removed again. */
 int scan_imports_end(Sql *sql, const ScanImport *taken, const char *error, bool is_final,
                      Error *err) HAWK_MUST_USE;
+
+/* Removes what is known of the scans of a job, with their rows; to be called when its files are
+   gone. */
+int scan_imports_forget(Sql *sql, const char *job_id, Error *err) HAWK_MUST_USE;
 
 /* What is known of the scans of a job. */
 typedef struct ScanImportsState {
