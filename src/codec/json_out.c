@@ -263,6 +263,17 @@ void json_out_real(JsonOut *out, double value)
         buf_addz(out->buf, ".0");
 }
 
+void json_out_real_text(JsonOut *out, Str s)
+{
+    if (!json_lex_is_number(s)) {
+        json_out_null(out);
+        return;
+    }
+    json_out_raw(out, s);
+    if (!memchr(s.p, '.', s.n) && !memchr(s.p, 'e', s.n))
+        buf_addz(out->buf, ".0");
+}
+
 void json_out_str(JsonOut *out, Str s)
 {
     if (!s.p) {

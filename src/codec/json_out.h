@@ -35,6 +35,7 @@ void json_out_null(JsonOut *out);
 void json_out_bool(JsonOut *out, bool value);
 void json_out_int(JsonOut *out, int64_t value);
 void json_out_real(JsonOut *out, double value); /* shortest text that reads back equal */
+void json_out_real_text(JsonOut *out, Str s);   /* the same, as another has written it */
 void json_out_str(JsonOut *out, Str s);         /* STR_NONE becomes null */
 void json_out_time(JsonOut *out, int64_t instant_us);
 void json_out_node(JsonOut *out, const Json *node); /* NULL becomes null */

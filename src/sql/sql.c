@@ -461,6 +461,11 @@ double sql_rows_real(const SqlRows *rows, int column)
     return rows->driver->rows_real(rows, column);
 }
 
+Str sql_rows_real_text(const SqlRows *rows, int column)
+{
+    return rows->driver->rows_real_text ? rows->driver->rows_real_text(rows, column) : STR_NONE;
+}
+
 int sql_rows_n_columns(const SqlRows *rows)
 {
     return rows->driver->rows_n_columns(rows);

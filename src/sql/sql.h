@@ -162,6 +162,10 @@ SqlType sql_rows_type(const SqlRows *rows, int column); /* in SQLite, of the row
 int sql_rows_n_columns(const SqlRows *rows);
 const char *sql_rows_name(const SqlRows *rows, int column);
 
+/* A real as the shortest text that reads back equal, or NaN and the like, where the database gives
+   it so; else STR_NONE. */
+Str sql_rows_real_text(const SqlRows *rows, int column);
+
 /* Until the transaction ends nobody else gets past the same name; waits as sql_begin does. Nothing
    to do in SQLite, which has one writer. */
 int sql_lock(SqlTx *tx, const char *name, Error *err) HAWK_MUST_USE;

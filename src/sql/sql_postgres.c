@@ -185,6 +185,7 @@ const SqlDriver sql_driver_postgres = {
     .rows_text = pg_rows_text,
     .rows_int = pg_rows_int,
     .rows_real = pg_rows_real,
+    .rows_real_text = pg_rows_real_text,
     .rows_type = pg_rows_type,
     .rows_n_columns = pg_rows_n_columns,
     .rows_name = pg_rows_name,

@@ -130,6 +130,7 @@ bool pg_rows_is_null(const SqlRows *base, int column);
 Str pg_rows_text(const SqlRows *base, int column);
 int64_t pg_rows_int(const SqlRows *base, int column);
 double pg_rows_real(const SqlRows *base, int column);
+Str pg_rows_real_text(const SqlRows *base, int column);
 SqlType pg_rows_type(const SqlRows *base, int column);
 int pg_rows_n_columns(const SqlRows *base);
 const char *pg_rows_name(const SqlRows *base, int column);

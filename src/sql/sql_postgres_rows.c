@@ -420,6 +420,14 @@ double pg_rows_real(const SqlRows *base, int column)
     }
 }
 
+Str pg_rows_real_text(const SqlRows *base, int column)
+{
+    const PgRows *rows = (const PgRows *)base;
+    if (rows->types[column] != PG_FLOAT8)
+        return STR_NONE;
+    return pg_rows_text(base, column);
+}
+
 int pg_rows_n_columns(const SqlRows *base)
 {
     return pg_lib.PQnfields(columns_of(base));

@@ -90,6 +90,7 @@ struct SqlDriver {
     Str (*rows_text)(const SqlRows *rows, int column);
     int64_t (*rows_int)(const SqlRows *rows, int column);
     double (*rows_real)(const SqlRows *rows, int column);
+    Str (*rows_real_text)(const SqlRows *rows, int column); /* NULL: never has it */
     SqlType (*rows_type)(const SqlRows *rows, int column);
     int (*rows_n_columns)(const SqlRows *rows);
     const char *(*rows_name)(const SqlRows *rows, int column);

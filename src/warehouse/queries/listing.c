@@ -340,7 +340,7 @@ int listing_load_evals(Listing *listing, const QueryWords *words, Error *err)
     auto_sql_rows SqlRows *rows = NULL;
     query_begin(&query, listing->dialect);
     add_evals(listing, words, &query);
-    if (query_run(&query, listing->tx, &rows, err) < 0)
+    if (query_run_few(&query, listing->tx, &rows, err) < 0)
         return -1;
     int has_row = 0;
     for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err))

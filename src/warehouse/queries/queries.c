@@ -44,7 +44,7 @@ static void add_page(Query *query, QueriesPage page, const Cursor *after, const 
 static int count(Query *query, SqlTx *tx, int64_t *ret, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
-    if (query_run(query, tx, &rows, err) < 0)
+    if (query_run_few(query, tx, &rows, err) < 0)
         return -1;
     int has_row = sql_rows_next(rows, err);
     if (has_row == 1)
@@ -89,7 +89,7 @@ static int read_eval_sets(Query *query, SqlTx *tx, Arena *arena, EvalSet *ret, s
                           size_t *ret_n, int64_t *ret_total, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
-    if (query_run(query, tx, &rows, err) < 0)
+    if (query_run_few(query, tx, &rows, err) < 0)
         return -1;
     size_t n = 0;
     int has_row = 1;
@@ -130,7 +130,7 @@ static int query_task_names(Query *query, SqlTx *tx, const QueryWords *words, co
               " JOIN listing_eval e ON e.eval_set_id = p.value JOIN eval v ON v.pk = e.eval_pk");
     add_words(query, words);
     query_add(query, " ORDER BY p.key, e.task_name");
-    return query_run(query, tx, ret, err);
+    return query_run_few(query, tx, ret, err);
 }
 
 /* Writes the names that belong to the set at this place; *has_row is for the row that is current.
@@ -300,7 +300,7 @@ int queries_evals(Sql *sql, const QueriesAccess *access, QueriesPage page, Str e
     auto_sql_rows SqlRows *rows = NULL;
     int64_t n = 0;
     if (query_begin_simple_list(sql, access, &tx, err) < 0 || count(&total, tx, &n, err) < 0 ||
-        query_run(&list, tx, &rows, err) < 0)
+        query_run_few(&list, tx, &rows, err) < 0)
         return -1;
     begin_list(out);
     if (write_evals(rows, page.limit, arena, &next, out, err) < 0)

@@ -272,10 +272,14 @@ void query_kv_int(JsonOut *out, const char *key, const SqlRows *rows, int column
 
 void query_kv_real(JsonOut *out, const char *key, const SqlRows *rows, int column)
 {
+    Str text = sql_rows_real_text(rows, column);
+    json_out_key(out, str_of(key));
     if (sql_rows_is_null(rows, column))
-        json_out_kv_null(out, key);
+        json_out_null(out);
+    else if (text.p)
+        json_out_real_text(out, text);
     else
-        json_out_kv_real(out, key, sql_rows_real(rows, column));
+        json_out_real(out, sql_rows_real(rows, column));
 }
 
 void query_kv_bool(JsonOut *out, const char *key, const SqlRows *rows, int column)

@@ -178,6 +178,21 @@ static void reals_of_few_digits_are_written_as_printf_does(void **state)
     }
 }
 
+static void reals_that_another_has_written_stay_reals(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"1", "1.0"}, {"-0.5", "-0.5"}, {"1e-07", "1e-07"}, {"NaN", "null"}, {"-Infinity", "null"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_buf Buf buf = BUF_INIT(OUT_MAX);
+        JsonOut out;
+        json_out_init(&out, &buf, 0);
+        json_out_real_text(&out, str_of(rows[i][0]));
+        assert_string_equal(buf.data, rows[i][1]);
+    }
+}
+
 static void a_tree_is_written_as_it_was_read(void **state)
 {
     (void)state;
@@ -220,6 +235,7 @@ int main(void)
         cmocka_unit_test(reals_are_short_and_stay_reals),
         cmocka_unit_test(reals_read_back_equal),
         cmocka_unit_test(reals_of_few_digits_are_written_as_printf_does),
+        cmocka_unit_test(reals_that_another_has_written_stay_reals),
         cmocka_unit_test(a_tree_is_written_as_it_was_read),
         cmocka_unit_test(numbers_that_json_has_no_form_for_become_null),
     };
