@@ -1,5 +1,5 @@
 """Reads of /meta by somebody who is logged in, from our server and from that of the Python hawk 3.7.2 with one worker, each on a
-database of one PostgreSQL that has the rows of the same logs.
+database of one PostgreSQL: first on empty ones, then on those that have the rows of the same logs.
 
 For each address: answers a second to 16 connections, the time that half of them took, and processor time for each answer, of the
 server and of the database. The client is on the same machine, so processor time says more. Then memory, and what it costs to find
@@ -33,19 +33,25 @@ LOGS = hawk_peer.CACHE / "bench-logs/api"
 GROUP = "model-access-public"
 MODELS = {"model": GROUP}
 
-PATHS = [
+EMPTY_PATHS = [
     ("/version", "40 x"),
     ("/auth/me", ""),
     ("/meta/eval-sets", "50 x"),
-    ("/meta/evals?eval_set_id=set-1", "50 x"),
     ("/meta/samples", "50 x"),
-    ("/meta/samples?eval_set_id=set-1&sort_by=total_tokens", "50 x"),
-    ("/meta/samples?search=task-7", "50 x"),
-    ("/meta/samples/{uuid}", "50 x"),
-    ("/meta/samples/{uuid}/scores", "50 x"),
-    ("/meta/jobs", "50 x"),
 ]
-"""Addresses, and how many times the other's answers a second ours should be."""
+"""Addresses, and how many times the other's answers a second ours should be: on databases without rows."""
+
+PATHS = [
+    ("/meta/eval-sets", ""),
+    ("/meta/evals?eval_set_id=set-1", ""),
+    ("/meta/samples", ""),
+    ("/meta/samples?eval_set_id=set-1&sort_by=total_tokens", ""),
+    ("/meta/samples?search=task-7", ""),
+    ("/meta/samples/{uuid}", ""),
+    ("/meta/samples/{uuid}/scores", ""),
+    ("/meta/jobs", ""),
+]
+"""Those that are asked for on databases with rows, where there is no target."""
 
 
 def make_log(folder: pathlib.Path, number: int) -> None:
@@ -132,17 +138,17 @@ def figures(said: dict[str, float]) -> str:
     return f"{said['rate']:8,.0f}/s {said['median_ms']:4.0f} ms  {said['server_us']:7.0f} + {said['database_us']:6.0f} us"
 
 
-def compare(ours: Asked, theirs: Asked | None, uuids: dict[str, str]) -> None:
+def compare(what: str, paths: list[tuple[str, str]], ours: Asked, theirs: Asked | None, uuid: str) -> None:
     """Ask both for everything."""
-    print(f"\n{N_LOGS} evals with {N_SAMPLES} samples each, {N_CONNECTIONS} connections; processor time of server + database")
+    print(f"\n{what}, {N_CONNECTIONS} connections; processor time of server + database; load {os.getloadavg()[0]:.1f}")
     row("", "hawk", "Python hawk 3.7.2, one worker", "how many times: by rate, by processor time (target by rate)")
-    for path, target in PATHS:
-        theirs_said = theirs and theirs.ask(path.format(uuid=uuids["theirs"]), SECONDS * 2)
-        said = ours.ask(path.format(uuid=uuids["ours"]), SECONDS)
+    for path, target in paths:
+        theirs_said = theirs and theirs.ask(path.format(uuid=uuid), SECONDS * 2)
+        said = ours.ask(path.format(uuid=uuid), SECONDS)
         ratio = ""
         if theirs_said:
             cpu = (theirs_said["server_us"] + theirs_said["database_us"]) / (said["server_us"] + said["database_us"])
-            ratio = f"{theirs_said and said['rate'] / theirs_said['rate']:6.0f} x, {cpu:6.0f} x   ({target})"
+            ratio = f"{said['rate'] / theirs_said['rate']:6.0f} x, {cpu:6.0f} x   {f'({target})' if target else ''}"
         row(f"GET {path}", figures(said), figures(theirs_said) if theirs_said else "", ratio)
     for what, of in (("memory at the start", lambda it: it.idle_mb), ("memory after all that", lambda it: resident_megabytes(it.pid))):
         row(what, f"{of(ours):.1f} MB", f"{of(theirs):.0f} MB" if theirs else "", "20 MB")
@@ -159,9 +165,7 @@ def tokens(issuer: Issuer, python: pathlib.Path | None) -> None:
     if python:
         command = [python, ROOT / "tests/peers/hawk_jwt.py", *address]
         theirs = json.loads(subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True).stdout)
-    speed = subprocess.run(["openssl", "speed", "-seconds", "1", "rsa2048"], capture_output=True, text=True, check=False).stdout
-    verify = re.search(r"^rsa +2048 bits +\S+ +([\d.]+)s", speed, re.MULTILINE)
-    alone = f"; OpenSSL alone {float(verify[1]) * 1e6:.0f} us" if verify else ""
+    alone = f"; OpenSSL alone {ours['verify_us']:.1f} us"
     for what, key, target in (("a token seen for the first time", "cold_us", f"20 us{alone}"), ("a token that is known", "known_us", "1 us")):
         row(what, f"{ours[key]:.2f} us", f"{theirs[key]:.0f} us" if theirs else "", target)
 
@@ -169,11 +173,11 @@ def tokens(issuer: Issuer, python: pathlib.Path | None) -> None:
 ENDPOINTS = ("TOKEN", "AUTHORIZATION", "DEVICE_AUTHORIZATION", "REVOCATION")
 
 
-def start_theirs(stack: contextlib.ExitStack, python: pathlib.Path, database: postgres.Postgres, issuer: Issuer) -> Server:
-    """The other server with its rows. It wants to be told of everything that a login needs, though nobody logs in."""
+def start_theirs(stack: contextlib.ExitStack, python: pathlib.Path, database: postgres.Postgres, issuer: Issuer, name: str, paths: list[pathlib.Path]) -> Server:
+    """The other server with the rows of some logs. It wants to be told of everything that a login needs, though nobody logs in."""
     bucket = Bucket()
     stack.callback(bucket.close)
-    url = database.tcp_url(database.make("theirs"))
+    url = database.tcp_url(database.make(f"theirs_{name}"))
     hawk_peer.make_schema(python, url)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="hawk-bench-"))
     stack.callback(shutil.rmtree, folder)
@@ -186,23 +190,24 @@ def start_theirs(stack: contextlib.ExitStack, python: pathlib.Path, database: po
     server = Server(python, folder, {**bucket.env, **settings}, MODELS)
     stack.callback(server.close)
     server.wait()
-    logs = [(url, bucket.put(f"evals/{log.parent.name}/{log.name}", log.read_bytes())) for log in sorted(LOGS.glob("*/*.eval"))]
-    answers, _ = hawk_peer.import_logs(python, logs, bucket.env)
-    assert not [answer.error for answer in answers if answer.error], answers
+    logs = [(url, bucket.put(f"evals/{log.parent.name}/{log.name}", log.read_bytes())) for log in paths]
+    if logs:
+        answers, _ = hawk_peer.import_logs(python, logs, bucket.env)
+        assert not [answer.error for answer in answers if answer.error], answers
     return server
 
 
-def start_ours(stack: contextlib.ExitStack, database: postgres.Postgres, issuer: Issuer):
-    """Our server with its rows; started again, so that its memory is that of one that has not imported."""
+def start_ours(stack: contextlib.ExitStack, database: postgres.Postgres, issuer: Issuer, name: str, logs: list[pathlib.Path]):
+    """Our server with the rows of some logs; started again, so that its memory is that of one that has not imported."""
     hawk = new_hawk()
     stack.callback(shutil.rmtree, hawk.home)
     models = hawk.home / "models.yaml"
     models.write_text("".join(f"- {{name: {name}, group: {group}}}\n" for name, group in MODELS.items()))
     hawk.env.update(
-        issuer.settings(), HAWK_API_DATABASE_URL=database.url(database.make("ours")), HAWK_API_MODELS_FILE=str(models),
+        issuer.settings(), HAWK_API_DATABASE_URL=database.url(database.make(f"ours_{name}")), HAWK_API_MODELS_FILE=str(models),
         HAWK_API_MAX_REQUESTS_PER_SECOND="0",
     )
-    for log in sorted(LOGS.glob("*/*.eval")):
+    for log in logs:
         folder = hawk.add_log(log, log.parent.name).parent
         (folder / ".models.json").write_text(json.dumps({"model_names": ["mockllm/model"], "model_groups": [GROUP]}))
     hawk.start()
@@ -210,11 +215,27 @@ def start_ours(stack: contextlib.ExitStack, database: postgres.Postgres, issuer:
     token = issuer.token("ada", [GROUP])
 
     def is_imported():
-        return hawk.get("/meta/imports", token=token)[1]["counts"].get("success") == N_LOGS and hawk.get("/meta/search?q=x", token=token)[1]["not_indexed"] == 0
+        return hawk.get("/meta/imports", token=token)[1]["counts"].get("success", 0) == len(logs) and hawk.get("/meta/search?q=x", token=token)[1]["not_indexed"] == 0
 
     hawk.wait_for(is_imported, 300)
     hawk.stop()
     return hawk.start()
+
+
+def both(python: pathlib.Path | None, database: postgres.Postgres, issuer: Issuer, name: str, logs: list[pathlib.Path]) -> None:
+    """Compare both servers on databases with the rows of some logs."""
+    what = f"{len(logs)} evals with {N_SAMPLES} samples each" if logs else "Empty databases"
+    token = issuer.token("ada", [GROUP])
+    with contextlib.ExitStack() as stack:
+        hawk = start_ours(stack, database, issuer, name, logs)
+        ours = Asked("hawk", hawk.url, hawk.server.pid, token, database)
+        theirs = None
+        if python:
+            server = start_theirs(stack, python, database, issuer, name, logs)
+            theirs = Asked("the Python hawk", server.url, server.process.pid, token, database)
+        uuid = hawk.get("/meta/samples?eval_set_id=set-1&sort_by=id", token=token)[1]["items"][0]["uuid"] if logs else ""
+        time.sleep(1)
+        compare(what, PATHS if logs else EMPTY_PATHS, ours, theirs, uuid)
 
 
 def main() -> None:
@@ -231,21 +252,14 @@ def main() -> None:
         if not LOGS.exists():
             make_logs()
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    logs = sorted(LOGS.glob("*/*.eval"))
     with contextlib.ExitStack() as stack:
         issuer = Issuer()
         stack.callback(issuer.close)
         database = postgres.Postgres()
         stack.callback(database.close)
-        token = issuer.token("ada", [GROUP])
-        hawk = start_ours(stack, database, issuer)
-        ours = Asked("hawk", hawk.url, hawk.server.pid, token, database)
-        theirs = None
-        if python:
-            server = start_theirs(stack, python, database, issuer)
-            theirs = Asked("the Python hawk", server.url, server.process.pid, token, database)
-        uuid = hawk.get("/meta/samples?eval_set_id=set-1&sort_by=id", token=token)[1]["items"][0]["uuid"]
-        time.sleep(1)
-        compare(ours, theirs, {"ours": uuid, "theirs": uuid})
+        both(python, database, issuer, "empty", [])
+        both(python, database, issuer, "rows", logs)
         tokens(issuer, python)
     print(f"load after: {os.getloadavg()[0]:.1f}")
 
