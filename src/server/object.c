@@ -16,8 +16,6 @@
 
 enum { PIECE_SIZE = 1 << 20, LINK_MAX = 16 << 10 };
 
-#define ROOT "evals/"
-
 /* --- bytes --- */
 
 typedef struct Piecewise {
@@ -104,14 +102,15 @@ static bool read_range(Str header, uint64_t size, uint64_t *ret_from, uint64_t *
     return true;
 }
 
-/* The value of a Content-Disposition header (RFC 6266). */
-static const char *disposition(Arena *arena, const char *key)
+/* Content-Disposition (RFC 6266). */
+void object_add_filename(RouteCtx *ctx, const char *file)
 {
-    const char *file = strrchr(key, '/') + 1;
-    const char *encoded = route_encode(arena, str_of(file), "");
-    if (strcmp(encoded, file) == 0)
-        return arena_printf(arena, "attachment; filename=\"%s\"", file);
-    return arena_printf(arena, "attachment; filename*=utf-8''%s", encoded);
+    const char *encoded = route_encode(ctx->arena, str_of(file), "");
+    bool is_plain = strcmp(encoded, file) == 0;
+    http_response_header(
+        ctx->response, "Content-Disposition",
+        str_of(arena_printf(ctx->arena, "attachment; filename%s%s%s",
+                            is_plain ? "=\"" : "*=utf-8''", encoded, is_plain ? "\"" : "")));
 }
 
 int object_send_download(RouteCtx *ctx, const char *key, Error *err)
@@ -122,8 +121,7 @@ int object_send_download(RouteCtx *ctx, const char *key, Error *err)
     const char *etag = arena_printf(ctx->arena, "\"%s\"", stat.etag);
     http_response_header(ctx->response, "ETag", str_of(etag));
     http_response_header(ctx->response, "Accept-Ranges", STR("bytes"));
-    http_response_header(ctx->response, "Content-Disposition",
-                         str_of(disposition(ctx->arena, key)));
+    object_add_filename(ctx, strrchr(key, '/') + 1);
     Str range = http_request_header(ctx->request, "Range");
     uint64_t from = 0;
     uint64_t n = stat.size;
@@ -145,10 +143,22 @@ int object_send_download(RouteCtx *ctx, const char *key, Error *err)
 
 /* --- links --- */
 
-/* HMAC-SHA-256 over "<expires>\n<key>", in hex. */
-static const char *sign(const RouteCtx *ctx, const char *key, int64_t expires)
+typedef struct Page {
+    const char *address;
+    const char *root; /* of the keys */
+} Page;
+
+static const Page pages[] = {
+    [OBJECT_LOG] = {"download", "evals/"},
+    [OBJECT_SCAN_FILE] = {"download-scan", "scans/"},
+    [OBJECT_SCAN_ZIP] = {"download-scan-zip", "scans/"},
+};
+
+/* HMAC-SHA-256 over "<expires>\n<address>\n<key>", in hex. */
+static const char *sign(const RouteCtx *ctx, ObjectPage page, const char *key, int64_t expires)
 {
-    const char *text = arena_printf(ctx->arena, "%" PRId64 "\n%s", expires, key);
+    const char *text =
+        arena_printf(ctx->arena, "%" PRId64 "\n%s\n%s", expires, pages[page].address, key);
     unsigned char mac[DIGEST_SIZE];
     auto_buf Buf hex = BUF_INIT(DIGEST_HEX_MAX);
     digest_hmac_sha256(secret_reveal(ctx->app->link_key), str_of(text), mac);
@@ -156,18 +166,20 @@ static const char *sign(const RouteCtx *ctx, const char *key, int64_t expires)
     return arena_strndup(ctx->arena, hex.data, hex.len);
 }
 
-int object_link(RouteCtx *ctx, const char *key, int seconds, const char **ret, Error *err)
+int object_link(RouteCtx *ctx, ObjectPage page, const char *key, int seconds, const char **ret,
+                Error *err)
 {
     auto_buf Buf address = BUF_INIT(LINK_MAX);
-    assert(str_starts(str_of(key), STR(ROOT)));
-    if (store_link(ctx->app->store, key, seconds, &address, err) < 0)
+    const char *root = pages[page].root;
+    assert(str_starts(str_of(key), str_of(root)));
+    if (page != OBJECT_SCAN_ZIP && store_link(ctx->app->store, key, seconds, &address, err) < 0)
         return -1;
     if (address.len == 0) {
         int64_t expires = clock_now_us() / CLOCK_SECOND + seconds;
-        buf_printf(&address, "%s/download/%s?expires=%" PRId64 "&signature=%s",
-                   server_public_url(ctx->app),
-                   route_encode(ctx->arena, str_of(key + sizeof(ROOT) - 1), "/"), expires,
-                   sign(ctx, key, expires));
+        buf_printf(&address, "%s/%s/%s?expires=%" PRId64 "&signature=%s",
+                   server_public_url(ctx->app), pages[page].address,
+                   route_encode(ctx->arena, str_of(key + strlen(root)), "/"), expires,
+                   sign(ctx, page, key, expires));
     }
     if (buf_check(&address, "the address of a file", err) < 0)
         return -1;
@@ -175,14 +187,14 @@ int object_link(RouteCtx *ctx, const char *key, int seconds, const char **ret, E
     return 0;
 }
 
-int object_check_link(RouteCtx *ctx, const char **ret_key, Error *err)
+int object_check_link(RouteCtx *ctx, ObjectPage page, const char **ret_key, Error *err)
 {
     int64_t expires = 0;
     Str signature = http_request_param(ctx->request, "signature", 0);
     if (route_param_int(ctx, "expires", 0, 0, INT64_MAX, &expires, err) < 0)
         return -1;
-    const char *key = arena_printf(ctx->arena, ROOT "%.*s", STR_ARG(ctx->params[0]));
-    if (!signature.p || !digest_equal(str_of(sign(ctx, key, expires)), signature))
+    const char *key = arena_printf(ctx->arena, "%s%.*s", pages[page].root, STR_ARG(ctx->params[0]));
+    if (!signature.p || !digest_equal(str_of(sign(ctx, page, key, expires)), signature))
         return error_set(err, ERR_DENIED, "this link is not one of ours; ask for a new one");
     if (expires < clock_now_us() / CLOCK_SECOND)
         return error_set(err, ERR_DENIED, "this link has expired; ask for a new one");

@@ -30,5 +30,6 @@ const RouteTable *const server_route_tables[] = {
     &routes_timeline,
     &routes_jobs,
     &routes_transcript_search,
+    &routes_scan_download,
 };
 const size_t server_n_route_tables = ARRAY_LEN(server_route_tables);

@@ -234,7 +234,7 @@ static int content_file(RouteCtx *ctx, Error *err)
         (void)error_set(err, ERR_USAGE, "File path must stay within the sample content directory.");
         return error_code(err, "content.bad_path");
     }
-    if (object_link(ctx, key, LINK_SECONDS, &url, err) < 0)
+    if (object_link(ctx, OBJECT_LOG, key, LINK_SECONDS, &url, err) < 0)
         return -1;
     auto_buf Buf body = BUF_INIT(32768);
     JsonOut out;

@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 
-#include "access/access.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -19,7 +18,6 @@
 #include "server/scout.h"
 #include "server/server_priv.h"
 #include "warehouse/scans/scan_imports.h"
-#include "warehouse/scans/scan_queries.h"
 
 enum {
     PATH_MAX_BYTES = 4096,
@@ -33,24 +31,6 @@ enum {
 
 /* --- what is meant, and for whom --- */
 
-/* Parts of [A-Za-z0-9._=-] only, none of which is "." or "..". */
-static bool is_safe_path(Str path)
-{
-    Str part = STR_NONE;
-    while (str_split(&path, '/', &part)) {
-        if (part.n == 0 || part.p[0] == '.')
-            return false;
-        for (size_t i = 0; i < part.n; i++) {
-            char c = part.p[i];
-            bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || strchr("._=-", c);
-            if (!is_word)
-                return false;
-        }
-    }
-    return true;
-}
-
 static int bad_path(Error *err)
 {
     return error_set(err, ERR_USAGE, "Invalid scan path");
@@ -60,29 +40,10 @@ static int decode_path(RouteCtx *ctx, Str encoded, const char **ret, Error *err)
 {
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
     if (encoded.n > PATH_MAX_BYTES || digest_read_base64url(encoded, &path) < 0 || path.len == 0 ||
-        memchr(path.data, 0, path.len) || !is_safe_path(buf_str(&path)))
+        memchr(path.data, 0, path.len) || !scans_path_is_safe(buf_str(&path)))
         return bad_path(err);
     *ret = arena_strndup(ctx->arena, path.data, path.len);
     return 0;
-}
-
-static int check_access(RouteCtx *ctx, const char *folder, Error *err)
-{
-    Str rest = str_of(folder);
-    Str job = STR_NONE;
-    bool hides = false;
-    (void)str_split(&rest, '/', &job);
-    const char *job_id = arena_strndup(ctx->arena, job.p, job.n);
-    AccessResource resource = {.name = job_id};
-    const QueriesAccess access = server_queries_access(ctx->caller);
-    if (logs_scan_resource(ctx, job_id, &resource, err) < 0 ||
-        access_allows(ctx->caller, ACCESS_LOG_READ, &resource, err) < 0)
-        return -1;
-    if (!resource.groups_known) /* there is none: Scout need not be started to find that out */
-        return error_set(err, ERR_NOT_FOUND, "Scan run not found.");
-    if (scan_queries_hides(ctx->app->sql, &access, job_id, &hides, err) < 0)
-        return -1;
-    return hides ? error_set(err, ERR_DENIED, "you may not read %s", job_id) : 0;
 }
 
 /* The folder as Scout is to open it, encoded again. */
@@ -185,7 +146,8 @@ static int ask_about(RouteCtx *ctx, const char *what, Error *err)
     Json *body = NULL;
     auto_buf Buf text = BUF_INIT(BODY_MAX);
     JsonOut out;
-    if (decode_path(ctx, ctx->params[0], &folder, err) < 0 || check_access(ctx, folder, err) < 0 ||
+    if (decode_path(ctx, ctx->params[0], &folder, err) < 0 ||
+        scans_check_access(ctx, folder, err) < 0 ||
         (http_request_body_size(ctx->request) > 0 && route_body_json(ctx, &body, err) < 0))
         return -1;
     json_out_init(&out, &text, 0);
@@ -225,11 +187,12 @@ static int ask_of(RouteCtx *ctx, size_t n_rest, const char *param, Error *err)
     const char *scan = NULL;
     auto_buf Buf path = BUF_INIT(4 * PATH_MAX_BYTES);
     if (decode_path(ctx, ctx->params[0], &folder, err) < 0 ||
-        decode_path(ctx, ctx->params[1], &scan, err) < 0 || check_access(ctx, folder, err) < 0)
+        decode_path(ctx, ctx->params[1], &scan, err) < 0 ||
+        scans_check_access(ctx, folder, err) < 0)
         return -1;
     buf_printf(&path, "/scans/%s/%.*s", encode_folder(ctx, folder), STR_ARG(ctx->params[1]));
     for (size_t i = 0; i < n_rest; i++) {
-        if (!is_safe_path(ctx->params[2 + i]) || str_find(ctx->params[2 + i], '/') >= 0)
+        if (!scans_path_is_safe(ctx->params[2 + i]) || str_find(ctx->params[2 + i], '/') >= 0)
             return bad_path(err);
         buf_printf(&path, "/%.*s", STR_ARG(ctx->params[2 + i]));
     }
@@ -334,7 +297,7 @@ static int scan_page(RouteCtx *ctx, Error *err)
     if (!ids_is_job_id(ctx->params[0]))
         return error_set(err, ERR_NOT_FOUND, "Scan run not found.");
     const char *job_id = arena_strndup(ctx->arena, ctx->params[0].p, ctx->params[0].n);
-    if (check_access(ctx, job_id, err) < 0 ||
+    if (scans_check_access(ctx, job_id, err) < 0 ||
         scan_imports_of_job(ctx->app->sql, ctx->arena, job_id, &state, err) < 0)
         return -1;
     digest_add_base64url(&folder, ctx->params[0]);

@@ -268,7 +268,7 @@ static int view_log_download(RouteCtx *ctx, Error *err)
 static int add_link(RouteCtx *ctx, JsonOut *out, const LogsName *name, Error *err)
 {
     const char *url = NULL;
-    if (object_link(ctx, name->key, LINK_SECONDS, &url, err) < 0)
+    if (object_link(ctx, OBJECT_LOG, name->key, LINK_SECONDS, &url, err) < 0)
         return -1;
     json_out_object(out);
     json_out_kvz(out, "url", url);
@@ -324,7 +324,7 @@ static int view_log_download_urls(RouteCtx *ctx, Error *err)
 static int download_signed(RouteCtx *ctx, Error *err)
 {
     const char *key = NULL;
-    if (object_check_link(ctx, &key, err) < 0)
+    if (object_check_link(ctx, OBJECT_LOG, &key, err) < 0)
         return -1;
     return object_send_download(ctx, key, err);
 }

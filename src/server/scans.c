@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "codec/digest.h"
 #include "server/frames.h"
+#include "server/logs.h"
 #include "server/server_priv.h"
 #include "warehouse/scans/scan_imports.h"
 #include "warehouse/scans/scan_write.h"
@@ -109,6 +110,44 @@ int scans_look(App *app, const char *job_id, Error *err)
         result = end_folder(&look, err);
     buf_release(&look.mark);
     return result;
+}
+
+/* --- names that clients give --- */
+
+bool scans_path_is_safe(Str path)
+{
+    Str part = STR_NONE;
+    while (str_split(&path, '/', &part)) {
+        if (part.n == 0 || part.p[0] == '.')
+            return false;
+        for (size_t i = 0; i < part.n; i++) {
+            char c = part.p[i];
+            bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || strchr("._=-", c);
+            if (!is_word)
+                return false;
+        }
+    }
+    return true;
+}
+
+int scans_check_access(RouteCtx *ctx, const char *folder, Error *err)
+{
+    Str rest = str_of(folder);
+    Str job = STR_NONE;
+    bool hides = false;
+    (void)str_split(&rest, '/', &job);
+    const char *job_id = arena_strndup(ctx->arena, job.p, job.n);
+    AccessResource resource = {.name = job_id};
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    if (logs_scan_resource(ctx, job_id, &resource, err) < 0 ||
+        access_allows(ctx->caller, ACCESS_LOG_READ, &resource, err) < 0)
+        return -1;
+    if (!resource.groups_known) /* there is none: Scout need not be started to find that out */
+        return error_set(err, ERR_NOT_FOUND, "Scan run not found.");
+    if (scan_queries_hides(ctx->app->sql, &access, job_id, &hides, err) < 0)
+        return -1;
+    return hides ? error_set(err, ERR_DENIED, "you may not read %s", job_id) : 0;
 }
 
 /* --- a copy on this machine --- */

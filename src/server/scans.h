@@ -17,6 +17,14 @@ int scans_start(App *app, Looper **ret, Error *err) HAWK_MUST_USE;
 /* Notes what results of a job there are in the store now; of all jobs when job_id is NULL. */
 int scans_look(App *app, const char *job_id, Error *err) HAWK_MUST_USE;
 
+/* Whether a path below "scans/" has parts of [A-Za-z0-9._=-] only, none of which begins with a dot.
+ */
+bool scans_path_is_safe(Str path);
+
+/* Whether the caller may read the scans of the job that such a path begins with. ERR_NOT_FOUND when
+   there is none, ERR_DENIED. */
+int scans_check_access(RouteCtx *ctx, const char *path, Error *err) HAWK_MUST_USE;
+
 /* A folder of results, or one of its files, on this machine. */
 typedef struct ScansCopy {
     char *path;

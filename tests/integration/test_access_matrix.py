@@ -166,6 +166,7 @@ def place(tmp_path_factory, cache):
         (listed,) = hawk.get("/meta/scans", token=owner)[1]["items"]
         for key, part in (("scan_dir", listed["job_id"]), ("scan_part", f"scan_id={listed['scan_id']}")):
             it.names[key] = base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
+        it.names.update(scan_job=listed["job_id"], scan_name=f"scan_id={listed['scan_id']}")
         it.names["set_dir"] = base64.urlsafe_b64encode(b"hidden-set").decode().rstrip("=")
         it.names["scan"] = json.loads(hawk.request("POST", "/scans/", scan_config(), token=owner)[2])["scan_run_id"]
         hawk.wait_for(lambda: hawk.get(f"/monitoring/jobs/{it.names['scan']}/job-status", token=owner)[1]["status"] == "failed")
@@ -239,6 +240,10 @@ ROWS = {
     "POST /auth/refresh": ("/auth/refresh", None, "403"),
     "GET /auth/login": ("/auth/login", None, "404"),
     "GET /oauth/complete": ("/oauth/complete", None, "401"),
+    "GET /view/scans/scan-download-url/{path}": ("/view/scans/scan-download-url/{scan_job}/{scan_name}/_scan.json", None, READERS),
+    "GET /view/scans/scan-download-zip/{path}": ("/view/scans/scan-download-zip/{scan_job}", None, READERS),
+    "GET /download-scan/{path}": ("/download-scan/{scan_job}/{scan_name}/_scan.json?expires=9999999999&signature=00", None, "403"),
+    "GET /download-scan-zip/{path}": ("/download-scan-zip/{scan_job}?expires=9999999999&signature=00", None, "403"),
     "GET /download/{path}": ("/download/{log}?expires=9999999999&signature=00", None, "403"),
     "PUT /eval_sets/import/{eval_set_id}/files/{name}": ("/eval_sets/import/{import}/files/a.eval?expires=9999999999&signature=00",
                                                          b"12345", "403"),

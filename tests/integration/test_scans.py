@@ -9,6 +9,8 @@ import pathlib
 import re
 import signal
 import subprocess
+import urllib.request
+import zipfile
 
 import pytest
 from conftest import ROOT, Hawk, venv_of
@@ -315,6 +317,41 @@ def test_the_viewer_gets_results_as_arrow(scanned):
     row = table.to_pylist()[0]
     status, columns = scanned.hawk.get(f"{base}/{row['uuid']}?column=value&column=scan_total_tokens")
     assert status == 200 and columns == {"value": row["value"], "scan_total_tokens": row["scan_total_tokens"]}
+
+
+def fetch(scanned, path: str) -> tuple[str, bytes]:
+    """What a link leads to, asked for without a credential; and the name for it."""
+    status, link = scanned.hawk.get(path)
+    assert status == 200, link
+    with urllib.request.urlopen(link["url"]) as answer:
+        assert f'filename="{link["filename"]}"' in answer.headers["Content-Disposition"] or "%3D" in answer.headers["Content-Disposition"]
+        return link["filename"], answer.read()
+
+
+def test_a_scan_is_downloaded_as_an_archive_or_file_by_file(scanned):
+    """With the bytes that lie in the store, and nothing of the server's own; a link to one is none to another."""
+    folder = scanned.results(scanned.id)
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
+    name, data = fetch(scanned, f"/view/scans/scan-download-zip/{scanned.id}/{folder.name}")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert name == f"{folder.name}.zip" and {item: archive.read(item) for item in archive.namelist()} == files
+    name, data = fetch(scanned, f"/view/scans/scan-download-zip/{scanned.id}")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert {item for item in archive.namelist() if item.startswith(folder.name)} == {f"{folder.name}/{item}" for item in files}
+        assert not [item for item in archive.namelist() if "/." in f"/{item}"]
+    assert fetch(scanned, f"/view/scans/scan-download-url/{scanned.id}/{folder.name}/_scan.json") == ("_scan.json", files["_scan.json"])
+    link = scanned.hawk.get(f"/view/scans/scan-download-zip/{scanned.id}/{folder.name}")[1]["url"].removeprefix(scanned.hawk.url)
+    other = link.replace("/download-scan-zip/", "/download-scan/")
+    assert [scanned.hawk.request("GET", address, token="")[0] for address in (link, other)] == [200, 403]
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("scan-download-url/{id}/.models.json", 400), ("scan-download-url/{id}/none/none.json", 404), ("scan-download-zip/{id}/none", 404),
+    ("scan-download-zip/no-such-scan", 404), ("scan-download-zip/..%2Fevals", 400), ("scan-download-url/{id}/..%2F..%2Fevals/x", 400),
+])
+def test_nothing_else_is_downloaded_as_a_scan(scanned, path, status):
+    """Neither what is the server's own nor what is elsewhere."""
+    assert scanned.hawk.get(f"/view/scans/{path.replace('{id}', scanned.id)}")[0] == status
 
 
 @pytest.mark.parametrize(("folder", "status"), [("../evals", 400), ("/etc", 400), ("a?b", 400), ("no-such-scan", 404), ("\0", 400)])
