@@ -3,11 +3,13 @@
 #include "access/humans.h"
 
 #include "access_embed.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "codec/digest.h"
 
 static const SqlMigration migrations[] = {
     {1, &embed_sqlite_0001_humans_sql, &embed_postgres_0001_humans_sql},
+    {2, &embed_sqlite_0002_human_evals_sql, &embed_postgres_0002_human_evals_sql},
 };
 
 static const char *const key_types[] = {
@@ -182,4 +184,62 @@ int humans_update(Sql *sql, const Human *human, Error *err)
 int humans_delete(Sql *sql, Str name, Error *err)
 {
     return change(sql, "DELETE FROM human WHERE name = $1", SQL_ARGS(SQL_TEXT(name)), err);
+}
+
+/* --- what they take --- */
+
+int humans_assign(Sql *sql, Str name, Str eval_set_id, Error *err)
+{
+    char pk[RANDOM_UUID_MAX];
+    return change(
+        sql,
+        sql_dialect(sql) == SQL_SQLITE
+            ? "INSERT INTO human_eval_assignment (pk, created_at, updated_at, human_pk, "
+              "eval_set_id) SELECT $1, $2, $2, pk, $4 FROM human WHERE name = $3"
+            : "INSERT INTO human_eval_assignment (pk, created_at, updated_at, human_pk, "
+              "eval_set_id) SELECT $1::uuid, $2::timestamptz, $2, pk, $4::text FROM human "
+              "WHERE name = $3",
+        SQL_ARGS(SQL_TEXTZ(random_uuid7(pk)), SQL_INSTANT(clock_now_us()), SQL_TEXT(name),
+                 SQL_TEXT(eval_set_id)),
+        err);
+}
+
+int humans_unassign(Sql *sql, Str name, Str eval_set_id, Error *err)
+{
+    return change(sql,
+                  "DELETE FROM human_eval_assignment WHERE eval_set_id = $1 AND human_pk IN "
+                  "(SELECT pk FROM human WHERE name = $2)",
+                  SQL_ARGS(SQL_TEXT(eval_set_id), SQL_TEXT(name)), err);
+}
+
+int humans_assigned(Sql *sql, Arena *arena, Str eval_set_id, const char **ret, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+        sql_query(tx,
+                  "SELECT h.name FROM human_eval_assignment a JOIN human h ON h.pk = a.human_pk "
+                  "WHERE a.eval_set_id = $1 ORDER BY a.created_at",
+                  SQL_ARGS(SQL_TEXT(eval_set_id)), &rows, err) < 0)
+        return -1;
+    int found = sql_rows_next(rows, err);
+    if (found >= 0)
+        *ret = found ? text_at(rows, arena, 0) : NULL;
+    return found < 0 ? -1 : 0;
+}
+
+int humans_is_busy(Sql *sql, Str name, bool *ret, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+        sql_query(tx,
+                  "SELECT 1 FROM human_eval_assignment a JOIN human h ON h.pk = a.human_pk "
+                  "WHERE h.name = $1 LIMIT 1",
+                  SQL_ARGS(SQL_TEXT(name)), &rows, err) < 0)
+        return -1;
+    int found = sql_rows_next(rows, err);
+    if (found >= 0)
+        *ret = found == 1;
+    return found < 0 ? -1 : 0;
 }

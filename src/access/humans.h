@@ -44,4 +44,15 @@ int humans_add(Sql *sql, const Human *human, Error *err) HAWK_MUST_USE;
 int humans_update(Sql *sql, const Human *human, Error *err) HAWK_MUST_USE;
 int humans_delete(Sql *sql, Str name, Error *err) HAWK_MUST_USE;
 
+/* Notes that somebody takes an eval set, which nobody notes twice (ERR_CONFLICT); forgets it. */
+int humans_assign(Sql *sql, Str name, Str eval_set_id, Error *err) HAWK_MUST_USE;
+int humans_unassign(Sql *sql, Str name, Str eval_set_id, Error *err) HAWK_MUST_USE;
+
+/* Who takes an eval set, in the arena; NULL when nobody does. */
+int humans_assigned(Sql *sql, Arena *arena, Str eval_set_id, const char **ret,
+                    Error *err) HAWK_MUST_USE;
+
+/* Whether somebody was given any eval set. */
+int humans_is_busy(Sql *sql, Str name, bool *ret, Error *err) HAWK_MUST_USE;
+
 #endif

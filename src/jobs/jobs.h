@@ -109,6 +109,7 @@ typedef struct JobsRequest {
     bool is_forced;     /* though the caller has as many as he may */
     JobsSource *source; /* needed for a scan */
     void *source_context;
+    bool is_human_eval;      /* somebody works instead of a model: none need be declared */
     bool allows_cross_lab;   /* a scan of secret models of another lab (access/labs.h) */
     const char *frozen_from; /* not NULL: made of what this job, which the caller may read, was made
                                 of, or not run */

@@ -73,7 +73,9 @@ static int add_models(const Submit *submit, Found *found, Error *err)
         if (!jobspec_is_no_model(items.items[i].name) &&
             add_model(submit, items.items[i].name, found, err) < 0)
             return -1;
-    if (found->models.n == 0 && submit->request->type != JOB_SCAN) {
+    if (found->models.n == 0 && submit->request->is_human_eval)
+        add_name(&found->groups, STR(ACCESS_GROUP_PUBLIC));
+    else if (found->models.n == 0 && submit->request->type != JOB_SCAN) {
         (void)error_set(err, ERR_BAD_DATA, "the config declares no model");
         (void)error_fix(err, "name the models it uses under models or model_roles");
         return error_code(err, "job.no_model");

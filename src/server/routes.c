@@ -31,5 +31,6 @@ const RouteTable *const server_route_tables[] = {
     &routes_jobs,
     &routes_transcript_search,
     &routes_scan_download,
+    &routes_human_evals,
 };
 const size_t server_n_route_tables = ARRAY_LEN(server_route_tables);

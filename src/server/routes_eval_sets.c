@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "access/humans.h"
 #include "jobs/jobs.h"
 #include "jobs/reasons.h"
 #include "jobspec/ids.h"
@@ -38,6 +39,13 @@ static int eval_set_create(RouteCtx *ctx, Error *err)
     Str id = json_text(body, "eval_set_id", STR_NONE);
     if (id.p)
         request.job_id = arena_strndup(ctx->arena, id.p, id.n);
+    const char *human = NULL;
+    if (id.p && humans_assigned(ctx->app->sql, ctx->arena, id, &human, err) < 0)
+        return -1;
+    if (human) {
+        (void)error_set(err, ERR_CONFLICT, "%s was for %s to take", request.job_id, human);
+        return error_code(err, "human.resume");
+    }
     Str from = json_text(body, "frozen_from", STR_NONE);
     if (from.p)
         request.frozen_from = arena_strndup(ctx->arena, from.p, from.n);

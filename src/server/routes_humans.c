@@ -120,7 +120,17 @@ static int human_update(RouteCtx *ctx, Error *err)
 static int human_delete(RouteCtx *ctx, Error *err)
 {
     Human human = {0};
-    if (find_own(ctx, &human, err) < 0 || humans_delete(ctx->app->sql, str_of(human.name), err) < 0)
+    bool is_busy = false;
+    bool is_forced = str_eqz(http_request_param(ctx->request, "force", 0), "true");
+    if (find_own(ctx, &human, err) < 0 ||
+        humans_is_busy(ctx->app->sql, str_of(human.name), &is_busy, err) < 0)
+        return -1;
+    if (is_busy && !is_forced) {
+        (void)error_set(err, ERR_CONFLICT, "%s was given evaluations", human.name);
+        (void)error_fix(err, "--force forgets those too");
+        return error_code(err, "human.busy");
+    }
+    if (humans_delete(ctx->app->sql, str_of(human.name), err) < 0)
         return -1;
     http_response_status(ctx->response, 204);
     return 0;

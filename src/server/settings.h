@@ -39,8 +39,12 @@ typedef struct ServerSettings {
     const char *collector_url;        /* of OpenTelemetry; NULL: http://localhost:4318 */
     const char *collector_traces_url; /* NULL: below collector_url */
     const char *collector_headers;
-    const char *service_name; /* NULL: hawk */
-    const char *webhook_url;  /* of notices; NULL: none are sent */
+    const char *service_name;        /* NULL: hawk */
+    const char *jumphost;            /* that people log in through; NULL: there is none */
+    const char *human_agent_package; /* that people work with; NULL: a config names one itself */
+    const char *human_agent_name;
+    const char *human_agent_item;
+    const char *webhook_url; /* of notices; NULL: none are sent */
     const char *webhook_secret;
     const char *webhook_format; /* NULL: by the address */
     const char *webhook_types;  /* NULL: all */

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from conftest import Hawk
+
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 FINGERPRINT = "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU"
 
@@ -60,3 +62,64 @@ def test_commands_do_the_same(shared, tmp_path):
     assert [human["name"] for human in shared.json("human", "list")] == ["ada"]
     shared.run("human", "delete", "ada")
     assert shared.run("human", "delete", "ada", check=False).returncode == 5
+
+
+PACKAGE = {"package": "/nowhere/at/all", "name": "nothing"}
+TAKEN = {"tasks": [{**PACKAGE, "items": [{"name": "Puzzle_one"}]}], "message_limit": 5,
+         "solvers": [{**PACKAGE, "items": [{"name": "s"}]}], "human_eval": {"agent_args": {"a": 1}}}
+AGENT = {"PACKAGE": "/nowhere/agent", "NAME": "agents", "ITEM": "human"}
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory, cache):
+    """A server with an agent for people, and somebody to take evaluations."""
+    hawk = Hawk(tmp_path_factory.mktemp("taken"), cache)
+    hawk.env.update({f"HAWK_API_DEFAULT_HUMAN_AGENT_{key}": value for key, value in AGENT.items()}, HAWK_API_JUMPHOST_HOST="jump.example")
+    hawk.start()
+    assert send(hawk, "POST", "/humans/", {"name": "ann", "ssh_public_key": KEY})[0] == 201
+    yield hawk
+    hawk.stop()
+
+
+def test_somebody_takes_an_eval_set(taken):
+    """With the server's agent, which gets the key, one sample once and no limits; it is nobody else's and not resumed."""
+    status, made = send(taken, "POST", "/human_evals/", {"human": "ann", "eval_set_config": TAKEN})
+    assert status == 201 and made["human"] == "ann" and made["eval_set_id"].startswith("ann-puzzle-one-")
+    config = taken.get(f"/eval_sets/{made['eval_set_id']}/config")[1]
+    assert config["agents"] == [{"package": AGENT["PACKAGE"], "name": AGENT["NAME"],
+                                 "items": [{"name": AGENT["ITEM"], "args": {"a": 1, "public_key": KEY}}]}]
+    assert [config[key] for key in ("solvers", "message_limit", "limit", "epochs")] == [None, None, 1, 1]
+    assert config["runner"]["cleanup"] is False
+    told = taken.wait_for(lambda: (got := taken.get(f"/human_evals/{made['eval_set_id']}")[1])["assignments"][0]["completed_at"] and got)
+    assert told["jumphost_host"] == "jump.example" and told["assignments"][0]["human"] == "ann"
+    status, problem = send(taken, "POST", "/eval_sets/", {"eval_set_id": made["eval_set_id"]})
+    assert (status, problem["title"]) == (409, "Cannot resume a human eval")
+    again = {"human": "ann", "eval_set_config": {**TAKEN, "eval_set_id": made["eval_set_id"]}}
+    assert send(taken, "POST", "/human_evals/", again)[0] == 409
+    assert send(taken, "DELETE", "/humans/ann")[1]["title"] == "Human has assignments"
+
+
+def test_a_config_that_is_not_rewritten_keeps_what_it_has(taken):
+    """But for the key."""
+    _, made = send(taken, "POST", "/human_evals", {"human": "ann", "eval_set_config": TAKEN, "rewrite": False})
+    config = taken.get(f"/eval_sets/{made['eval_set_id']}/config")[1]
+    assert config["solvers"][0]["items"][0]["args"] == {"public_key": KEY} and config["message_limit"] == 5
+
+
+@pytest.mark.parametrize(("body", "status", "title"), [
+    ({"human": "nobody", "eval_set_config": TAKEN}, 404, "Human not found"),
+    ({"human": "ann", "eval_set_config": {**TAKEN, "isolation": "strict"}}, 422, "Strict isolation not supported"),
+    ({"human": "ann"}, 422, None),
+    ({"eval_set_config": TAKEN}, 422, None),
+])
+def test_what_nobody_can_take_is_refused(taken, body, status, title):
+    """Before anything is submitted."""
+    got, problem = send(taken, "POST", "/human_evals/", body)
+    assert got == status and title in (None, problem["title"])
+
+
+def test_without_an_agent_for_people_a_config_needs_its_own(shared):
+    """The answer says which settings are missing."""
+    send(shared, "POST", "/humans/", {"name": "ann", "ssh_public_key": KEY})
+    status, problem = send(shared, "POST", "/human_evals/", {"human": "ann", "eval_set_config": TAKEN})
+    assert status == 422 and problem["code"] == "human.no_agent" and "HAWK_API_DEFAULT_HUMAN_AGENT_PACKAGE" in problem["fix"]
