@@ -80,11 +80,13 @@ size_t evallog_numbered(const Zip *zip, Str prefix, Arena *arena, EvalLogNumbere
 /* The parts of a `.eval` archive. */
 int evallog_zip_header(EvalLog *log, Error *err) HAWK_MUST_USE;
 int evallog_zip_summaries(EvalLog *log, Error *err) HAWK_MUST_USE;
+void evallog_zip_samples(EvalLog *log);
+int evallog_zip_reductions(EvalLog *log, Error *err) HAWK_MUST_USE;
+
+/* A sample by its name, or NULL; or by the uuid of a summary: 1, or 0 when there is none. */
+EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch);
 int evallog_zip_find_uuid(EvalLog *log, Str uuid, const EvalLogSample **ret,
                           Error *err) HAWK_MUST_USE;
-void evallog_zip_samples(EvalLog *log);
-EvalLogSample *evallog_zip_find_sample(EvalLog *log, Str id, int64_t epoch);
-int evallog_zip_reductions(EvalLog *log, Error *err) HAWK_MUST_USE;
 
 /* Whether a sample that was found by a summary says the same of its uuid: raw is what it says.
    ERR_NOT_FOUND. */

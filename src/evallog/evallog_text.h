@@ -27,12 +27,13 @@ typedef struct EvalLogText {
    SAMPLE_PARTS_PART_MAX. */
 int evallog_text_open_member(EvalLogText *text, const EvalLog *log, const ZipEntry *entry,
                              Error *err) HAWK_MUST_USE;
-/* As evallog_text_open_member, but through a window of a few KB whatever the size: for a reader who
-   may stop before the end, and so before the checksum. */
-int evallog_text_open_search(EvalLogText *text, const EvalLog *log, const ZipEntry *entry,
-                             Error *err) HAWK_MUST_USE;
 int evallog_text_open_range(EvalLogText *text, const EvalLog *log, uint64_t offset, uint64_t size,
                             Error *err) HAWK_MUST_USE;
+
+/* A member through a window of 64 KB, whatever its size: for a reader who may stop before the end,
+   and so before the checksum. */
+int evallog_text_open_search(EvalLogText *text, const EvalLog *log, const ZipEntry *entry,
+                             Error *err) HAWK_MUST_USE;
 
 /* The same of a text in memory, which must outlive it. */
 void evallog_text_open_text(EvalLogText *text, Str json);
