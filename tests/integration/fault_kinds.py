@@ -322,7 +322,7 @@ RESTARTED = Sign(r"run\.(reboot|retrying)", "the machine was restarted")
 DEATH = "has died .* killed by signal {}"
 KINDS = {
     "the server is killed": Kind(restart_server, needs_samples=False),
-    "the machine is restarted": Kind(restart_machine, (RESTARTED,), needs_samples=False),
+    "the machine is restarted": Kind(restart_machine, (RESTARTED,), (Sign(r"run\.(gone|retrying)", "its runner is gone"),), needs_samples=False),
     "the runner is killed": Kind(signal_to("runner", signal.SIGKILL), (Sign(r"run\.(killed|gone|retrying)", "its runner (was|is gone: it was) killed"),), needs_samples=False),
     "a worker is killed": Kind(signal_to("worker", signal.SIGKILL), (Sign(r"task\.died", DEATH.format(9)),)),
     "a worker crashes": Kind(signal_to("worker", signal.SIGSEGV), (Sign(r"task\.died", DEATH.format(11)),)),
