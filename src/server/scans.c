@@ -123,7 +123,7 @@ bool scans_path_is_safe(Str path)
         for (size_t i = 0; i < part.n; i++) {
             char c = part.p[i];
             bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || strchr("._=-", c);
+                           (c >= '0' && c <= '9') || (c != 0 && strchr("._=-", c));
             if (!is_word)
                 return false;
         }
