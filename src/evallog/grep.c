@@ -1,23 +1,17 @@
 /* The course of a search in a sample: which attachments are needed, then part by part. */
 
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "evallog/grep.h"
-
-#include <pcre2.h>
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "codec/regex.h"
 #include "evallog/grep_priv.h"
 
 enum {
     AROUND = 50, /* characters before and behind a place */
-    STEPS_MAX = 2 * 1000 * 1000,
-    DEPTH_MAX = 10000,
-    HEAP_MAX_KIB = 20 * 1024,
-    NESTING_MAX = 50,
     TIME_MAX_MS = 10 * 1000,
     PATTERN_MAX = 4 * GREP_QUERY_MAX,
-    TEXT_MAX = 1 << 30, /* of a part, which has a ceiling itself */
+    TEXT_MAX = 64 << 20, /* of a part, with the attachments that it names, be it a thousand times */
     EXPLANATION_MAX = 64 << 20,
     REFERENCES_MAX = 64 << 20,
     ID_MAX = 1000,
@@ -25,9 +19,7 @@ enum {
 
 typedef struct Grep {
     const GrepQuestion *question;
-    pcre2_code *code;
-    pcre2_match_data *match;
-    pcre2_match_context *limits;
+    Regex *regex;
     int64_t until_ms;
     TranscriptAttachments attachments;
     Arena *arena;
@@ -39,9 +31,7 @@ typedef struct Grep {
 
 static void grep_release(Grep *grep)
 {
-    pcre2_match_data_free(grep->match);
-    pcre2_match_context_free(grep->limits);
-    pcre2_code_free(grep->code);
+    regex_free(grep->regex);
     transcript_attachments_release(&grep->attachments);
     arena_free(grep->arena);
     arena_free(grep->piece);
@@ -68,8 +58,6 @@ static int compile(Grep *grep, Error *err)
 {
     const GrepQuestion *question = grep->question;
     auto_buf Buf pattern = BUF_INIT(PATTERN_MAX);
-    int code = 0;
-    PCRE2_SIZE at = 0;
     if (question->query.n > GREP_QUERY_MAX)
         return error_set(err, ERR_USAGE, "query: at most %d bytes", GREP_QUERY_MAX);
     buf_addz(&pattern, question->has_word_boundary ? "\\b" : "");
@@ -78,27 +66,8 @@ static int compile(Grep *grep, Error *err)
     else
         add_literal(&pattern, question->query);
     buf_addz(&pattern, question->has_word_boundary ? "\\b" : "");
-    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
-                       (question->ignores_case ? PCRE2_CASELESS : 0);
-    pcre2_compile_context *how = pcre2_compile_context_create(NULL);
-    if (how)
-        (void)pcre2_set_parens_nest_limit(how, NESTING_MAX);
-    grep->code = pcre2_compile((PCRE2_SPTR)pattern.data, pattern.len, options, &code, &at, how);
-    pcre2_compile_context_free(how);
-    if (!grep->code) {
-        PCRE2_UCHAR message[256] = "";
-        (void)pcre2_get_error_message(code, message, sizeof(message));
-        return error_set(err, ERR_USAGE, "Invalid regex pattern '%.*s': %s",
-                         STR_ARG(question->query), (const char *)message);
-    }
-    grep->match = pcre2_match_data_create_from_pattern(grep->code, NULL);
-    grep->limits = pcre2_match_context_create(NULL);
-    if (!grep->match || !grep->limits)
-        return error_set(err, ERR_INTERNAL, "no memory for the expression");
-    (void)pcre2_set_match_limit(grep->limits, STEPS_MAX);
-    (void)pcre2_set_depth_limit(grep->limits, DEPTH_MAX);
-    (void)pcre2_set_heap_limit(grep->limits, HEAP_MAX_KIB);
-    return 0;
+    unsigned options = REGEX_UNICODE | (question->ignores_case ? REGEX_CASELESS : 0);
+    return regex_compile(buf_str(&pattern), options, &grep->regex, err);
 }
 
 /* --- a place --- */
@@ -128,17 +97,17 @@ static void add_in_line(Buf *out, Str text)
         buf_addc(out, text.p[i] == '\n' ? ' ' : text.p[i]);
 }
 
-static void add_place(Grep *grep, const char *cite, Str text, size_t from, size_t to)
+static void add_place(Grep *grep, const char *cite, Str text, RegexPlace place)
 {
     Buf *out = &grep->explanation;
-    size_t start = back(text, from, AROUND);
-    size_t end = forth(text, to, AROUND);
+    size_t start = back(text, place.from, AROUND);
+    size_t end = forth(text, place.to, AROUND);
     buf_printf(out, "%s%s: %s", out->len ? "\n" : "", cite, start > 0 ? "..." : "");
-    add_in_line(out, str_slice(text, start, from));
+    add_in_line(out, str_slice(text, start, place.from));
     buf_addz(out, "**");
-    add_in_line(out, str_slice(text, from, to));
+    add_in_line(out, str_slice(text, place.from, place.to));
     buf_addz(out, "**");
-    add_in_line(out, str_slice(text, to, end));
+    add_in_line(out, str_slice(text, place.to, end));
     buf_addz(out, end < text.n ? "..." : "");
     grep->n_places++;
 }
@@ -162,41 +131,29 @@ static int too_many(Error *err)
     return error_fix(err, "look for something longer, or in fewer messages and events");
 }
 
-/* 1 with the next place from *at on, 0 when there is none. Places may be empty, but not where the
-   one before was. */
-static int next_place(Grep *grep, Str text, size_t *at, bool *is_empty, size_t *ret_from,
-                      Error *err)
+static int check_time(const Grep *grep, Error *err)
 {
-    if (clock_monotonic_ms() >= grep->until_ms)
-        return error_set(err, ERR_TIMEOUT, "the search takes longer than %d s", TIME_MAX_MS / 1000);
-    int found = pcre2_match(grep->code, (PCRE2_SPTR)text.p, text.n, *at,
-                            *is_empty ? PCRE2_NOTEMPTY_ATSTART : 0, grep->match, grep->limits);
-    if (found == PCRE2_ERROR_NOMATCH)
+    if (clock_monotonic_ms() < grep->until_ms)
         return 0;
-    if (found < 0) {
-        (void)error_set(err, ERR_USAGE, "the expression takes too many steps");
-        return error_fix(err, "use fewer repetitions inside of repetitions");
-    }
-    const PCRE2_SIZE *places = pcre2_get_ovector_pointer(grep->match);
-    *ret_from = places[0];
-    *at = places[1] > places[0] ? places[1] : places[0];
-    *is_empty = *at == places[0];
-    return 1;
+    return error_set(err, ERR_TIMEOUT, "the search takes longer than %d s", TIME_MAX_MS / 1000);
 }
 
 static int search(Grep *grep, Str text, const char *kind, size_t number, Str id, Error *err)
 {
     char cite[32];
     size_t before = grep->n_places;
-    size_t at = 0;
-    size_t from = 0;
-    bool is_empty = false;
+    RegexPlace place = {0};
+    bool may_be_empty = true; /* but not where the place before ended */
     int found = 0;
     (void)snprintf(cite, sizeof(cite), "[%c%zu]", kind[0] == 'm' ? 'M' : 'E', number);
-    while ((found = next_place(grep, text, &at, &is_empty, &from, err)) == 1) {
+    while ((found = regex_find(grep->regex, text, place.to, may_be_empty, grep->until_ms, &place,
+                               err)) == 1) {
         if (grep->n_places == GREP_PLACES_MAX)
             return too_many(err);
-        add_place(grep, cite, text, from, at);
+        add_place(grep, cite, text, place);
+        may_be_empty = place.to > place.from;
+        if (check_time(grep, err) < 0)
+            return -1;
     }
     if (grep->n_places > before)
         add_reference(grep, kind, cite, id);
@@ -228,6 +185,8 @@ static int search_kind(Grep *grep, SampleParts *parts, bool is_messages, Error *
     if (json_is_null(filter))
         return 0;
     while ((has_part = sample_parts_next(parts, &part, err)) == 1) {
+        if (check_time(grep, err) < 0)
+            return -1;
         auto_buf Buf text = BUF_INIT(TEXT_MAX);
         TranscriptWriter writer = {
             .arena = grep->piece, .out = &text, .attachments = &grep->attachments};
@@ -250,6 +209,8 @@ static int find_attachments(Grep *grep, SampleParts *parts, Error *err)
     SamplePart part;
     int has_part = 0;
     while ((has_part = sample_parts_next(parts, &part, err)) == 1) {
+        if (check_time(grep, err) < 0)
+            return -1;
         bool is_needed =
             (part.kind == SAMPLE_PART_MESSAGE && !json_is_null(grep->question->messages)) ||
             (part.kind == SAMPLE_PART_EVENT && !json_is_null(grep->question->events));

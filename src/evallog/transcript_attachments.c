@@ -30,6 +30,9 @@ Str transcript_text(TranscriptWriter *writer, Str text)
     Str content = STR_NONE;
     if (!str_starts(text, scheme))
         return text;
+    if (writer->out
+            ->overflowed) /* nothing will come of it, and one attachment may be named often */
+        return text;
     const TranscriptAttachment *found =
         find(writer->attachments, str_slice(text, scheme.n, text.n));
     return found && found->raw.p && json_scan_str(found->raw, writer->arena, &content) ? content
