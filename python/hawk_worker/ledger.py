@@ -72,10 +72,17 @@ def _age(info: Any, header: Any) -> tuple[float, int, float]:
 
 def _key(name: str) -> str:
     """The name of a task as far as it is the same in the name of a file."""
-    return re.sub(r"[^a-z0-9]", "", name.rsplit("/", 1)[-1].lower())
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _all_logs(others: set[str], log_dir: str) -> list[Any]:
+def _others(task: str, tasks: list[str]) -> set[str]:
+    """Keys of logs that are certainly of other tasks. How many of the parts of a name are in that of a file depends on what
+    stands before them."""
+    parts = task.split("/")
+    return {_key(name.rsplit("/", 1)[-1]) for name in tasks} - {_key("/".join(parts[i:])) for i in range(len(parts))}
+
+
+def _all_logs(log_dir: str, others: set[str]) -> list[Any]:
     """All logs, oldest first, but for those that by the names of their files are of other tasks: nothing of them is needed,
     and with many tasks reading the headers of all again for each takes long.
 
@@ -110,9 +117,9 @@ def only_task(task: str, tasks: list[str]) -> None:
         task: The name of the task that it runs.
         tasks: The names of all tasks of the eval set.
     """
-    others = set() if os.environ.get(FILE_PATTERN) else {_key(name) for name in tasks} - {_key(task)}
+    others = set() if os.environ.get(FILE_PATTERN) else _others(task, tasks)
     evalset.write_eval_set_info = _nothing
     evalset.write_log_dir_manifest = _nothing
-    evalset.list_all_eval_logs = lambda log_dir, *args, **kwargs: _all_logs(others, log_dir)
+    evalset.list_all_eval_logs = lambda log_dir, *args, **kwargs: _all_logs(log_dir, others)
     _hooks.emit_eval_set_start = _no_hook
     _hooks.emit_eval_set_end = _no_hook

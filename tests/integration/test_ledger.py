@@ -30,8 +30,22 @@ def test_a_run_goes_on_from_the_log_that_was_begun_last_and_not_from_the_one_tha
     write_log(tmp_path, "2026-01-01T10-00-00-00-00_t_one", "2026-01-01T10:00:00+00:00", 1_900_000_000)
     write_log(tmp_path, "2026-01-01T11-00-00-00-00_t_one", "2026-01-01T11:00:00+00:00", 1_800_000_000)
     write_log(tmp_path, "2026-01-01T11-00-00-00-00_t_one-recovered", "2026-01-01T11:00:00+00:00", 1_700_000_000)
-    (newest,) = evalset.latest_completed_task_eval_logs(ledger._all_logs(str(tmp_path)))
+    (newest,) = evalset.latest_completed_task_eval_logs(ledger._all_logs(str(tmp_path), set()))
     assert newest.info.name.endswith("T11-00-00-00-00_t_one-recovered.eval")
+
+
+@pytest.mark.parametrize(("task", "tasks", "file", "is_read"), [
+    ("a", ["a", "b"], "b", False),
+    ("a", ["a", "b"], "a", True),
+    ("p/a", ["p/a", "q/b"], "b", False),
+    ("suite/math/easy", ["suite/math/easy", "math_easy"], "math-easy", True),
+    ("hf/math/easy", ["hf/math/easy", "hf_math_easy"], "hf-math-easy", True),
+    ("a_b", ["a_b", "a-b"], "a-b", True),
+])
+def test_only_logs_that_are_certainly_of_another_task_are_left_out(tmp_path, task, tasks, file, is_read):
+    """By the names of files, which have not all that tasks are called, so that no finished sample is paid for again."""
+    write_log(tmp_path, f"2026-01-01T10-00-00-00-00_{file}_one", "2026-01-01T10:00:00+00:00", 1_900_000_000)
+    assert bool(ledger._all_logs(str(tmp_path), ledger._others(task, tasks))) == is_read
 
 
 @pytest.mark.parametrize(("left", "now"), [("", None), ("my-", None), ("my-set", "my-set"), ("another", "another"), (None, None)])
