@@ -115,13 +115,15 @@ static int report(Cli *cli, const char *id, const Tally *before, Error *err)
         return -1;
     int64_t killed = json_int(why, "killed", 0);
     int64_t left = after.total - after.scored - after.errored - killed;
+    /* What had failed in an attempt that was lost may have been scored since. */
+    Tally kept = {.scored = before->scored < after.scored ? before->scored : after.scored,
+                  .errored = before->errored < after.errored ? before->errored : after.errored};
     auto_buf Buf text = BUF_INIT(BODY_MAX);
     buf_printf(&text,
                "%s is over: %lld samples were done before, %lld were scored, %lld ended with an "
                "error, %lld were killed, %lld have not run.\n",
-               id, (long long)(before->scored + before->errored),
-               (long long)(after.scored - before->scored),
-               (long long)(after.errored - before->errored), (long long)killed,
+               id, (long long)(kept.scored + kept.errored), (long long)(after.scored - kept.scored),
+               (long long)(after.errored - kept.errored), (long long)killed,
                (long long)(left > 0 ? left : 0));
     return print_text(cli, buf_str(&text), err);
 }

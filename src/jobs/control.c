@@ -260,7 +260,8 @@ int jobs_command(Jobs *jobs, const Caller *caller, const char *job_id, JobsComma
     bool goes_on = kind == JOBS_RESUME && jobs_priv_has_command(jobs, &job, "pause");
     if (job_state_is_over(job.state) || !(goes_on || is_at_samples(jobs, &job))) {
         (void)error_set(err, ERR_CONFLICT, "%s is not running samples: it is %s", job_id,
-                        job_state_name(job.state));
+                        job.state == JOB_RUNNING ? "still loading, or at its end"
+                                                 : job_state_name(job.state));
         return error_fix(err, "'hawk explain %s' says why", job_id);
     }
     ret_id[0] = '\0';

@@ -71,8 +71,7 @@ static End end_of_vanished(const JobsLive *live, const ExecutorState *state)
     } else if (state->signal == SIGKILL) {
         end.code = "run.killed";
         end.is_lost = true;
-        end.reason =
-            mem_printf("its runner was killed %s, as the system does when memory runs out", what);
+        end.reason = mem_printf("its runner was killed %s (signal 9)", what);
     } else if (state->signal > 0) {
         end.code = "run.killed";
         end.is_lost = true;

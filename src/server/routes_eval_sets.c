@@ -40,10 +40,11 @@ static int eval_set_create(RouteCtx *ctx, Error *err)
     if (id.p)
         request.job_id = arena_strndup(ctx->arena, id.p, id.n);
     const char *human = NULL;
-    if (id.p && humans_assigned(ctx->app->sql, ctx->arena, id, &human, err) < 0)
+    Str known = !id.p && request.spec ? jobspec_pinned_id(request.spec) : id;
+    if (known.p && humans_assigned(ctx->app->sql, ctx->arena, known, &human, err) < 0)
         return -1;
     if (human) {
-        (void)error_set(err, ERR_CONFLICT, "%s was for %s to take", request.job_id, human);
+        (void)error_set(err, ERR_CONFLICT, "%.*s was for %s to take", STR_ARG(known), human);
         return error_code(err, "human.resume");
     }
     Str from = json_text(body, "frozen_from", STR_NONE);
