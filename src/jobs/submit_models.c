@@ -64,6 +64,14 @@ static int add_model(const Submit *submit, const char *name, Found *found, Error
     return 0;
 }
 
+/* What the registry calls a model: with its package where it has one of that name, else without, as
+   models of the same name are the same behind whatever package. */
+static const char *known_name(const Models *registry, const JobspecItem *item)
+{
+    const Model *model = models_match(registry, str_of(item->qualified), 0);
+    return model && str_eqz(model->name, item->qualified) ? item->qualified : item->name;
+}
+
 /* Where groups decide who may see what, those of an eval set come from its models, so there must be
    one. A scan may do without: it has the groups of what it reads too. */
 static int add_models(const Submit *submit, Found *found, Error *err)
@@ -71,7 +79,7 @@ static int add_models(const Submit *submit, Found *found, Error *err)
     JobspecItems items = jobspec_models(submit->arena, submit->spec);
     for (size_t i = 0; i < items.n; i++)
         if (!jobspec_is_no_model(items.items[i].name) &&
-            add_model(submit, items.items[i].name, found, err) < 0)
+            add_model(submit, known_name(&found->registry, &items.items[i]), found, err) < 0)
             return -1;
     if (found->models.n == 0 && submit->request->is_human_eval)
         add_name(&found->groups, STR(ACCESS_GROUP_PUBLIC));

@@ -182,6 +182,8 @@ MODELS = """
 - {name: steady, group: model-access-public}
 - {name: hidden, group: model-access-secret, lab: example}
 - {name: gone, group: model-access-public, dead: true}
+- {name: twofold, group: model-access-public}
+- {name: hawk_examples/twofold, group: model-access-secret}
 """
 
 
@@ -212,6 +214,7 @@ def test_models_decide_who_runs_and_who_sees(home, provider):
     try:
         ada, bob = token_for(home, provider, "ada"), token_for(home, provider, "bob")
         assert submit(home, bob, "hidden", "of-bob")[0] == 403
+        assert submit(home, bob, "twofold", "of-bob")[0] == 403  # that of the package, not the one of its name alone
         status, problem = submit(home, bob, "unheard-of", "of-bob")
         assert status == 422 and problem["title"] == "Declared model unavailable"
         status, problem = submit(home, bob, "gone", "of-bob")
