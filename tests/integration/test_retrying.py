@@ -47,7 +47,7 @@ def lost(hawk, tmp_path_factory):
     job = submit(hawk, "lost", config_of({"kind": "wait", "seconds": 0.5, "samples": 20, "path": trace}, max_samples=1))
     hawk.wait_for(lambda: live(hawk, job).get("running"))
     hawk.run("pause", job)
-    hawk.wait_for(lambda: live(hawk, job).get("paused") and not lines(trace)[-1][1] == "begin")
+    hawk.wait_for(lambda: (now := live(hawk, job)).get("paused") and not now.get("running"))
     first = live(hawk, job)["pid"]
     kill_runner(hawk, job)
     said = hawk.wait_for(lambda: (told(hawk, job, "run.retrying"), told(hawk, job, "run.paused")) if told(hawk, job, "run.retrying") else None)

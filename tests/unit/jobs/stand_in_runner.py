@@ -89,7 +89,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if wish.get("ignore_term") else on_term)
     status("queued")
     go = job / "go"
-    while not (go.exists() and go.read_text().strip() == str(attempt)):
+    while not (go.is_file() and go.read_text().strip() == str(attempt)):
         if cancelled:
             leave(130, "cancelled")
         time.sleep(0.01)

@@ -520,8 +520,12 @@ static void lose_waiting(const ExecutorSecret *secrets, size_t n_secrets)
         .spec = house_spec(house, "waits", NULL, NULL), .secrets = secrets, .n_secrets = n_secrets};
     assert_int_equal(house_try(house, &request, &id, &err), 0);
     pid_t runner = house_runner(house, "waits");
+    uint64_t since = 0;
+    assert_int_equal(process_start_ticks(runner, &since), 0);
     house_close(house);
     assert_int_equal(kill(runner, SIGKILL), 0);
+    while (process_is_alive(runner, since)) /* it must be lost already when the next one looks */
+        (void)usleep(1000);
     house_open(house);
 }
 
