@@ -3,14 +3,8 @@
 #include "access/access.h"
 #include "access/labs.h"
 #include "access/models.h"
+#include "base/names.h"
 #include "jobs/submit_priv.h"
-
-typedef struct Names {
-    Arena *arena;
-    Str *items; /* each once */
-    size_t n;
-    size_t room;
-} Names;
 
 /* What a submit brings together. */
 typedef struct Found {
@@ -19,22 +13,6 @@ typedef struct Found {
     Names sources; /* models of what a scan reads */
     Models registry;
 } Found;
-
-static void add_name(Names *names, Str name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (str_eq(names->items[i], name))
-            return;
-    if (names->n == names->room) {
-        size_t room = names->room ? names->room * 2 : 8;
-        Str *larger = arena_array(names->arena, room, sizeof(*larger));
-        if (names->n > 0)
-            memcpy(larger, names->items, names->n * sizeof(*larger));
-        names->items = larger;
-        names->room = room;
-    }
-    names->items[names->n++] = name;
-}
 
 static int unknown_model(const Submit *submit, const char *name, Error *err)
 {
@@ -56,11 +34,11 @@ static int add_model(const Submit *submit, const char *name, Found *found, Error
         }
         if (!model->is_active)
             return unknown_model(submit, name, err);
-        add_name(&found->groups, model->group);
+        names_add(&found->groups, model->group);
     }
     if (n == 0)
         return unknown_model(submit, name, err);
-    add_name(&found->models, str_of(name));
+    names_add(&found->models, str_of(name));
     return 0;
 }
 
@@ -82,7 +60,7 @@ static int add_models(const Submit *submit, Found *found, Error *err)
             add_model(submit, known_name(&found->registry, &items.items[i]), found, err) < 0)
             return -1;
     if (found->models.n == 0 && submit->request->is_human_eval)
-        add_name(&found->groups, STR(ACCESS_GROUP_PUBLIC));
+        names_add(&found->groups, STR(ACCESS_GROUP_PUBLIC));
     else if (found->models.n == 0 && submit->request->type != JOB_SCAN) {
         (void)error_set(err, ERR_BAD_DATA, "the config declares no model");
         (void)error_fix(err, "name the models it uses under models or model_roles");
@@ -101,9 +79,9 @@ static int add_sources(const Submit *submit, Found *found, Error *err)
         if (request->source(request->source_context, ids.items[i], &facts, err) < 0)
             return -1;
         for (size_t k = 0; k < facts.n_groups; k++)
-            add_name(&found->groups, facts.groups[k]);
+            names_add(&found->groups, facts.groups[k]);
         for (size_t k = 0; k < facts.n_models; k++)
-            add_name(&found->sources, facts.models[k]);
+            names_add(&found->sources, facts.models[k]);
     }
     return 0;
 }
@@ -126,7 +104,7 @@ int submit_priv_check_models(Submit *submit, Error *err)
     bool is_scan = submit->request->type == JOB_SCAN;
     bool is_shared = !submit->caller->sees_all;
     if (!is_shared)
-        add_name(&found.groups, STR(ACCESS_GROUP_LOCAL));
+        names_add(&found.groups, STR(ACCESS_GROUP_LOCAL));
     else if (models_load(submit->jobs->options.sql, submit->arena, &found.registry, err) < 0 ||
              add_models(submit, &found, err) < 0)
         return -1;

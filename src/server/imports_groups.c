@@ -66,22 +66,10 @@ void imports_leave(Imports *imports, const char *id)
     pthread_mutex_unlock(&imports->lock);
 }
 
-void imports_names_add(ImportsNames *names, Str name)
+void imports_names_add(Names *names, Str name)
 {
-    for (size_t i = 0; i < names->n; i++)
-        if (str_eq(names->items[i], name))
-            return;
-    if (names->n == NAMES_MAX)
-        return;
-    if (names->n == names->room) {
-        size_t room = names->room ? names->room * 2 : 16;
-        Str *larger = arena_array(names->arena, room, sizeof(*larger));
-        if (names->n > 0)
-            memcpy(larger, names->items, names->n * sizeof(*larger));
-        names->items = larger;
-        names->room = room;
-    }
-    names->items[names->n++] = arena_str(names->arena, name);
+    if (names->n < NAMES_MAX)
+        names_add(names, name);
 }
 
 int imports_enter(Imports *imports, const char *id, Error *err)
@@ -92,7 +80,7 @@ int imports_enter(Imports *imports, const char *id, Error *err)
                         "another request is finalizing this import; ask again in a moment");
 }
 
-static int add_groups(const Models *registry, const char *name, ImportsNames *groups, Error *err)
+static int add_groups(const Models *registry, const char *name, Names *groups, Error *err)
 {
     size_t n = 0;
     if (jobspec_is_no_model(name))
@@ -109,7 +97,7 @@ static int add_groups(const Models *registry, const char *name, ImportsNames *gr
     return error_fix(err, "an administrator can add it to the registry of models");
 }
 
-int imports_find_groups(RouteCtx *ctx, const ImportsNames *models, ImportsNames *groups, Error *err)
+int imports_find_groups(RouteCtx *ctx, const Names *models, Names *groups, Error *err)
 {
     Models registry = {0};
     if (ctx->caller->sees_all) {
@@ -129,7 +117,7 @@ int imports_find_groups(RouteCtx *ctx, const ImportsNames *models, ImportsNames 
     return error_code(err, "job.no_model");
 }
 
-static void write_names(JsonOut *out, const char *key, const ImportsNames *names)
+static void write_names(JsonOut *out, const char *key, const Names *names)
 {
     json_out_kv_array(out, key);
     for (size_t i = 0; i < names->n; i++)
@@ -137,8 +125,8 @@ static void write_names(JsonOut *out, const char *key, const ImportsNames *names
     json_out_end_array(out);
 }
 
-int imports_put_models(RouteCtx *ctx, const char *folder, const char *id,
-                       const ImportsNames *models, const ImportsNames *groups, Error *err)
+int imports_put_models(RouteCtx *ctx, const char *folder, const char *id, const Names *models,
+                       const Names *groups, Error *err)
 {
     const AccessResource about = {
         .name = id, .groups = groups->items, .n_groups = groups->n, .groups_known = true};

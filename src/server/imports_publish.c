@@ -23,7 +23,7 @@ typedef struct Item {
     const char *name;
     const char *key; /* where it lies, out of reach */
     const char *eval_id;
-    ImportsNames models;
+    Names models;
     bool has_failed;
 } Item;
 
@@ -36,8 +36,8 @@ typedef struct Publish {
     Item *items;
     size_t n;
     ImportsResult *result;
-    ImportsNames models; /* of the whole set, with what was published before */
-    ImportsNames groups;
+    Names models; /* of the whole set, with what was published before */
+    Names groups;
 } Publish;
 
 /* --- what is staged --- */
@@ -143,7 +143,7 @@ static int check_stamp(const Publish *publish, const Item *item, const EvalLogHe
     return 0;
 }
 
-static void add_model(ImportsNames *models, Str raw, Arena *arena)
+static void add_model(Names *models, Str raw, Arena *arena)
 {
     Str model_raw = STR_NONE;
     Str model = STR_NONE;
@@ -152,7 +152,7 @@ static void add_model(ImportsNames *models, Str raw, Arena *arena)
 }
 
 /* The models of the roles: a config for each, or a list of them. */
-static void add_roles(ImportsNames *models, Str roles, Arena *arena)
+static void add_roles(Names *models, Str roles, Arena *arena)
 {
     JsonScan scan;
     Str key = STR_NONE;
@@ -171,7 +171,7 @@ static void add_roles(ImportsNames *models, Str roles, Arena *arena)
 }
 
 /* The models that were called on the way, which are the names of the usage's members. */
-static void add_used(ImportsNames *models, Str usage, Arena *arena)
+static void add_used(Names *models, Str usage, Arena *arena)
 {
     JsonScan scan;
     Str key = STR_NONE;

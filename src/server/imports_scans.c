@@ -23,8 +23,8 @@ typedef struct Scans {
     size_t n_prefix; /* of the folder that is being listed */
     Str ids[SCANS_MAX];
     size_t n_ids;
-    ImportsNames models;
-    ImportsNames groups;
+    Names models;
+    Names groups;
 } Scans;
 
 /* --- what is there --- */

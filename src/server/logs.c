@@ -118,6 +118,23 @@ int logs_models(RouteCtx *ctx, const char *eval_set_id, const Str **ret, size_t 
     return 0;
 }
 
+int logs_open_sample(RouteCtx *ctx, const QueriesPlace *place, EvalLog **ret_log, SampleParts **ret,
+                     Error *err)
+{
+    auto_source Source *source = NULL;
+    auto_evallog EvalLog *log = NULL;
+    const EvalLogSample *sample = NULL;
+    if (store_source(ctx->app->store, place->log_key, &source, err) < 0 ||
+        evallog_open(source, &log, err) < 0)
+        return -1;
+    source = NULL;
+    if (evallog_find_sample(log, str_of(place->id), place->epoch, &sample, err) < 0 ||
+        sample_parts_open(log, sample, ret, err) < 0)
+        return -1;
+    *ret_log = TAKE(log);
+    return 0;
+}
+
 static int check_access(RouteCtx *ctx, const char *eval_set_id, Error *err)
 {
     AccessResource resource = {.name = eval_set_id};

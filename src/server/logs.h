@@ -4,7 +4,9 @@
 #define HAWK_SERVER_LOGS_H
 
 #include "access/access.h"
+#include "evallog/sample_parts.h"
 #include "server/route.h"
+#include "warehouse/queries/queries.h"
 
 /* A log or the folder of an eval set; strings in the arena of the request. */
 typedef struct LogsName {
@@ -36,6 +38,10 @@ int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resour
    that its logs in the warehouse have called. Asks no access: the caller does. */
 int logs_models(RouteCtx *ctx, const char *eval_set_id, const Str **ret, size_t *ret_n,
                 Error *err) HAWK_MUST_USE;
+
+/* Opens the log that a sample is in, and the sample. Asks no access: who found the place did. */
+int logs_open_sample(RouteCtx *ctx, const QueriesPlace *place, EvalLog **ret_log, SampleParts **ret,
+                     Error *err) HAWK_MUST_USE;
 
 /* As logs_resource, for a scan. */
 int logs_scan_resource(RouteCtx *ctx, const char *job_id, AccessResource *resource,

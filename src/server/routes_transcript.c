@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "evallog/transcript.h"
+#include "server/logs.h"
 #include "server/server_priv.h"
 
 enum { PIECE_MAX = 1 << 30, SEND_MAX = 4 << 20 };
@@ -92,18 +93,10 @@ static int read_format(RouteCtx *ctx, TranscriptFormat *ret, Error *err)
 static int open_reading(RouteCtx *ctx, const QueriesPlace *place, TranscriptFormat format,
                         Reading *reading, Error *err)
 {
-    auto_source Source *source = NULL;
     auto_sample_parts SampleParts *parts = NULL;
     const EvalLogHeader *header = NULL;
-    const EvalLogSample *sample = NULL;
-    if (store_source(ctx->app->store, place->log_key, &source, err) < 0)
-        return -1;
-    if (evallog_open(source, &reading->log, err) < 0)
-        return -1;
-    source = NULL;
-    if (evallog_header(reading->log, &header, err) < 0 ||
-        evallog_find_sample(reading->log, str_of(place->id), place->epoch, &sample, err) < 0 ||
-        sample_parts_open(reading->log, sample, &parts, err) < 0)
+    if (logs_open_sample(ctx, place, &reading->log, &parts, err) < 0 ||
+        evallog_header(reading->log, &header, err) < 0)
         return -1;
     const TranscriptAbout about = {.uuid = arena_str(reading->arena, ctx->params[0]),
                                    .eval_set_id =

@@ -101,16 +101,9 @@ static int find_sample(RouteCtx *ctx, QueriesPlace *ret, Error *err)
 static int search(RouteCtx *ctx, const QueriesPlace *place, const GrepQuestion *question,
                   JsonOut *out, Error *err)
 {
-    auto_source Source *source = NULL;
     auto_evallog EvalLog *log = NULL;
     auto_sample_parts SampleParts *parts = NULL;
-    const EvalLogSample *sample = NULL;
-    if (store_source(ctx->app->store, place->log_key, &source, err) < 0 ||
-        evallog_open(source, &log, err) < 0)
-        return -1;
-    source = NULL;
-    if (evallog_find_sample(log, str_of(place->id), place->epoch, &sample, err) < 0 ||
-        sample_parts_open(log, sample, &parts, err) < 0)
+    if (logs_open_sample(ctx, place, &log, &parts, err) < 0)
         return -1;
     return grep_sample(parts, question, out, err);
 }
