@@ -81,20 +81,6 @@ int logs_scan_resource(RouteCtx *ctx, const char *job_id, AccessResource *resour
     return find_resource(ctx, JOB_SCAN, job_id, resource, err);
 }
 
-/* Logs name a model twice, with and without its provider: the whole name says more. */
-static size_t drop_short(Str *names, size_t n)
-{
-    size_t n_kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool is_short = false;
-        for (size_t k = 0; k < n && !is_short; k++)
-            is_short = names[k].n > names[i].n && str_ends_path(names[k], names[i]);
-        if (!is_short)
-            names[n_kept++] = names[i];
-    }
-    return n_kept;
-}
-
 int logs_models(RouteCtx *ctx, const char *eval_set_id, const Str **ret, size_t *ret_n, Error *err)
 {
     const char *key = arena_printf(ctx->arena, "evals/%s/.models.json", eval_set_id);
@@ -114,7 +100,7 @@ int logs_models(RouteCtx *ctx, const char *eval_set_id, const Str **ret, size_t 
                 !jobspec_is_no_model(arena_strndup(ctx->arena, item->text.p, item->text.n)))
                 names[n++] = item->text;
     *ret = names;
-    *ret_n = drop_short(names, n);
+    *ret_n = n;
     return 0;
 }
 

@@ -134,7 +134,8 @@ def place(tmp_path_factory, cache):
     issuer = Issuer()
     models = folder / "models.yaml"
     models.write_text(f"- {{name: hidden, group: {GROUP}, lab: a}}\n- {{name: mockllm/model, group: {GROUP}, provider: A}}\n"
-                      "- {name: open/model, group: model-access-public, lab: b}\n- {name: stray, group: model-access-public}\n")
+                      "- {name: open/model, group: model-access-public, lab: b}\n- {name: stray, group: model-access-public}\n"
+                      f"- {{name: twin, group: {GROUP}, lab: a}}\n- {{name: open/twin, group: model-access-public, lab: b}}\n")
     hawk = Hawk(folder, cache)
     hawk.env.update(issuer.settings(), HAWK_API_MODELS_FILE=str(models))
     hawk.start()
@@ -386,6 +387,17 @@ def test_a_scanner_of_another_lab_needs_to_be_allowed(place, models, status, tit
     if status in (403, 422):
         allowed = scan_config(*models, allow_sensitive_cross_lab_scan=True)
         assert place.hawk.request("POST", "/scans/", allowed, token=owner)[0] == 200
+
+
+def test_a_secret_model_is_not_hidden_by_a_public_one_whose_name_ends_as_its(place):
+    """Both are in the registry, and the eval set has both names."""
+    folder = place.hawk.data / "store/evals/twins"
+    folder.mkdir()
+    (folder / ".models.json").write_text(json.dumps({"model_names": ["twin", "open/twin"], "model_groups": [GROUP, "model-access-public"]}))
+    body = scan_config("open/model")
+    body["scan_config"]["transcripts"]["sources"] = [{"eval_set_id": "twins"}]
+    status, _, got = place.hawk.request("POST", "/scans/", body, token=place.people["owner"])
+    assert (status, json.loads(got).get("title")) == (403, "Cross-lab scan not allowed"), got
 
 
 def test_every_route_has_a_row(place):
