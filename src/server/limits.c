@@ -1,5 +1,5 @@
-/* Token buckets in sets of a few ways, found by the hash of the credential; streams in a plain
-   list, which is as long as there may be connections. */
+/* Token buckets in sets of a few ways, found by the hash of the credential; streams and archives in
+   plain lists, as long as there may be of them. */
 
 #include "server/limits.h"
 
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 
-enum { SETS = 1024, WAYS = 4, STREAM_RETRY_S = 5 };
+enum { SETS = 1024, WAYS = 4, PLACE_RETRY_S = 5 };
 
 typedef struct Bucket {
     unsigned char key[DIGEST_SIZE];
@@ -20,15 +20,23 @@ typedef struct Bucket {
 } Bucket;
 
 typedef struct Place {
-    unsigned char person[DIGEST_SIZE];
+    unsigned char whose[DIGEST_SIZE];
     bool is_taken;
 } Place;
+
+typedef struct Places {
+    Place *items;
+    size_t room;
+    int64_t max_of_one; /* 0: no limit */
+} Places;
 
 struct Limits {
     LimitsOptions options;
     pthread_mutex_t lock; /* of what follows */
     Bucket buckets[SETS][WAYS];
-    Place *places;
+    Places streams;
+    Places archives;
+    Place archive_places[LIMITS_ARCHIVES];
 };
 
 Limits *limits_new(const LimitsOptions *options)
@@ -37,7 +45,9 @@ Limits *limits_new(const LimitsOptions *options)
     limits->options = *options;
     if (limits->options.burst < limits->options.per_second)
         limits->options.burst = limits->options.per_second;
-    limits->places = mem_array(options->n_streams_room, sizeof(*limits->places));
+    limits->streams = (Places){mem_array(options->n_streams_room, sizeof(Place)),
+                               options->n_streams_room, options->streams_max};
+    limits->archives = (Places){limits->archive_places, LIMITS_ARCHIVES, LIMITS_ARCHIVES_OF_ONE};
     pthread_mutex_init(&limits->lock, NULL);
     return limits;
 }
@@ -47,7 +57,7 @@ void limits_free(Limits *limits)
     if (!limits)
         return;
     pthread_mutex_destroy(&limits->lock);
-    free(limits->places);
+    free(limits->streams.items);
     free(limits);
 }
 
@@ -102,40 +112,73 @@ int limits_request(Limits *limits, Str credential, int64_t now_ms, Error *err)
     return error_fix(err, "wait as long as Retry-After says, then ask more slowly");
 }
 
-int limits_stream_begin(Limits *limits, Str person, size_t *ret, Error *err)
+/* Takes a place; false when there is none. ret_n is how many are taken by the same. */
+static bool take_place(Limits *limits, const Places *places, Str whose, size_t *ret, int64_t *ret_n)
 {
     unsigned char key[DIGEST_SIZE];
-    size_t free_place = limits->options.n_streams_room;
+    size_t free_place = places->room;
     int64_t n = 0;
-    digest_sha256(person, key);
+    digest_sha256(whose, key);
     pthread_mutex_lock(&limits->lock);
-    for (size_t i = 0; i < limits->options.n_streams_room; i++) {
-        const Place *place = &limits->places[i];
+    for (size_t i = 0; i < places->room; i++) {
+        const Place *place = &places->items[i];
         if (!place->is_taken)
             free_place = i;
-        else if (memcmp(place->person, key, DIGEST_SIZE) == 0)
+        else if (memcmp(place->whose, key, DIGEST_SIZE) == 0)
             n++;
     }
-    bool may = free_place < limits->options.n_streams_room &&
-               (limits->options.streams_max <= 0 || n < limits->options.streams_max);
+    bool may = free_place < places->room && (places->max_of_one <= 0 || n < places->max_of_one);
     if (may) {
-        memcpy(limits->places[free_place].person, key, DIGEST_SIZE);
-        limits->places[free_place].is_taken = true;
+        memcpy(places->items[free_place].whose, key, DIGEST_SIZE);
+        places->items[free_place].is_taken = true;
         *ret = free_place;
     }
     pthread_mutex_unlock(&limits->lock);
-    if (may)
+    *ret_n = n;
+    return may;
+}
+
+static void leave_place(Limits *limits, const Places *places, size_t i)
+{
+    pthread_mutex_lock(&limits->lock);
+    places->items[i].is_taken = false;
+    pthread_mutex_unlock(&limits->lock);
+}
+
+int limits_stream_begin(Limits *limits, Str person, size_t *ret, Error *err)
+{
+    int64_t n = 0;
+    if (take_place(limits, &limits->streams, person, ret, &n))
         return 0;
     (void)error_set(err, ERR_BUSY, "you have %lld downloads and streams open, which is the limit",
                     (long long)n);
     (void)error_code(err, "stream_limit");
-    (void)error_retry(err, STREAM_RETRY_S);
+    (void)error_retry(err, PLACE_RETRY_S);
     return error_fix(err, "wait until some of them have ended");
 }
 
 void limits_stream_end(Limits *limits, size_t place)
 {
-    pthread_mutex_lock(&limits->lock);
-    limits->places[place].is_taken = false;
-    pthread_mutex_unlock(&limits->lock);
+    leave_place(limits, &limits->streams, place);
+}
+
+int limits_archive_begin(Limits *limits, Str folder, size_t *ret, Error *err)
+{
+    int64_t n = 0;
+    if (take_place(limits, &limits->archives, folder, ret, &n))
+        return 0;
+    if (n >= LIMITS_ARCHIVES_OF_ONE)
+        (void)error_set(err, ERR_BUSY, "%d archives of this scan are being sent already",
+                        LIMITS_ARCHIVES_OF_ONE);
+    else
+        (void)error_set(err, ERR_BUSY, "%d archives of scans are being sent already",
+                        LIMITS_ARCHIVES);
+    (void)error_code(err, "archive_limit");
+    (void)error_retry(err, PLACE_RETRY_S);
+    return error_fix(err, "wait until one of them has ended");
+}
+
+void limits_archive_end(Limits *limits, size_t place)
+{
+    leave_place(limits, &limits->archives, place);
 }

@@ -1,5 +1,6 @@
 /* /view/scans/scan-download-*: links to a file of a scan, and to an archive of all its files. The
-   archive is put together in an unnamed file when it is fetched, so that its size is known. */
+   archive is put together in an unnamed file when it is fetched, so that its size is known; so only
+   a few at a time. */
 
 #include "server/routes.h"
 
@@ -116,10 +117,32 @@ static int pack(void *context, const char *key, const StoreStat *stat, Error *er
     return zip_write_store(packing->zip, name, source, 0, stat->size, err);
 }
 
+typedef struct ArchivePlace {
+    Limits *limits;
+    size_t i;
+} ArchivePlace;
+
+static void leave_archives(void *context)
+{
+    const ArchivePlace *place = context;
+    limits_archive_end(place->limits, place->i);
+}
+
+/* A place until the answer has been sent: as long, the file is there. */
+static int enter_archives(RouteCtx *ctx, const char *key, Error *err)
+{
+    ArchivePlace *place = arena_alloc(ctx->arena, sizeof(*place));
+    place->limits = ctx->app->limits;
+    if (limits_archive_begin(place->limits, str_of(key), &place->i, err) < 0)
+        return -1;
+    http_response_when_done(ctx->response, leave_archives, place);
+    return 0;
+}
+
 static int download_scan_zip(RouteCtx *ctx, Error *err)
 {
     const char *key = NULL;
-    if (object_check_link(ctx, OBJECT_SCAN_ZIP, &key, err) < 0)
+    if (object_check_link(ctx, OBJECT_SCAN_ZIP, &key, err) < 0 || enter_archives(ctx, key, err) < 0)
         return -1;
     const char *folder = arena_printf(ctx->arena, "%s/", key);
     auto_fd int fd = fs_open(ctx->app->spool_dir, O_TMPFILE | O_RDWR, 0600, err);

@@ -1,6 +1,7 @@
 """What one person may ask of a server of many."""
 
 import concurrent.futures
+import contextlib
 import json
 import urllib.request
 
@@ -100,3 +101,19 @@ def test_a_body_over_the_limit_is_refused(server, issuer):
     """Before it has come."""
     status, _, body = server.request("POST", "/meta/sql", {"sql": "x" * 4000}, token=issuer.token("ann", GROUPS, jti="body"))
     assert status == 413 and "3000 bytes" in json.loads(body)["detail"]
+
+
+def test_an_archive_of_a_scan_is_put_together_so_many_times_at_once_and_no_more(server, issuer):
+    """Whoever has the link: a link needs no credential."""
+    ann = issuer.token("ann", GROUPS, jti="archive")
+    folder = server.data / "store/scans/large/scan_id=a"
+    folder.mkdir(parents=True)
+    (folder.parent / ".models.json").write_text(json.dumps({"model_names": [], "model_groups": GROUPS}))
+    with open(folder / "large.parquet", "wb") as file:
+        file.truncate(24 << 20)  # more than connections take on their way
+    link = server.get("/view/scans/scan-download-zip/large", token=ann)[1]["url"]
+    with contextlib.ExitStack() as opened:
+        for _ in range(2):
+            assert opened.enter_context(urllib.request.urlopen(link)).status == 200
+        assert_limited(server.request("GET", link.removeprefix(server.url), token=""), "archive_limit", 5)
+    assert server.wait_for(lambda: server.request("GET", link.removeprefix(server.url), token="")[0] == 200)

@@ -81,6 +81,41 @@ static void a_stream_that_ends_makes_room_for_another(void **state)
     limits_free(limits);
 }
 
+static void archives_of_one_scan_leave_room_for_those_of_others(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    Limits *limits = make(0, 0, 0, 1);
+    size_t places[LIMITS_ARCHIVES_OF_ONE + 1] = {0};
+    for (size_t i = 0; i < LIMITS_ARCHIVES_OF_ONE; i++)
+        assert_int_equal(limits_archive_begin(limits, STR("scans/a"), &places[i], &err), 0);
+    assert_int_equal(
+        limits_archive_begin(limits, STR("scans/a"), &places[LIMITS_ARCHIVES_OF_ONE], &err), -1);
+    assert_int_equal(err.kind, ERR_BUSY);
+    error_reset(&err);
+    assert_int_equal(
+        limits_archive_begin(limits, STR("scans/b"), &places[LIMITS_ARCHIVES_OF_ONE], &err), 0);
+    limits_archive_end(limits, places[0]);
+    assert_int_equal(limits_archive_begin(limits, STR("scans/a"), &places[0], &err), 0);
+    limits_free(limits);
+}
+
+static void archives_of_many_scans_have_an_end(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    Limits *limits = make(0, 0, 0, 1);
+    size_t place = 0;
+    char name[32];
+    for (int i = 0; i < LIMITS_ARCHIVES; i++) {
+        (void)snprintf(name, sizeof(name), "scans/%d", i);
+        assert_int_equal(limits_archive_begin(limits, str_of(name), &place, &err), 0);
+    }
+    assert_int_equal(limits_archive_begin(limits, STR("scans/more"), &place, &err), -1);
+    assert_int_equal(err.kind, ERR_BUSY);
+    limits_free(limits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +124,8 @@ int main(void)
         cmocka_unit_test(more_credentials_than_there_is_room_for_are_limited_all_the_same),
         cmocka_unit_test(without_a_limit_everything_passes),
         cmocka_unit_test(a_stream_that_ends_makes_room_for_another),
+        cmocka_unit_test(archives_of_one_scan_leave_room_for_those_of_others),
+        cmocka_unit_test(archives_of_many_scans_have_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
