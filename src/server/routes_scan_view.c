@@ -269,6 +269,14 @@ static int view_topics_stream(RouteCtx *ctx, Error *err)
     return 0;
 }
 
+/* Scout's own server starts scans, runs code and writes to its disk; this one lets nobody, and says
+   so rather than that there is no such address. */
+static int view_refused(RouteCtx *ctx, Error *err)
+{
+    (void)ctx;
+    return error_set(err, ERR_DENIED, "of Scout's server only the results of scans are here");
+}
+
 /* --- the page --- */
 
 static int find_dist(RouteCtx *ctx, DistPlace *ret, Error *err)
@@ -325,9 +333,28 @@ static int scan_page(RouteCtx *ctx, Error *err)
     { "GET",  base "/scans/{dir}/{scan}/{scanner}/{uuid}", ROUTE_READ, view_result,   "columns of one result", \
       .query = "column?: str[]", .answer = "object" }
 
+#define REFUSED(method, path) { method, "/view/scans" path, ROUTE_READ, view_refused, "refused" }
+
 static const Route rows[] = {
     VIEW_ROUTES("/view/scans"),
     VIEW_ROUTES("/api/v2"),
+    REFUSED("POST",   "/startscan"),
+    REFUSED("GET",    "/app-config"),
+    REFUSED("GET",    "/topics/stream"),
+    REFUSED("GET",    "/project/config"),
+    REFUSED("PUT",    "/project/config"),
+    REFUSED("GET",    "/scanners"),
+    REFUSED("POST",   "/code"),
+    REFUSED("GET",    "/transcripts/{path*}"),
+    REFUSED("POST",   "/transcripts/{path*}"),
+    REFUSED("GET",    "/validations"),
+    REFUSED("POST",   "/validations"),
+    REFUSED("GET",    "/validations/{path*}"),
+    REFUSED("POST",   "/validations/{path*}"),
+    REFUSED("PUT",    "/validations/{path*}"),
+    REFUSED("DELETE", "/validations/{path*}"),
+    REFUSED("DELETE", "/scans/{dir}/{scan}"),
+    { "GET", "/view/scans/topics",   ROUTE_READ, view_topics,       "what has changed: Scout's viewer asks again by itself", .answer = "object" },
     { "GET", "/api/v2/app-config",   ROUTE_READ, view_config,       "what Scout's viewer is told at its start", .answer = "object" },
     { "GET", "/api/v2/topics",       ROUTE_READ, view_topics,       "what has changed: Scout's viewer asks again by itself", .answer = "object" },
     { "GET", "/api/v2/topics/stream", ROUTE_READ, view_topics_stream, "the same as a server-sent event", .answer = "text/event-stream" },

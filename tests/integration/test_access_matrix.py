@@ -227,6 +227,15 @@ SCAN_VIEWER = {
     "GET /scans/{dir}/{scan}/{scanner}": ("/scans/{scan_dir}/{scan_part}/s", None, READERS),
     "GET /scans/{dir}/{scan}/{scanner}/{uuid}": ("/scans/{scan_dir}/{scan_part}/s/{result}?column=value", None, READERS + "!"),
 }
+SCOUT_REFUSED = {
+    "POST /startscan": "/startscan", "GET /app-config": "/app-config", "GET /topics/stream": "/topics/stream",
+    "GET /project/config": "/project/config", "PUT /project/config": "/project/config", "GET /scanners": "/scanners",
+    "POST /code": "/code", "GET /transcripts/{path}": "/transcripts/{set_dir}/{uuid}/info",
+    "POST /transcripts/{path}": "/transcripts/{set_dir}", "GET /validations": "/validations", "POST /validations": "/validations",
+    "GET /validations/{path}": "/validations/a/b", "POST /validations/{path}": "/validations/a/b",
+    "PUT /validations/{path}": "/validations/a/rename", "DELETE /validations/{path}": "/validations/a",
+    "DELETE /scans/{dir}/{scan}": "/scans/{scan_dir}/{scan_part}",
+}
 ROWS = {
     "GET /health": ("/health", None, "200"),
     "GET /health/live": ("/health/live", None, "200"),
@@ -335,6 +344,9 @@ ROWS = {
     "GET /permalink/sample/{sample_uuid}": ("/permalink/sample/{uuid}", None, READERS.replace("200", "302")),
     "GET /viewer/": ("/viewer/", None, ALL),
     "GET /viewer/{path}": ("/viewer/index.html", None, ALL),
+    **{f"{key.split(' ')[0]} /view/scans{key.split(' ')[1]}": (f"/view/scans{address}", None, NOBODY)
+       for key, address in SCOUT_REFUSED.items()},
+    "GET /view/scans/topics": ("/view/scans/topics", None, ALL),
     "GET /api/v2/app-config": ("/api/v2/app-config", None, ALL),
     "GET /api/v2/topics": ("/api/v2/topics", None, ALL),
     "GET /api/v2/topics/stream": ("/api/v2/topics/stream", None, ALL),
