@@ -116,6 +116,7 @@ typedef struct JobsLaunch {
     const ExecutorSecret *secrets;
     size_t n_secrets;
     const char *traceparent; /* or NULL */
+    bool is_human_eval;      /* found as the runner is started */
     Str capsule;             /* to bind the job to; STR_NONE: nothing new */
     bool keeps_commands;     /* nobody has asked for this attempt: it is as the last one was */
 } JobsLaunch;

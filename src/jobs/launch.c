@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "access/humans.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "codec/json_out.h"
@@ -49,7 +50,6 @@ static const char *const eval_set_values[][2] = {
     { "gpu_node_tolerations",        "[{\"key\":\"nvidia.com/gpu\",\"operator\":\"Exists\",\"effect\":\"NoSchedule\"}]" },
     { "hardened_runtime_class_name", "null" },
     { "eval_task_architecture",      "null" },
-    { "is_human_eval",               "false" },
     { "acp_server",                  "null" },
     { "approval_timeout_minutes",    "null" },
 };
@@ -91,8 +91,9 @@ static void write_values(const char *const (*values)[2], size_t n, JsonOut *out)
     }
 }
 
-static void write_eval_set(const Jobs *jobs, const Job *job, bool allow_dirty, JsonOut *out)
+static void write_eval_set(const Jobs *jobs, const JobsLaunch *launch, JsonOut *out)
 {
+    const Job *job = launch->job;
     auto_free char *key = mem_printf("evals/%s", job->job_id);
     auto_free char *log_dir = store_location(jobs->options.store, key);
     json_out_kvz(out, "log_dir", log_dir);
@@ -100,7 +101,8 @@ static void write_eval_set(const Jobs *jobs, const Job *job, bool allow_dirty, J
     json_out_kvz(out, "eval_set_id", job->job_id);
     json_out_kvz(out, "created_by", job->created_by);
     json_out_end_object(out);
-    json_out_kv_bool(out, "log_dir_allow_dirty", allow_dirty);
+    json_out_kv_bool(out, "log_dir_allow_dirty", launch->allow_dirty);
+    json_out_kv_bool(out, "is_human_eval", launch->is_human_eval);
     auto_free char *local = store_local_path(jobs->options.store, key);
     json_out_kv_int(out, "log_shared", local ? SHARED_LOCAL_SECONDS : SHARED_SECONDS);
     write_values(eval_set_values, ARRAY_LEN(eval_set_values), out);
@@ -147,7 +149,7 @@ void jobs_priv_infra(const Jobs *jobs, const JobsLaunch *launch, JsonOut *out)
     if (job->type == JOB_SCAN)
         write_scan(jobs, job, launch->spec, out);
     else
-        write_eval_set(jobs, job, launch->allow_dirty, out);
+        write_eval_set(jobs, launch, out);
     json_out_end_object(out);
 }
 
@@ -247,6 +249,17 @@ static int drop_commands(Jobs *jobs, const JobsLaunch *launch, Error *err)
     return store_delete_prefix(jobs->options.store, key_of(launch->job, ".commands", key), err);
 }
 
+/* Whether somebody works instead of a model. Asked anew for each attempt: it is no part of the
+ * config. */
+static int find_human(const Jobs *jobs, JobsLaunch *launch, Arena *arena, Error *err)
+{
+    const char *human = NULL;
+    if (humans_assigned(jobs->options.sql, arena, str_of(launch->job->job_id), &human, err) < 0)
+        return -1;
+    launch->is_human_eval = human != NULL;
+    return 0;
+}
+
 static int mint_token(Jobs *jobs, const Job *job, Secret **ret, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
@@ -268,7 +281,7 @@ static int start_runner(Jobs *jobs, const JobsLaunch *asked, Error *err)
     auto_buf Buf user = BUF_INIT(DOCUMENT_MAX);
     auto_buf Buf infra = BUF_INIT(INFRA_MAX);
     JsonOut out;
-    if (bind(jobs, &bound, arena, err) < 0)
+    if (bind(jobs, &bound, arena, err) < 0 || find_human(jobs, &bound, arena, err) < 0)
         return -1;
     json_out_init(&out, &user, 2);
     jobspec_write(launch->spec, &out);

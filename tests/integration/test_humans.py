@@ -90,6 +90,7 @@ def test_somebody_takes_an_eval_set(taken):
                                  "items": [{"name": AGENT["ITEM"], "args": {"a": 1, "public_key": KEY}}]}]
     assert [config[key] for key in ("solvers", "message_limit", "limit", "epochs")] == [None, None, 1, 1]
     assert config["runner"]["cleanup"] is False
+    assert json.loads((taken.data / "jobs" / made["eval_set_id"] / "infra-config.json").read_text())["is_human_eval"] is True
     told = taken.wait_for(lambda: (got := taken.get(f"/human_evals/{made['eval_set_id']}")[1])["assignments"][0]["completed_at"] and got)
     assert told["jumphost_host"] == "jump.example" and told["assignments"][0]["human"] == "ann"
     status, problem = send(taken, "POST", "/eval_sets/", {"eval_set_id": made["eval_set_id"]})

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "access/humans.h"
 #include "access/models.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -59,8 +60,8 @@ HAWK_UNUSED static void house_open(House *house)
         .retries = house->retries,
         .cancel_ms = 300,
     };
-    if (models_migrate(house->sql, &err) < 0 || jobs_open(&options, &house->jobs, &err) < 0 ||
-        jobs_start(house->jobs, &err) < 0)
+    if (models_migrate(house->sql, &err) < 0 || humans_migrate(house->sql, &err) < 0 ||
+        jobs_open(&options, &house->jobs, &err) < 0 || jobs_start(house->jobs, &err) < 0)
         fail_msg("%s", error_text(&err));
     house->arena = arena_new();
 }
