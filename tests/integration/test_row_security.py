@@ -1,5 +1,7 @@
 """What people see who read the database with a role of their own (PostgreSQL)."""
 
+import re
+
 import pytest
 
 from conftest import ROOT
@@ -91,6 +93,16 @@ def test_readers_change_nothing(database):
                       "SELECT * FROM import_queue", "SELECT * FROM middleman.model"):
         with pytest.raises(RuntimeError, match="permission denied"):
             database.run(f'SET ROLE "ben"; {statement}')
+
+
+def test_the_statements_for_operators_show_what_somebody_sees(database):
+    """Those of docs/operators.md, as they stand there: one sets the groups, the other makes a role of them."""
+    grant, look = re.findall(r"^```sql\n(.*?)^```", (ROOT / "docs/operators.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert "'{\"model-access-a\",\"model-access-public\"}'" in look
+    assert [row.split("|")[0] for row in database.run(look).split("\n") if "|" in row] == ["one"]
+    assert "|" not in database.run(look.replace('"model-access-a",', ""))
+    database.run(grant)
+    assert count(database, "carol", "eval") == 1
 
 
 def test_a_check_that_lists_get_wrong_shows_nothing(database):
