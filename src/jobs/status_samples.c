@@ -61,26 +61,59 @@ static int compare_samples(const void *a, const void *b)
     const StatusSample *x = a;
     const StatusSample *y = b;
     int order = str_cmp(x->id, y->id);
-    if (order != 0)
-        return order;
-    if (x->epoch != y->epoch)
-        return x->epoch < y->epoch ? -1 : 1;
-    /* The one that is further on comes first and stays. */
-    return (x->phase <= PHASE_AWAITING) - (y->phase <= PHASE_AWAITING);
+    return order != 0 ? order : (x->epoch > y->epoch) - (x->epoch < y->epoch);
 }
 
-static StatusPhase phase_of(bool is_completed, Str error, Str limit, bool is_live)
+static bool is_done(const StatusSample *sample)
+{
+    return sample->phase > PHASE_AWAITING;
+}
+
+/* What only a process tells of has just begun. */
+static int64_t begun_us(const StatusSample *sample)
+{
+    if (sample->started_us != EVALLOG_NONE)
+        return sample->started_us;
+    return is_done(sample) ? INT64_MIN : INT64_MAX;
+}
+
+/* Of two records of one id and epoch, whether the first counts: a sample that runs again does, not
+   how it failed before; of the same run of a sample the record that is further on. */
+static bool is_later(const StatusSample *a, const StatusSample *b)
+{
+    bool is_same = a->uuid.p && b->uuid.p && str_eq(a->uuid, b->uuid);
+    if (is_same || begun_us(a) == begun_us(b))
+        return is_done(a) && !is_done(b);
+    return begun_us(a) > begun_us(b);
+}
+
+/* The phase of a sample that is not done. */
+static StatusPhase unfinished_phase(const StatusSource *source)
+{
+    if (source->is_live)
+        return PHASE_RUNNING;
+    return source->is_lost ? PHASE_WAITING : PHASE_CANCELED;
+}
+
+static StatusPhase phase_of(bool is_completed, Str error, Str limit, const StatusSource *source)
 {
     if (error.p)
         return PHASE_ERRORED;
     if (limit.p)
         return PHASE_LIMIT;
-    if (is_completed)
-        return PHASE_COMPLETED;
-    return is_live ? PHASE_RUNNING : PHASE_CANCELED;
+    return is_completed ? PHASE_COMPLETED : unfinished_phase(source);
 }
 
-static int add_summaries(StatusSamples *samples, EvalLog *log, bool is_live, Error *err)
+/* A log begins with what failed in the one that it goes on from, all of which runs again. */
+static StatusPhase summary_phase(const EvalLogSummary *from, const StatusSource *source)
+{
+    bool is_carried = source->is_live && from->error.p && from->started_us != EVALLOG_NONE &&
+                      from->started_us < source->created_us;
+    return is_carried ? PHASE_WAITING : phase_of(from->completed, from->error, from->limit, source);
+}
+
+static int add_summaries(StatusSamples *samples, EvalLog *log, const StatusSource *source,
+                         Error *err)
 {
     const EvalLogSummaries *summaries = NULL;
     if (evallog_summaries(log, &summaries, err) < 0)
@@ -91,7 +124,7 @@ static int add_summaries(StatusSamples *samples, EvalLog *log, bool is_live, Err
             .id = from->id,
             .epoch = from->epoch,
             .uuid = from->uuid,
-            .phase = phase_of(from->completed, from->error, from->limit, is_live),
+            .phase = summary_phase(from, source),
             .limit = from->limit,
             .error = from->error,
             .retries = from->retries,
@@ -142,7 +175,7 @@ static double number_of(const Json *node, const char *key)
     return json_number(json_get(node, key), &number) ? number : (double)NAN;
 }
 
-static void add_live_sample(StatusSamples *samples, const Json *node)
+static void add_live_sample(StatusSamples *samples, const StatusSource *source, const Json *node)
 {
     const Json *id = json_get(node, "id");
     Str error = json_text(node, "error", STR_NONE);
@@ -151,7 +184,7 @@ static void add_live_sample(StatusSamples *samples, const Json *node)
         .id = id && (id->type == JSON_STRING || id->type == JSON_INT) ? id->text : STR(""),
         .epoch = json_int(node, "epoch", 1),
         .uuid = json_text(node, "uuid", STR_NONE),
-        .phase = phase_of(json_bool(node, "completed", false), error, limit, true),
+        .phase = phase_of(json_bool(node, "completed", false), error, limit, source),
         .limit = limit,
         .error = error,
         .retries = json_int(node, "retries", EVALLOG_NONE),
@@ -185,10 +218,10 @@ static void add_live(StatusSamples *samples, const StatusSource *source)
         return;
     const Json *list = json_get(node, "samples");
     for (const Json *item = list ? list->first : NULL; item; item = item->next)
-        add_live_sample(samples, item);
+        add_live_sample(samples, source, item);
 }
 
-/* Of equal id and epoch only the one that is further on stays. */
+/* Of equal id and epoch only the last stays. */
 static void drop_doubles(StatusSamples *samples)
 {
     if (samples->n < 2)
@@ -196,9 +229,11 @@ static void drop_doubles(StatusSamples *samples)
     qsort(samples->items, samples->n, sizeof(*samples->items), compare_samples);
     size_t n = 1;
     for (size_t i = 1; i < samples->n; i++) {
-        const StatusSample *last = &samples->items[n - 1];
-        if (!str_eq(samples->items[i].id, last->id) || samples->items[i].epoch != last->epoch)
+        StatusSample *last = &samples->items[n - 1];
+        if (compare_samples(&samples->items[i], last) != 0)
             samples->items[n++] = samples->items[i];
+        else if (is_later(&samples->items[i], last))
+            *last = samples->items[i];
     }
     samples->n = n;
 }
@@ -207,9 +242,9 @@ int status_samples_read(const StatusSource *source, EvalLog *log, Arena *arena, 
                         Error *err)
 {
     StatusSamples samples = {.arena = arena};
-    if (add_summaries(&samples, log, source->is_live, err) < 0)
+    if (add_summaries(&samples, log, source, err) < 0)
         return -1;
-    if (source->is_live)
+    if (source->is_live || source->is_lost)
         add_live(&samples, source);
     drop_doubles(&samples);
     *ret = samples;

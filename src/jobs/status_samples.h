@@ -56,14 +56,16 @@ typedef struct StatusSource {
     Store *store;
     const char *key;       /* of the log */
     const char *live_etag; /* of its live buffer's manifest; NULL: none */
+    int64_t created_us;    /* when the log was begun */
     bool is_live;          /* the log is being written: what is not done still runs */
+    bool is_lost;          /* nobody writes it, but a later log will go on from it */
 } StatusSource;
 
 /* The key of a file of a log's live buffer; the caller frees. */
 char *status_samples_live_key(const char *log_key, const char *name);
 
-/* Reads the samples, each id and epoch once, into the arena; texts live as long as the log and the
- * arena. */
+/* Reads the samples, each id and epoch once, as it was begun last, into the arena; texts live as
+   long as the log and the arena. What has yet to run again is waiting. */
 int status_samples_read(const StatusSource *source, EvalLog *log, Arena *arena, StatusSamples *ret,
                         Error *err) HAWK_MUST_USE;
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "access/access.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "evallog/evallog.h"
@@ -200,6 +201,15 @@ static void read_head(Set *set, Log *log)
     log->created_us = header->created_us;
 }
 
+/* Whether b goes on from a. Inspect makes a log of one that was not finished, with what its buffer
+   had, which has another name and is as old. */
+static bool is_newer(const Log *b, const Log *a)
+{
+    if (a->created_us != b->created_us)
+        return b->created_us > a->created_us;
+    return strstr(b->key, "-recovered.eval") != NULL;
+}
+
 /* Of several logs of one task the latest counts: the others are of attempts that were tried again.
  */
 static void leave_out_replaced(Set *set)
@@ -212,10 +222,7 @@ static void leave_out_replaced(Set *set)
             Log *b = &set->logs[i];
             if (a->error || b->error || a->is_replaced || strcmp(a->task_id, b->task_id) != 0)
                 continue;
-            if (a->created_us <= b->created_us)
-                a->is_replaced = true;
-            else
-                b->is_replaced = true;
+            (is_newer(b, a) ? a : b)->is_replaced = true;
         }
 }
 
@@ -237,6 +244,29 @@ static void write_progress(const Progress *progress, JsonOut *out)
     json_out_end_object(out);
 }
 
+/* Whether a process writes to a log that is not finished: it was begun in this attempt, and not
+   before the process of its task was. Logs know the second in which they were begun. */
+static bool is_written(const Set *set, const EvalLogHeader *header)
+{
+    const Job *job = set->job;
+    bool is_known = false;
+    if ((job->state != JOB_RUNNING && job->state != JOB_STOPPING) ||
+        header->created_us < job->started_us - CLOCK_SECOND)
+        return false;
+    const Json *tasks = set->reasons.tasks;
+    for (const Json *task = tasks ? tasks->first : NULL; task; task = task->next) {
+        int64_t since_us = 0;
+        if (!str_eq(json_text(task, "name", STR_NONE), header->task))
+            continue;
+        is_known = true;
+        if (str_eqz(json_text(task, "state", STR_NONE), "running") &&
+            clock_parse(json_text(task, "since", STR("")), &since_us) == 0 &&
+            header->created_us >= since_us - CLOCK_SECOND)
+            return true;
+    }
+    return !is_known;
+}
+
 /* StatusSamples times epochs: the results know, else the ids of the samples that were chosen, else
  * the dataset. */
 static int64_t count_total(Arena *arena, const EvalLogHeader *header)
@@ -250,14 +280,14 @@ static int64_t count_total(Arena *arena, const EvalLogHeader *header)
     return n > 0 && n < INT32_MAX && epochs < INT32_MAX ? n * epochs : 0;
 }
 
-static void count_phases(const StatusSamples *samples, int64_t total, bool is_live, Progress *ret)
+static void count_phases(const StatusSamples *samples, int64_t total, bool goes_on, Progress *ret)
 {
     *ret = (Progress){.total = total};
     for (size_t i = 0; i < samples->n; i++)
         ret->n[samples->items[i].phase]++;
     if (ret->total < (int64_t)samples->n)
         ret->total = (int64_t)samples->n;
-    ret->n[is_live ? PHASE_WAITING : PHASE_CANCELED] += ret->total - (int64_t)samples->n;
+    ret->n[goes_on ? PHASE_WAITING : PHASE_CANCELED] += ret->total - (int64_t)samples->n;
 }
 
 /* Those that are not done first, for they are what one looks for. */
@@ -284,17 +314,20 @@ static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
     Progress progress;
     if (open_log(set, log->key, &opened, err) < 0 || evallog_header(opened, &header, err) < 0)
         return -1;
-    bool is_live = set->is_running && header->status == EVALLOG_STARTED;
+    bool goes_on = set->is_running && header->status == EVALLOG_STARTED;
+    bool is_live = goes_on && is_written(set, header);
     const StatusSource source = {.store = set->jobs->options.store,
                                  .key = log->key,
                                  .live_etag = log->live_etag,
-                                 .is_live = is_live};
+                                 .created_us = header->created_us,
+                                 .is_live = is_live,
+                                 .is_lost = goes_on && !is_live};
     if (status_samples_read(&source, opened, arena, &samples, err) < 0)
         return -1;
     if (is_live)
         status_samples_refine(&samples, str_of(strrchr(log->key, '/') + 1), set->lives,
                               set->n_lives);
-    count_phases(&samples, count_total(arena, header), is_live, &progress);
+    count_phases(&samples, count_total(arena, header), goes_on, &progress);
     set->progress.total += progress.total;
     for (int i = 0; i < PHASES; i++)
         set->progress.n[i] += progress.n[i];
@@ -305,7 +338,7 @@ static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
     json_out_kvz(out, "log_file", strrchr(log->key, '/') + 1);
     json_out_kvz(out, "eval_status", evallog_status_name(header->status));
     json_out_kv_bool(out, "live", is_live);
-    if (header->status == EVALLOG_STARTED && !is_live)
+    if (header->status == EVALLOG_STARTED && !goes_on)
         json_out_kvz(out, "trouble_reason", "its log was not finished");
     else
         json_out_kv_str(out, "trouble_reason", header->error_message);
