@@ -224,7 +224,7 @@ static void other_statements_run_between_the_rows(void **state)
 static void a_hundred_thousand_rows_take_bounded_memory(void **state)
 {
     (void)state;
-    enum { N = 100 * 1000, WIDTH = 200, MOST_BYTES = 12 * 1024 * 1024 };
+    enum { N = 100 * 1000, WIDTH = 200, MOST_BYTES = 16 * 1024 * 1024 };
     auto_error Error err = ERROR_INIT;
     auto_sql_tx SqlTx *tx = begin(SQL_WRITE);
     auto_sql_load SqlLoad *load = open_load(tx, "t");
