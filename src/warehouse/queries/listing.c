@@ -274,7 +274,7 @@ static void add_eval_order(const Listing *listing, Query *query)
     const char *direction = listing->is_ascending ? "ASC" : "DESC";
     if (listing->sort->of_eval)
         buf_printf(&query->text,
-                   " ORDER BY CASE WHEN e.%s IS NULL THEN 1 ELSE 0 END, 3 %s, e.no %s",
+                   " ORDER BY CASE WHEN e.%s IS NULL THEN 1 ELSE 0 END, 4 %s, e.no %s",
                    listing->sort->of_eval, direction, direction);
     else
         query_add(query, " ORDER BY e.no");
@@ -283,8 +283,7 @@ static void add_eval_order(const Listing *listing, Query *query)
 #define EVAL_TEXT                                                                                  \
     "e.task_name || ' ' || e.id || ' ' || e.eval_set_id || ' ' || e.location || ' ' || e.model"
 
-/* A number with a bit for each word that an eval's texts have. PostgreSQL is told to put them
-   together once for all words. */
+/* A number with a bit for each word that an eval's texts have. PostgreSQL has them put together. */
 static void add_eval_words(const QueryWords *words, Query *query)
 {
     query_add(query, "0");
@@ -293,7 +292,8 @@ static void add_eval_words(const QueryWords *words, Query *query)
         if (query->dialect == SQL_SQLITE)
             query_where_word(query, EVAL_TEXT, words->items[i]);
         else
-            query_where_value(query, "strpos(t.text, lower(?)) > 0", SQL_TEXT(words->items[i]));
+            query_where_value(query, "strpos(e.words, lower(? COLLATE \"C\")) > 0",
+                              SQL_TEXT(words->items[i]));
         buf_printf(&query->text, " THEN %u ELSE 0 END", UINT32_C(1) << i);
     }
 }
@@ -301,14 +301,16 @@ static void add_eval_words(const QueryWords *words, Query *query)
 static void add_evals(const Listing *listing, const QueryWords *words, Query *query)
 {
     query_add(query, "SELECT e.no, (SELECT count(*) FROM listing_eval), ");
+    query_add(query, query->dialect == SQL_SQLITE
+                         ? "(SELECT max(no) FROM listing_sample), "
+                         : "(SELECT reltuples::bigint FROM pg_class WHERE oid = "
+                           "'listing_sample'::regclass), ");
     if (listing->sort->of_eval)
         buf_printf(&query->text, "substr(e.%s, 1, 500), ", listing->sort->of_eval);
     else
         query_add(query, "NULL, ");
     add_eval_words(words, query);
     query_add(query, " FROM listing_eval e");
-    if (words->n > 0 && query->dialect == SQL_POSTGRES)
-        query_add(query, " CROSS JOIN LATERAL (SELECT lower(" EVAL_TEXT ") AS text OFFSET 0) t");
     query->glue = " WHERE ";
     query_where(query, "");
     query_add_listed_access(query, listing->access);
@@ -319,9 +321,10 @@ static void add_evals(const Listing *listing, const QueryWords *words, Query *qu
 /* Reads the eval of the current row, which has the number of all evals too. */
 static void read_eval(Listing *listing, const SqlRows *rows)
 {
-    enum { NO, N_ALL, VALUE, WORDS };
+    enum { NO, N_ALL, N_SAMPLES, VALUE, WORDS };
     if (!listing->evals) {
         listing->n_evals_all = (size_t)sql_rows_int(rows, N_ALL);
+        listing->n_samples_about = sql_rows_int(rows, N_SAMPLES);
         listing->evals = arena_array(listing->arena, listing->n_evals_all, sizeof(ListingEval));
     }
     assert(listing->n_evals < listing->n_evals_all);

@@ -79,12 +79,25 @@ static int walk_far(Listing *listing, ListingStretch *stretch, const ListingDriv
     return 0;
 }
 
+/* Whether a walk among so many samples fills a page before it has passed all rows that it may, and
+   sooner than these are fetched, if the order has nothing to do with what they are. */
+static bool is_walk_worth(const Listing *listing, const ListingStretch *stretch, int64_t n_left)
+{
+    enum { ROWS_PER_STEP = 10 };
+    if (listing->n_samples_about <= 0)
+        return true;
+    int64_t n_rows = (int64_t)stretch->max * listing->n_samples_about / n_left;
+    return n_rows + n_rows / 2 <= listing->limits->walk_driven_max &&
+           (n_rows + n_left) / ROWS_PER_STEP < n_left;
+}
+
 /* What samples have a word is known, and perhaps not tested any more. */
 static int pick_of_words(Listing *listing, ListingStretch *stretch, Error *err)
 {
     const ListingDriver *driver = &listing->driver;
     bool is_done = false;
     if (driver->n > listing->limits->gather_first_max &&
+        is_walk_worth(listing, stretch, driver->n) &&
         walk_far(listing, stretch, driver, &is_done, err) < 0)
         return -1;
     return is_done ? 0 : listing_gather(listing, stretch, driver, err);
@@ -113,22 +126,51 @@ static int walk_on(Listing *listing, ListingStretch *stretch, bool *ret_is_done,
     return 0;
 }
 
+/* A walk as long as the first one lets expect, when that takes far less than a merge would. */
+static int walk_as_promised(Listing *listing, ListingStretch *stretch, bool *ret_is_done,
+                            Error *err)
+{
+    enum { ROWS_PER_STEP = 10, STEPS_MAX = 5000, SPARE = 3 };
+    bool has_looks =
+        listing_needs_sample(listing) || listing_has_range(listing) || stretch->part->lacks_score;
+    *ret_is_done = false;
+    if (stretch->n == 0 || !are_many(listing))
+        return 0;
+    int64_t n_rows =
+        SPARE * (int64_t)stretch->max * listing->limits->walk_first_max / (int64_t)stretch->n;
+    int64_t n_looks =
+        has_looks ? n_rows * (int64_t)listing->n_evals / (int64_t)(listing->n_evals_all + 1) : 0;
+    int64_t steps = n_rows / ROWS_PER_STEP + n_looks;
+    if (steps > STEPS_MAX || steps > merge_steps(listing) ||
+        n_rows > listing->limits->walk_driven_max)
+        return 0;
+    if (listing_walk(listing, stretch, n_rows, NULL, err) < 0)
+        return -1;
+    *ret_is_done = stretch->n == stretch->max;
+    return 0;
+}
+
 /* What remains when a few steps do not fill the page. */
 static int pick_slowly(Listing *listing, ListingStretch *stretch, Error *err)
 {
     const ListingLimits *limits = listing->limits;
     const ListingDriver *driver = NULL;
     bool is_done = false;
+    if (walk_as_promised(listing, stretch, &is_done, err) < 0)
+        return -1;
+    if (is_done)
+        return 0;
     if (listing->n_evals <= limits->n_evals_pruned) {
         if (listing_prune_evals(listing, err) < 0)
             return -1;
         if (are_few(listing))
             return listing_merge(listing, stretch, err);
     }
-    /* A merge that has to look samples up until some fit is not so short. */
+    /* A merge that has to look samples up until some fit is not so short. Of few evals there is no
+       walk: all that a driver is for is to be gathered. */
     bool is_short = listing_is_merge_short(listing) && !listing_needs_sample(listing);
     int64_t max = limits->gather_max;
-    if (is_short && merge_steps(listing) < max)
+    if ((is_short || !are_many(listing)) && merge_steps(listing) < max)
         max = merge_steps(listing);
     if (listing_find_driver(listing, max, &driver, err) < 0)
         return -1;

@@ -89,6 +89,7 @@ typedef struct Listing {
         *evals; /* those that samples may be of, in the order of the sort when it is theirs */
     size_t n_evals;
     size_t n_evals_all;
+    int64_t n_samples_about; /* that there are; below 1: unknown */
     ListingWord words[QUERY_WORDS_MAX];
     size_t n_words;
 

@@ -22,24 +22,17 @@ enum {
 };
 
 /* About how many there are in the whole warehouse. */
-typedef struct Counts {
-    int64_t n_ids;
-    int64_t n_samples;
-} Counts;
-
-static int count_ids(Listing *listing, Counts *ret, Error *err)
+static int count_ids(Listing *listing, int64_t *ret, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
     const char *statement =
         listing->dialect == SQL_SQLITE
-            ? "SELECT coalesce((SELECT max(no) FROM listing_id), 0), coalesce((SELECT max(no) FROM "
-              "listing_sample), 0)"
-            : "SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'listing_id'::regclass), "
-              "(SELECT reltuples::bigint FROM pg_class WHERE oid = 'listing_sample'::regclass)";
+            ? "SELECT coalesce(max(no), 0) FROM listing_id"
+            : "SELECT reltuples::bigint FROM pg_class WHERE oid = 'listing_id'::regclass";
     if (sql_query(listing->tx, statement, SQL_NO_ARGS, &rows, err) < 0 ||
         sql_rows_next(rows, err) < 0)
         return -1;
-    *ret = (Counts){.n_ids = sql_rows_int(rows, 0), .n_samples = sql_rows_int(rows, 1)};
+    *ret = sql_rows_int(rows, 0);
     return 0;
 }
 
@@ -77,7 +70,7 @@ static void add_ids(Query *query, Str word)
 }
 
 /* Looks for the ids that tell of samples which have the word; too many stay unknown. */
-static int find_ids(Listing *listing, const Counts *counts, ListingWord *word, Error *err)
+static int find_ids(Listing *listing, int64_t n_ids_about, ListingWord *word, Error *err)
 {
     auto_query Query query = {0};
     auto_sql_rows SqlRows *rows = NULL;
@@ -85,7 +78,7 @@ static int find_ids(Listing *listing, const Counts *counts, ListingWord *word, E
     JsonOut out;
     size_t n_seen = 0;
     int has_row = 0;
-    if (word->text.n < GRAM && counts->n_ids > IDS_READ_MAX)
+    if (word->text.n < GRAM && n_ids_about > IDS_READ_MAX)
         return 0;
     json_out_init(&out, &text, 0);
     json_out_array(&out);
@@ -107,8 +100,8 @@ static int find_ids(Listing *listing, const Counts *counts, ListingWord *word, E
     json_out_end_array(&out);
     word->has_ids = !text.overflowed;
     word->has_few =
-        counts->n_ids <= 0 || (int64_t)word->n_ids * counts->n_samples / counts->n_ids <=
-                                  listing->limits->samples_of_word_max;
+        n_ids_about <= 0 || (int64_t)word->n_ids * listing->n_samples_about / n_ids_about <=
+                                listing->limits->samples_of_word_max;
     word->ids = arena_str(listing->arena, buf_str(&text));
     return 0;
 }
@@ -117,8 +110,8 @@ static int find_ids(Listing *listing, const Counts *counts, ListingWord *word, E
 int listing_sort_words(Listing *listing, const QueryWords *words, Error *err)
 {
     uint32_t of_evals = 0;
-    Counts counts = {0};
-    if (words->n > 0 && count_ids(listing, &counts, err) < 0)
+    int64_t n_ids_about = 0;
+    if (words->n > 0 && count_ids(listing, &n_ids_about, err) < 0)
         return -1;
     for (size_t w = 0; w < words->n; w++) {
         ListingEval *having = arena_array(listing->arena, listing->n_evals, sizeof(*having));
@@ -129,7 +122,7 @@ int listing_sort_words(Listing *listing, const QueryWords *words, Error *err)
                 having[n++] = listing->evals[i];
         if (n == listing->n_evals)
             continue;
-        if (find_ids(listing, &counts, &word, err) < 0 || find_uuid(listing, &word, err) < 0)
+        if (find_ids(listing, n_ids_about, &word, err) < 0 || find_uuid(listing, &word, err) < 0)
             return -1;
         if (word.has_ids && word.n_ids == 0 && !word.is_uuid) {
             of_evals |= word.mask;
