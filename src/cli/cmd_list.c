@@ -1,6 +1,7 @@
 /* hawk list eval-sets, evals, samples, jobs. */
 
 #include "cli/api.h"
+#include "cli/attempts.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/rows.h"
@@ -28,6 +29,7 @@ typedef struct Options {
     int64_t limit;
     bool all;
     bool ascending;
+    bool attempts;
     bool everywhere;
     bool stream;
     bool json;
@@ -42,6 +44,7 @@ typedef struct Options {
 /* clang-format off */
 #define CURSOR_ROW {"cursor", 0, OPT_TEXT, offsetof(Options, cursor), "Go on where an earlier list ended; it names the cursor", .metavar = "CURSOR"}
 #define STREAM_ROW {"stream", 0, OPT_FLAG, offsetof(Options, stream), "All of them, without a limit, one line of JSON each, as they come"}
+#define ATTEMPTS_ROW(help) {"attempts", 0, OPT_FLAG, offsetof(Options, attempts), help}
 #define JSON_ROW   {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: the rows, how many there are, where they go on"}
 
 static const OptRow eval_sets_rows[] = {
@@ -53,6 +56,7 @@ static const OptRow eval_sets_rows[] = {
     JSON_ROW,
 };
 static const OptRow evals_rows[] = {
+    ATTEMPTS_ROW("Those too that a later log of the same task goes on from"),
     ROWS_FORMAT_ROW(Options, format),
     JSON_ROW,
 };
@@ -71,6 +75,7 @@ static const OptRow samples_rows[] = {
     {"completed-before", 0, OPT_TEXT, offsetof(Options, completed_before), "Only completed up to this time", .metavar = "TIME"},
     {"sort", 0, OPT_TEXT, offsetof(Options, sort), "The column to sort by: total_tokens, score_value, ...; default: completed_at", .metavar = "COLUMN"},
     {"ascending", 0, OPT_FLAG, offsetof(Options, ascending), "The smallest first"},
+    ATTEMPTS_ROW("What became of samples before they ran again, too"),
     {"everywhere", 0, OPT_FLAG, offsetof(Options, everywhere), "Of all eval sets"},
     LIMIT_ROW("50"),
     CURSOR_ROW,
@@ -91,14 +96,29 @@ static const OptArg id_args[] = {
 };
 /* clang-format on */
 
+/* What is listed of the rows that come. */
+typedef struct Wanted {
+    int64_t limit;
+    Attempts old;        /* rows that are left out */
+    const char *old_key; /* the member that names a row there */
+    size_t n_old;        /* how many have been left out */
+} Wanted;
+
+static bool is_old(const Wanted *wanted, const Json *item)
+{
+    return wanted->old.n && attempts_has(&wanted->old, json_text(item, wanted->old_key, STR_NONE));
+}
+
 /* Takes the items of an answer, or those that are still wanted of them. */
-static size_t take_items(Json *answer, Json *items, int64_t limit)
+static size_t take_items(Json *answer, Json *items, Wanted *wanted)
 {
     size_t n = 0;
     for (Json *item = json_get(answer, "items")->first; item; n++) {
         Json *following = item->next;
         item->next = NULL;
-        if ((int64_t)items->n < limit)
+        if (is_old(wanted, item))
+            wanted->n_old++;
+        else if ((int64_t)items->n < wanted->limit)
             json_append(items, item);
         item = following;
     }
@@ -142,9 +162,10 @@ static const char *next_of(Cli *cli, const Json *answer)
 
 /* Gets pages until there are `limit` items, by cursor where the server gives one, else by number;
    the answer is the last one with the items of all. */
-static int fetch(Cli *cli, const Buf *path, const char *cursor, int64_t limit, Json **ret,
+static int fetch(Cli *cli, const Buf *path, const char *cursor, Wanted *rows, Json **ret,
                  Error *err)
 {
+    int64_t limit = rows->limit;
     Json *items = json_new(cli->arena, JSON_ARRAY);
     Json *answer = NULL;
     for (int64_t page = 1; (int64_t)items->n < limit; page++) {
@@ -153,7 +174,7 @@ static int fetch(Cli *cli, const Buf *path, const char *cursor, int64_t limit, J
         size = size < PAGE_MAX ? size : PAGE_MAX;
         if (get_page(cli, cli->arena, path, cursor, page, size, &answer, err) < 0)
             return -1;
-        int64_t n = (int64_t)take_items(answer, items, limit);
+        int64_t n = (int64_t)take_items(answer, items, rows);
         cursor = next_of(cli, answer);
         bool is_numbered = json_get(answer, "next_cursor") == NULL;
         if (is_numbered ? n < size : !cursor)
@@ -165,7 +186,7 @@ static int fetch(Cli *cli, const Buf *path, const char *cursor, int64_t limit, J
 }
 
 /* Prints the items of all pages, each on a line; of one page only is anything kept. */
-static int stream(Cli *cli, const Buf *path, const char *cursor, Error *err)
+static int stream(Cli *cli, const Buf *path, const char *cursor, const Wanted *wanted, Error *err)
 {
     auto_arena Arena *arena = arena_new();
     int64_t n = PAGE_MAX;
@@ -176,7 +197,7 @@ static int stream(Cli *cli, const Buf *path, const char *cursor, Error *err)
             return -1;
         n = 0;
         for (const Json *item = json_get(answer, "items")->first; item; item = item->next, n++)
-            if (print_json_line(cli, item, err) < 0)
+            if (!is_old(wanted, item) && print_json_line(cli, item, err) < 0)
                 return -1;
         cursor = next_of(cli, answer);
         if (json_get(answer, "next_cursor"))
@@ -188,6 +209,13 @@ static int stream(Cli *cli, const Buf *path, const char *cursor, Error *err)
 static const Json *items_of(const Json *answer)
 {
     return json_get(answer, "items")->first;
+}
+
+/* Tells that rows were left out. */
+static void say_old(Cli *cli, const Wanted *wanted)
+{
+    if (wanted->n_old)
+        cli_say(cli, "Left out: %zu of earlier attempts; --attempts shows them.", wanted->n_old);
 }
 
 /* Tells how to go on, if there is more. */
@@ -228,9 +256,10 @@ static int run_eval_sets(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/meta/eval-sets");
     api_add_query(&path, "search", options->search);
     Json *answer = NULL;
+    Wanted wanted = {.limit = options->limit};
     if (options->stream)
-        return stream(cli, &path, options->cursor, err);
-    if (fetch(cli, &path, options->cursor, options->limit, &answer, err) < 0)
+        return stream(cli, &path, options->cursor, &wanted, err);
+    if (fetch(cli, &path, options->cursor, &wanted, &answer, err) < 0)
         return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
@@ -259,6 +288,12 @@ static int run_eval_sets(Cli *cli, const void *given, Error *err)
     return 0;
 }
 
+/* A status, and that it was not the last. */
+static void add_status(Table *table, Str status, bool is_old)
+{
+    table_printf(table, "%.*s%s", STR_ARG(status), is_old ? " (tried again)" : "");
+}
+
 static int run_evals(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
@@ -269,7 +304,13 @@ static int run_evals(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/meta/evals");
     api_add_query(&path, "eval_set_id", id);
     Json *answer = NULL;
-    if (fetch(cli, &path, NULL, INT32_MAX, &answer, err) < 0)
+    Wanted wanted = {.limit = INT32_MAX, .old_key = "id"};
+    Attempts old = {0};
+    if (attempts_get(cli, id, "eval_ids", &old, err) < 0)
+        return -1;
+    if (!options->attempts)
+        wanted.old = old;
+    if (fetch(cli, &path, NULL, &wanted, &answer, err) < 0)
         return -1;
     if (items_of(answer))
         settings_keep_id(cli, SETTINGS_EVAL_SET, id);
@@ -283,7 +324,8 @@ static int run_evals(Cli *cli, const void *given, Error *err)
     for (const Json *item = items_of(answer); item; item = item->next) {
         table_add(table, json_text(item, "task_name", STR_NONE));
         table_add(table, json_text(item, "model", STR_NONE));
-        table_add(table, json_text(item, "status", STR_NONE));
+        add_status(table, json_text(item, "status", STR_NONE),
+                   attempts_has(&old, json_text(item, "id", STR_NONE)));
         table_printf(table, "%lld/%lld", (long long)json_int(item, "completed_samples", 0),
                      (long long)json_int(item, "total_samples", 0));
     }
@@ -293,6 +335,7 @@ static int run_evals(Cli *cli, const void *given, Error *err)
         if (print_text(cli, buf_str(&title), err) < 0)
             return -1;
     }
+    say_old(cli, &wanted);
     return finish(cli, table, arena_printf(cli->arena, "No evals yet in %s.", id), err);
 }
 
@@ -313,7 +356,8 @@ static void add_scores(Cli *cli, Table *table, const Json *item)
     table_add(table, buf_str(&text));
 }
 
-static void add_sample(Cli *cli, bool everywhere, Table *table, const Json *item)
+static void add_sample(Cli *cli, bool everywhere, const Attempts *old, Table *table,
+                       const Json *item)
 {
     Str status = json_text(item, "status", STR_NONE);
     table_add(table, json_text(item, "uuid", STR_NONE));
@@ -323,8 +367,10 @@ static void add_sample(Cli *cli, bool everywhere, Table *table, const Json *item
     }
     table_add(table, print_member(cli->arena, item, "id"));
     table_add(table, print_member(cli->arena, item, "epoch"));
-    if (!json_bool(item, "is_provisional", false))
-        table_add(table, status);
+    bool is_over = !json_bool(item, "is_provisional", false);
+    bool is_again = attempts_has(old, json_text(item, "uuid", STR_NONE));
+    if (is_over || is_again)
+        add_status(table, is_over ? status : STR("lost"), is_again);
     else if (str_eqz(status, "success"))
         table_addz(table, "running");
     else
@@ -389,9 +435,15 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     api_add_query(&path, "search", words_of(cli, options));
     add_filters(options, &path);
     Json *answer = NULL;
+    Wanted wanted = {.limit = options->limit, .old_key = "uuid"};
+    Attempts old = {0};
+    if (id && attempts_get(cli, id, "sample_uuids", &old, err) < 0)
+        return -1;
+    if (!options->attempts && !options->log)
+        wanted.old = old;
     if (options->stream)
-        return stream(cli, &path, options->cursor, err);
-    if (fetch(cli, &path, options->cursor, options->limit, &answer, err) < 0)
+        return stream(cli, &path, options->cursor, &wanted, err);
+    if (fetch(cli, &path, options->cursor, &wanted, &answer, err) < 0)
         return -1;
     if (id && items_of(answer))
         settings_keep_id(cli, SETTINGS_EVAL_SET, id);
@@ -406,9 +458,10 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     auto_table Table *table = options->everywhere ? table_new(of_all, ARRAY_LEN(of_all))
                                                   : table_new(of_one, ARRAY_LEN(of_one));
     for (const Json *item = items_of(answer); item; item = item->next)
-        add_sample(cli, options->everywhere, table, item);
+        add_sample(cli, options->everywhere, &old, table, item);
     if (finish(cli, table, none_of(cli, options, id), err) < 0)
         return -1;
+    say_old(cli, &wanted);
     say_more(cli, answer);
     return 0;
 }
@@ -427,7 +480,8 @@ static int run_jobs(Cli *cli, const void *given, Error *err)
             api_add_query(&path, "created_by", arena_strndup(cli->arena, sub.p, sub.n));
     }
     Json *answer = NULL;
-    if (fetch(cli, &path, options->cursor, options->limit, &answer, err) < 0)
+    Wanted wanted = {.limit = options->limit};
+    if (fetch(cli, &path, options->cursor, &wanted, &answer, err) < 0)
         return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "jobs/status.h"
 #include "server/server_priv.h"
+#include "warehouse/queries/attempts.h"
 #include "warehouse/queries/queries.h"
 
 enum { LIST_MAX_BYTES = 64 << 20, LIMIT_MAX = 500, PAGE_MAX = 1000000000, STATUSES_MAX = 32 };
@@ -66,17 +67,35 @@ static int meta_eval_sets(RouteCtx *ctx, Error *err)
     return answer_send(ctx, &answer, err);
 }
 
+static int param_eval_set(RouteCtx *ctx, Str *ret, Error *err)
+{
+    *ret = param(ctx, "eval_set_id");
+    if (!ret->p)
+        return error_set(err, ERR_BAD_DATA, "eval_set_id: this parameter is needed");
+    return 0;
+}
+
 static int meta_evals(RouteCtx *ctx, Error *err)
 {
     auto_answer Answer answer;
     QueriesPage page = {0};
+    Str id = STR_NONE;
     answer_init(&answer);
     const QueriesAccess access = server_queries_access(ctx->caller);
-    Str id = param(ctx, "eval_set_id");
-    if (!id.p)
-        return error_set(err, ERR_BAD_DATA, "eval_set_id: this parameter is needed");
-    if (param_page(ctx, 100, &page, err) < 0 ||
+    if (param_eval_set(ctx, &id, err) < 0 || param_page(ctx, 100, &page, err) < 0 ||
         queries_evals(ctx->app->sql, &access, page, id, &answer.out, err) < 0)
+        return -1;
+    return answer_send(ctx, &answer, err);
+}
+
+static int meta_attempts(RouteCtx *ctx, Error *err)
+{
+    auto_answer Answer answer;
+    Str id = STR_NONE;
+    answer_init(&answer);
+    const QueriesAccess access = server_queries_access(ctx->caller);
+    if (param_eval_set(ctx, &id, err) < 0 ||
+        attempts_write(ctx->app->sql, &access, id, &answer.out, err) < 0)
         return -1;
     return answer_send(ctx, &answer, err);
 }
@@ -256,6 +275,7 @@ static const Shape shapes[] = {
     { "EvalInfo", "id: str; eval_set_id: str; task_name: str; model: str; status: str; total_samples: int;"
                   " completed_samples: int; created_by: str?; started_at: time?; completed_at: time?" },
     { "EvalsResponse", "items: EvalInfo[]; total: int; page: int; limit: int; next_cursor: str?" },
+    { "AttemptsResponse", "eval_ids: str[]; sample_uuids: str[]; truncated: bool" },
     { "SampleScore", "scorer: str; value: any; value_float: num?; value_nonfinite: 'nan' | 'inf' | '-inf'?; is_intermediate: bool" },
     { "SampleListItem",
       "pk: str; uuid: str; id: str; epoch: int; started_at: time?; completed_at: time?; input_tokens: int?; output_tokens: int?;"
@@ -287,6 +307,8 @@ static const Route rows[] = {
       .query = PAGE(100) "; search?: str", .answer = "EvalSetsResponse" },
     { "GET", "/meta/evals",                        ROUTE_READ, meta_evals, "evals of an eval set",
       .query = "eval_set_id: str; " PAGE(100), .answer = "EvalsResponse" },
+    { "GET", "/meta/attempts",                     ROUTE_READ, meta_attempts, "evals and samples of an eval set that were run again",
+      .query = "eval_set_id: str", .answer = "AttemptsResponse" },
     { "GET", "/meta/samples",                      ROUTE_READ, meta_samples, "samples, filtered and sorted",
       .query = PAGE(50) "; eval_set_id?: str; search?: str; status?: str[](0..32); score_min?: num; score_max?: num;"
                " scorer?: str; sort_by: str = 'completed_at'; sort_order: 'asc' | 'desc' = 'desc'; filter_model?: str;"

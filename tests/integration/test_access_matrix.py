@@ -280,6 +280,7 @@ ROWS = {
     "GET /monitoring/jobs/{job_id}/eval-set-status/stream": ("/monitoring/jobs/{id}/eval-set-status/stream", None, READERS),
     "GET /meta/eval-sets": ("/meta/eval-sets", None, ALL + "!"),
     "GET /meta/evals": ("/meta/evals?eval_set_id={id}", None, ALL + "!"),
+    "GET /meta/attempts": ("/meta/attempts?eval_set_id={id}", None, ALL),
     "GET /meta/samples": ("/meta/samples?search={canary}", None, ALL + "!"),
     "GET /meta/samples/{sample_uuid}": ("/meta/samples/{uuid}", None, READERS),
     "GET /meta/samples/{sample_uuid}/scores": ("/meta/samples/{uuid}/scores", None, READERS + "!"),

@@ -108,7 +108,7 @@ class Told:
         logs = [file["name"] for file in self.hawk.get(f"/view/logs/logs?log_dir={self.id}")[1]["files"]]
         samples = self.hawk.get(f"/meta/samples?eval_set_id={self.id}")[1]["items"]
         queries = {
-            "/meta/evals": "?eval_set_id={id}", "/meta/search": "?q=cnry", "/meta/compare": "?a={id}&b={id}",
+            "/meta/evals": "?eval_set_id={id}", "/meta/attempts": "?eval_set_id={id}", "/meta/search": "?q=cnry", "/meta/compare": "?a={id}&b={id}",
         }
         filled = []
         for route in routes():

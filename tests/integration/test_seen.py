@@ -59,3 +59,27 @@ def test_samples_of_a_lost_runner_wait(hawk, lost):
     """While nobody runs them, and will."""
     os.kill(json.loads((hawk.data / "jobs" / lost / "runner.json").read_text())["pid"], signal.SIGKILL)
     hawk.wait_for(lambda: progress(hawk, lost) == {"total": 3, "waiting": 3}, 10)
+
+
+def rows(hawk, *args: str) -> list[list[str]]:
+    """The rows of a table that a list prints."""
+    return [line.split() for line in hawk.run("list", *args).stdout.splitlines() if line and not line.startswith(("Eval Set", "--", "Task", "UUID"))]
+
+
+def test_samples_that_ran_again_are_listed_once(hawk, lost):
+    """Their earlier attempts with --attempts only, which says so; the same as JSON and line by line."""
+    hawk.wait_for(lambda: len(rows(hawk, "samples", lost, "--attempts")) > 3)
+    listed = rows(hawk, "samples", lost)
+    assert sorted(row[1] for row in listed) == ["1", "2", "3"]
+    everything = rows(hawk, "samples", lost, "--attempts")
+    assert len(everything) > 3 and sum(row[-2:] == ["(tried", "again)"] for row in everything) == len(everything) - 3
+    assert "of earlier attempts; --attempts shows them" in hawk.run("list", "samples", lost).stderr
+    assert {item["uuid"] for item in hawk.json("list", "samples", lost)["items"]} == {row[0] for row in listed}
+    assert len(hawk.run("list", "samples", lost, "--stream").stdout.splitlines()) == 3
+
+
+def test_evals_that_were_gone_on_from_are_not_listed(hawk, lost):
+    """But with --attempts."""
+    assert len(rows(hawk, "evals", lost)) == 1
+    everything = rows(hawk, "evals", lost, "--attempts")
+    assert len(everything) == 3 and [row[-3:-1] == ["(tried", "again)"] for row in everything] == [False, True, True]
