@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "warehouse/queries/attempts.h"
 #include "warehouse/queries/queries.h"
 #include "warehouse/warehouse.h"
 
@@ -582,6 +583,44 @@ static void one_sample_and_its_scores_have_their_exact_form(void **state)
     assert_int_equal(place.epoch, 1);
 }
 
+static void what_failed_before_it_ran_again_is_of_an_earlier_attempt(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    JsonOut out;
+    add_eval("e1", "set", "arith", "[]", 1);
+    add_eval("e2", "set", "arith", "[]", 2);
+    add_eval("e3", "other", "arith", "[]", 3);
+    add_sample("old", "e1", 1, "error_message", "'lost'");
+    add_sample("kept", "e1", 1, "error_message", "NULL");
+    add_sample("only", "e1", 1, "error_message", "'lost'");
+    add_sample("new", "e2", 2, "error_message", "'again'");
+    add_sample("same", "e2", 2, "error_message", "NULL");
+    add_sample("elsewhere", "e3", 3, "error_message", "NULL");
+    run("UPDATE sample SET id = '1' WHERE uuid IN ('old', 'new')", NULL, 0);
+    run("UPDATE sample SET id = '2' WHERE uuid IN ('kept', 'same')", NULL, 0);
+    run("UPDATE sample SET id = '3' WHERE uuid IN ('only', 'elsewhere')", NULL, 0);
+    buf_reset(&text);
+    json_out_init(&out, &text, 0);
+    assert_int_equal(attempts_write(sql, &all, STR("set"), &out, &err), 0);
+    assert_string_equal(database_tight(text.data), "{\"eval_ids\":[\"e1\"],\"sample_uuids\":"
+                                                   "[\"old\"],\"truncated\":false}");
+}
+
+static void who_may_not_see_evals_sees_no_attempts(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    JsonOut out;
+    add_eval("e1", "set", "arith", "[\"g\"]", 1);
+    add_eval("e2", "set", "arith", "[\"g\"]", 2);
+    buf_reset(&text);
+    json_out_init(&out, &text, 0);
+    assert_int_equal(attempts_write(sql, &nobody, STR("set"), &out, &err), 0);
+    assert_string_equal(database_tight(text.data),
+                        "{\"eval_ids\":[],\"sample_uuids\":[],\"truncated\":false}");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, open_warehouse, close_warehouse)
 
 int main(void)
@@ -606,6 +645,8 @@ int main(void)
         T(a_search_is_taken_word_for_word),
         T(questions_that_make_no_sense_are_refused),
         T(one_sample_and_its_scores_have_their_exact_form),
+        T(what_failed_before_it_ran_again_is_of_an_earlier_attempt),
+        T(who_may_not_see_evals_sees_no_attempts),
     };
     return cmocka_run_group_tests_name("queries", tests, NULL, NULL);
 }
