@@ -236,7 +236,7 @@ static void go_deep(const QueriesAccess *access, QueriesSamples *filter, Arena *
     auto_sql_tx SqlTx *tx = NULL;
     QueriesSamples pages = *filter;
     pages.page.limit = 500;
-    if (query_begin_list(sql, access, &tx, &err) < 0)
+    if (query_begin_simple_list(sql, access, &tx, &err) < 0)
         fail(&err);
     const ListingQuestion question = {.tx = tx,
                                       .dialect = sql_dialect(sql),

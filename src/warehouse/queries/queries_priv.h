@@ -76,10 +76,6 @@ int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *
 int query_begin_simple_list(Sql *sql, const QueriesAccess *access, SqlTx **ret,
                             Error *err) HAWK_MUST_USE;
 
-/* From here on the transaction of a list reads rows that it has found, by their keys, and goes on
-   as a simple list. */
-int query_begin_page(SqlTx *tx, SqlDialect dialect, Error *err) HAWK_MUST_USE;
-
 /* Runs what has been put together; the query must live as long as the rows. */
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;
 int query_run_few(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;

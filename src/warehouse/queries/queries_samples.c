@@ -229,28 +229,13 @@ static int write_items(SqlTx *tx, SqlDialect dialect, const ListingPage *page, S
     return has_row;
 }
 
-/* With conditions on samples their values tell which way to take; without, rows are in the order of
-   an index. */
-static bool is_simple(const QueriesSamples *filter)
-{
-    return filter->search.n == 0 && filter->n_statuses == 0 && !filter->has_score_min &&
-           !filter->has_score_max && !filter->has_completed_after && !filter->has_completed_before;
-}
-
-static int begin(Sql *sql, const QueriesAccess *access, const QueriesSamples *filter, SqlTx **ret,
-                 Error *err)
-{
-    return is_simple(filter) ? query_begin_simple_list(sql, access, ret, err)
-                             : query_begin_list(sql, access, ret, err);
-}
-
 int queries_samples(Sql *sql, const QueriesAccess *access, const QueriesSamples *filter,
                     JsonOut *out, Error *err)
 {
     auto_arena Arena *arena = arena_new();
     auto_sql_tx SqlTx *tx = NULL;
     ListingPage page = {0};
-    if (check_filter(filter, err) < 0 || begin(sql, access, filter, &tx, err) < 0)
+    if (check_filter(filter, err) < 0 || query_begin_simple_list(sql, access, &tx, err) < 0)
         return -1;
     const ListingQuestion question = {.tx = tx,
                                       .dialect = sql_dialect(sql),
@@ -261,8 +246,7 @@ int queries_samples(Sql *sql, const QueriesAccess *access, const QueriesSamples 
         return -1;
     json_out_object(out);
     json_out_kv_array(out, "items");
-    if ((!is_simple(filter) && query_begin_page(tx, sql_dialect(sql), err) < 0) ||
-        write_items(tx, sql_dialect(sql), &page, filter->scorer, out, err) < 0)
+    if (write_items(tx, sql_dialect(sql), &page, filter->scorer, out, err) < 0)
         return -1;
     json_out_end_array(out);
     json_out_kv_null(out, "total");

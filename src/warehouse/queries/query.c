@@ -221,26 +221,14 @@ int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *
                       ret, err);
 }
 
+/* A plan that is kept may be from when the tables were empty, which any plan would read whole. */
 int query_begin_simple_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
 {
     return begin_list(sql, access,
                       LIST_SETTINGS "SET LOCAL plan_cache_mode = force_generic_plan; "
-                                    "SET LOCAL join_collapse_limit = 1",
+                                    "SET LOCAL join_collapse_limit = 1; "
+                                    "SET LOCAL enable_seqscan = off",
                       ret, err);
-}
-
-int query_begin_page(SqlTx *tx, SqlDialect dialect, Error *err)
-{
-    /* PostgreSQL does not know how many of the rows a policy lets through, and may begin with all
-       of them. */
-    static const char settings[] = "SELECT set_config('plan_cache_mode', 'force_generic_plan', "
-                                   "true), set_config('join_collapse_limit', '1', true)";
-    auto_sql_rows SqlRows *rows = NULL;
-    if (dialect != SQL_POSTGRES)
-        return 0;
-    if (sql_query(tx, settings, SQL_NO_ARGS, &rows, err) < 0)
-        return -1;
-    return sql_rows_next(rows, err) < 0 ? -1 : 0;
 }
 
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err)
