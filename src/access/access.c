@@ -26,6 +26,8 @@ static const ActionRow actions[] = {
     [ACCESS_SERVER_STOP] = { "server.stop", "stop the server", true,  false, false, true  },
     [ACCESS_HUMAN_ADD]    = { "human.add",    "register",  true, false, false, false },
     [ACCESS_HUMAN_CHANGE] = { "human.change", "change",    true, false, true,  false },
+    [ACCESS_CODE_RULE_READ]   = { "code_rule.read",   "see the rules for code", false, false, false, true },
+    [ACCESS_CODE_RULE_CHANGE] = { "code_rule.change", "change", true, false, false, true },
     [ACCESS_LOGIN_MINT]  = { "login.mint",  "make a login",    false, false, false, false },
 };
 /* clang-format on */

@@ -24,11 +24,13 @@ typedef enum AccessAction {
     ACCESS_JOB_CONTROL, /* stop, delete, resume: owner or admin */
     ACCESS_LOG_READ,    /* eval logs, samples, transcripts */
     ACCESS_SAMPLE_EDIT, /* scores and invalidations: owner or admin */
-    ACCESS_SAMPLE_APPEND, /* events, which take nothing away */
-    ACCESS_SERVER_STOP,   /* end the server: admin */
-    ACCESS_HUMAN_ADD,     /* register somebody who takes evaluations */
-    ACCESS_HUMAN_CHANGE,  /* change or remove such an entry: owner or admin */
-    ACCESS_LOGIN_MINT,    /* make a one-time login link for oneself */
+    ACCESS_SAMPLE_APPEND,    /* events, which take nothing away */
+    ACCESS_SERVER_STOP,      /* end the server: admin */
+    ACCESS_HUMAN_ADD,        /* register somebody who takes evaluations */
+    ACCESS_HUMAN_CHANGE,     /* change or remove such an entry: owner or admin */
+    ACCESS_CODE_RULE_READ,   /* see which group code is for: admin */
+    ACCESS_CODE_RULE_CHANGE, /* say so: admin */
+    ACCESS_LOGIN_MINT,       /* make a one-time login link for oneself */
 } AccessAction;
 
 /* What the action is about; zeroed fields mean unknown. */

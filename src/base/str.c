@@ -231,3 +231,18 @@ size_t str_distance(Str a, Str b)
     }
     return rows[a.n % 3][b.n];
 }
+
+bool str_is_uuid(Str s)
+{
+    enum { UUID_CHARS = 36 };
+    if (s.n != UUID_CHARS)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        bool is_dash_due = i == 8 || i == 13 || i == 18 || i == 23;
+        if (is_dash_due ? c != '-' : !is_digit)
+            return false;
+    }
+    return true;
+}

@@ -70,6 +70,9 @@ size_t str_utf8_prefix(Str s);
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(Str s);
 
+/* Whether it has the form of a UUID (RFC 9562, section 4), in small or capital letters. */
+bool str_is_uuid(Str s);
+
 /* Number of edits (insert, delete, replace, swap of neighbours) between two short names; for
    did-you-mean. Names over 64 bytes count as 64 edits apart. */
 size_t str_distance(Str a, Str b);

@@ -30,6 +30,7 @@ typedef struct CorsRow {
 /* clang-format off */
 static const CorsRow rows[] = {
     { "/auth/",       "GET, POST" },
+    { "/code_rules/", "GET, POST, PUT, DELETE" },
     { "/eval_sets/",  "GET, POST, DELETE" },
     { "/meta/",       "GET, POST" },
     { "/monitoring/", "GET, POST" },

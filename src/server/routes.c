@@ -32,5 +32,6 @@ const RouteTable *const server_route_tables[] = {
     &routes_transcript_search,
     &routes_scan_download,
     &routes_human_evals,
+    &routes_code_rules,
 };
 const size_t server_n_route_tables = ARRAY_LEN(server_route_tables);

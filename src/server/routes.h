@@ -17,6 +17,7 @@ extern const RouteTable routes_jobs;
 extern const RouteTable routes_transcript_search;
 extern const RouteTable routes_scan_download;
 extern const RouteTable routes_human_evals;
+extern const RouteTable routes_code_rules;
 extern const RouteTable routes_compare;
 extern const RouteTable routes_export;
 extern const RouteTable routes_transcript;

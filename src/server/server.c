@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "access/code_rules.h"
 #include "access/humans.h"
 #include "access/identity_oidc.h"
 #include "access/models.h"
@@ -265,7 +266,7 @@ static int open_data(App *app, Error *err)
         rc = sql_open(sql, N_SQL_CONNECTIONS + (size_t)app->options->n_importers, &app->sql, err);
     mem_wipe(sql, strlen(sql)); /* it may have a password */
     if (rc < 0 || warehouse_migrate(app->sql, err) < 0 || models_migrate(app->sql, err) < 0 ||
-        humans_migrate(app->sql, err) < 0)
+        humans_migrate(app->sql, err) < 0 || code_rules_migrate(app->sql, err) < 0)
         return -1;
     const char *models = app->settings.models_file;
     if (models && models_seed(app->sql, models, err) < 0)

@@ -38,21 +38,6 @@ void sql_load_add_names(const SqlLoad *load, Buf *buf)
         buf_printf(buf, "%s\"%s\"", i > 0 ? ", " : "", load->columns[i].name);
 }
 
-static bool is_uuid(Str text)
-{
-    enum { UUID_CHARS = 36 };
-    if (text.n != UUID_CHARS)
-        return false;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        bool is_dash_due = i == 8 || i == 13 || i == 18 || i == 23;
-        if (is_dash_due ? c != '-' : !is_digit)
-            return false;
-    }
-    return true;
-}
-
 static int check_value(const SqlColumn *column, const SqlValue *value, Error *err)
 {
     const KindRow *kind = &kinds[column->kind];
@@ -63,7 +48,7 @@ static int check_value(const SqlColumn *column, const SqlValue *value, Error *er
                          (long long)value->integer);
     if (kind->type == SQL_TYPE_TEXT && memchr(value->text.p, '\0', value->text.n))
         return error_set(err, ERR_BAD_DATA, "the database cannot take a text with a NUL byte");
-    if (column->kind == SQL_KIND_UUID && !is_uuid(value->text))
+    if (column->kind == SQL_KIND_UUID && !str_is_uuid(value->text))
         return error_set(err, ERR_BAD_DATA, "a text is no UUID of 36 characters");
     return 0;
 }

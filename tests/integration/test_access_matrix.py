@@ -186,6 +186,8 @@ ALL = "200 200 200 200 200 200"
 READERS = "200 403 200 200 200 403"
 CHANGERS = "403 200 200 200 200 200"
 CONTROLLERS = "403 403 403 200 200 200"
+ADMINS = "403 403 403 403 200 200"
+CODE_RULE = "403 403 403 403 201 409"
 NOBODY = "403 403 403 403 403 403"
 FILES = {"files": [{"filename": "a.eval", "sha256": "0" * 64, "size_bytes": 5}]}
 PENDING = "?log={log}&id=s1&epoch=1"
@@ -334,6 +336,12 @@ ROWS = {
     "DELETE /humans/{name}": ("/humans/ann", None, "403 403 403 204 404 404"),
     "POST /human_evals/": ("/human_evals/", {"human": "nobody", "eval_set_config": {}}, CHANGERS.replace("200", "404")),
     "POST /human_evals": ("/human_evals", {"human": "nobody", "eval_set_config": {}}, CHANGERS.replace("200", "404")),
+    "GET /code_rules/": ("/code_rules/", None, ADMINS),
+    "GET /code_rules": ("/code_rules", None, ADMINS),
+    "POST /code_rules/": ("/code_rules/", {"url_prefix": "github.com/them", "group": "insiders"}, CODE_RULE),
+    "POST /code_rules": ("/code_rules", {"url_prefix": "github.com/us", "group": None}, CODE_RULE),
+    "PUT /code_rules/{pk}": ("/code_rules/00000000-0000-0000-0000-000000000000", {"url_prefix": "a", "group": None}, ADMINS.replace("200", "404")),
+    "DELETE /code_rules/{pk}": ("/code_rules/00000000-0000-0000-0000-000000000000", None, ADMINS.replace("200", "404")),
     "GET /human_evals/{eval_set_id}": ("/human_evals/{id}", None, READERS.replace("200", "404")),
     "GET /usage/": ("/usage/?group_by=task", None, ALL),
     "GET /usage": ("/usage?group_by=task", None, ALL),

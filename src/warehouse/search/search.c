@@ -254,18 +254,6 @@ static int write_todo(const SearchScope *scope, JsonOut *out, Error *err)
 
 /* ---- the whole ---- */
 
-static bool is_uuid(Str text)
-{
-    if (text.n != 36)
-        return false;
-    for (size_t i = 0; i < text.n; i++) {
-        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (is_dash ? text.p[i] != '-' : !strchr("0123456789abcdefABCDEF", text.p[i]))
-            return false;
-    }
-    return !memchr(text.p, '\0', text.n);
-}
-
 static int check(const SearchQuestion *question, Error *err)
 {
     if (question->q.n == 0)
@@ -274,9 +262,9 @@ static int check(const SearchQuestion *question, Error *err)
         return error_set(err, ERR_USAGE, "limit must be from 1 to %d", SEARCH_LIMIT_MAX);
     if (question->batch_size < 1 || question->batch_size > SEARCH_BATCH_MAX)
         return error_set(err, ERR_USAGE, "batch_size must be from 1 to %d", SEARCH_BATCH_MAX);
-    if (question->eval_pk.p && !is_uuid(question->eval_pk))
+    if (question->eval_pk.p && !str_is_uuid(question->eval_pk))
         return error_set(err, ERR_USAGE, "eval_pk is not a key");
-    if (question->sample_pk.p && !is_uuid(question->sample_pk))
+    if (question->sample_pk.p && !str_is_uuid(question->sample_pk))
         return error_set(err, ERR_USAGE, "sample_pk is not a key");
     return 0;
 }

@@ -52,6 +52,17 @@ static void distance_counts_a_swap_as_one_edit(void **state)
     assert_int_equal(str_distance(STR("kitten"), STR("sitting")), 3);
 }
 
+static void a_uuid_has_its_digits_and_dashes_where_they_belong(void **state)
+{
+    (void)state;
+    assert_true(str_is_uuid(STR("0190a1b2-c3d4-7e5f-8a9b-0C1D2E3F4a5b")));
+    const char *bad[] = {
+        "", "0190a1b2c3d47e5f8a9b0c1d2e3f4a5b", "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5g",
+        "0190a1b-2c3d4-7e5f-8a9b-0c1d2e3f4a5b", "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b0"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(str_is_uuid(str_of(bad[i])));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -59,6 +70,7 @@ int main(void)
         cmocka_unit_test(utf8_refuses_surrogates_overlong_and_cut_sequences),
         cmocka_unit_test(split_yields_every_part_also_empty_ones),
         cmocka_unit_test(distance_counts_a_swap_as_one_edit),
+        cmocka_unit_test(a_uuid_has_its_digits_and_dashes_where_they_belong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
