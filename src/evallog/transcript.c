@@ -44,7 +44,8 @@ static const struct { const char *name; size_t offset; } members[] = {
     { "id", offsetof(TranscriptFacts, id) }, { "epoch", offsetof(TranscriptFacts, epoch) },
     { "uuid", offsetof(TranscriptFacts, uuid) }, { "target", offsetof(TranscriptFacts, target) },
     { "scores", offsetof(TranscriptFacts, scores) }, { "error", offsetof(TranscriptFacts, error) },
-    { "limit", offsetof(TranscriptFacts, limit) }, { "started_at", offsetof(TranscriptFacts, started_at) },
+    { "limit", offsetof(TranscriptFacts, limit) }, { "invalidation", offsetof(TranscriptFacts, invalidation) },
+    { "started_at", offsetof(TranscriptFacts, started_at) },
     { "completed_at", offsetof(TranscriptFacts, completed_at) },
     { "total_time", offsetof(TranscriptFacts, total_time) },
     { "working_time", offsetof(TranscriptFacts, working_time) },
@@ -111,11 +112,58 @@ static Str shown(TranscriptWriter *writer, Str raw)
     return value.n > 0 ? value : STR_NONE;
 }
 
+/* Who, when and why; `what` stands before the reason. */
+static Str provenance(TranscriptWriter *writer, const Json *node, Str what)
+{
+    Str who = json_text(node, "author", STR("somebody"));
+    Str when = json_text(node, "timestamp", STR("some time"));
+    Str why = json_text(node, "reason", STR(""));
+    return str_of(arena_printf(writer->arena, "by %.*s, %.*s%.*s%s%.*s", STR_ARG(who),
+                               STR_ARG(when), STR_ARG(what), why.n ? ": " : "", STR_ARG(why)));
+}
+
+/* The value that stands after an edit, which may leave it as it was. */
+static const Json *value_after(const Json *edit, const Json *before)
+{
+    const Json *value = json_get(edit, "value");
+    bool is_same = !value || (value->type == JSON_STRING && str_eqz(value->text, "UNCHANGED"));
+    return is_same ? before : value;
+}
+
+TranscriptEdits transcript_edits(const Json *score)
+{
+    const Json *history = json_get(score, "history");
+    bool is_list = history && history->type == JSON_ARRAY;
+    return (TranscriptEdits){.next = is_list ? history->first : NULL};
+}
+
+Str transcript_next_edit(TranscriptWriter *writer, TranscriptEdits *edits)
+{
+    while (edits->next) {
+        const Json *edit = edits->next;
+        const Json *before = edits->value;
+        const Json *who = json_get(edit, "provenance");
+        edits->next = edit->next;
+        edits->value = value_after(edit, before);
+        if (json_is_null(who))
+            continue;
+        if (!before || before == edits->value)
+            return provenance(writer, who, STR(""));
+        Str from = transcript_value(writer, before, 0);
+        Str to = transcript_value(writer, edits->value, 0);
+        return provenance(
+            writer, who,
+            str_of(arena_printf(writer->arena, ", from %.*s to %.*s", STR_ARG(from), STR_ARG(to))));
+    }
+    return STR_NONE;
+}
+
 void transcript_items(TranscriptWriter *writer, TranscriptItem ret[TRANSCRIPT_N_ITEMS])
 {
     const TranscriptFacts *facts = writer->facts;
     const TranscriptAbout *about = writer->about;
     const Json *limit = transcript_tree(writer, facts->limit);
+    const Json *invalid = transcript_tree(writer, facts->invalidation);
     Str uuid = shown(writer, facts->uuid);
     const TranscriptItem items[TRANSCRIPT_N_ITEMS] = {
         {"UUID", uuid.p ? uuid : about->uuid},
@@ -123,6 +171,7 @@ void transcript_items(TranscriptWriter *writer, TranscriptItem ret[TRANSCRIPT_N_
         {"Task", about->task},
         {"Model", about->model},
         {"Target", shown(writer, facts->target)},
+        {"Declared invalid", invalid ? provenance(writer, invalid, STR("")) : STR_NONE},
         {"Stopped by limit", json_text(limit, "type", STR_NONE)},
         {"Started", shown(writer, facts->started_at)},
         {"Completed", shown(writer, facts->completed_at)},

@@ -136,6 +136,14 @@ static void add_labelled(TranscriptWriter *writer, const char *label, const Json
     add_element(writer->out, "<pre>", transcript_value(writer, node, 0), "</pre>\n");
 }
 
+static void add_edits(TranscriptWriter *writer, const Json *score)
+{
+    TranscriptEdits edits = transcript_edits(score);
+    for (Str edit = transcript_next_edit(writer, &edits); edit.p;
+         edit = transcript_next_edit(writer, &edits))
+        add_element(writer->out, "<p>Edited ", edit, "</p>\n");
+}
+
 static void add_scores(TranscriptWriter *writer)
 {
     const Json *scores = transcript_tree(writer, writer->facts->scores);
@@ -146,6 +154,7 @@ static void add_scores(TranscriptWriter *writer)
         add_element(writer->out, "<article>\n<h3><code>", score->key, "</code></h3>\n");
         add_element(writer->out, "<pre>", transcript_value(writer, json_get(score, "value"), 0),
                     "</pre>\n");
+        add_edits(writer, score);
         add_labelled(writer, "Answer", json_get(score, "answer"));
         add_labelled(writer, "Explanation", json_get(score, "explanation"));
         buf_addz(writer->out, "</article>\n");

@@ -31,6 +31,17 @@ static void add_block(TranscriptWriter *writer, const char *before, const Json *
     buf_addc(writer->out, '\n');
 }
 
+static void add_edits(TranscriptWriter *writer, const Json *score)
+{
+    TranscriptEdits edits = transcript_edits(score);
+    for (Str edit = transcript_next_edit(writer, &edits); edit.p;
+         edit = transcript_next_edit(writer, &edits)) {
+        buf_addz(writer->out, "\nEdited ");
+        buf_add_str(writer->out, edit);
+        buf_addc(writer->out, '\n');
+    }
+}
+
 static void add_scores(TranscriptWriter *writer)
 {
     const Json *scores = transcript_tree(writer, writer->facts->scores);
@@ -41,6 +52,7 @@ static void add_scores(TranscriptWriter *writer)
         buf_printf(writer->out, "\n### %.*s: ", STR_ARG(score->key));
         buf_add_str(writer->out, transcript_value(writer, json_get(score, "value"), 0));
         buf_addc(writer->out, '\n');
+        add_edits(writer, score);
         add_block(writer, "Answer: ", json_get(score, "answer"));
         add_block(writer, "", json_get(score, "explanation"));
     }

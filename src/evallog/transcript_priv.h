@@ -15,6 +15,7 @@ typedef struct TranscriptFacts {
     Str scores;
     Str error;
     Str limit;
+    Str invalidation;
     Str started_at;
     Str completed_at;
     Str total_time;
@@ -71,12 +72,23 @@ Str transcript_value(TranscriptWriter *writer, const Json *node, int indent);
 
 /* What stands at the top: "Task", ... with values; n is TRANSCRIPT_N_ITEMS. Values that are missing
    are STR_NONE. */
-enum { TRANSCRIPT_N_ITEMS = 10 };
+enum { TRANSCRIPT_N_ITEMS = 11 };
 typedef struct TranscriptItem {
     const char *name;
     Str value;
 } TranscriptItem;
 void transcript_items(TranscriptWriter *writer, TranscriptItem ret[TRANSCRIPT_N_ITEMS]);
+
+/* The edits of a score, one after the other. */
+typedef struct TranscriptEdits {
+    const Json *next;
+    const Json *value; /* that the score had before it */
+} TranscriptEdits;
+TranscriptEdits transcript_edits(const Json *score);
+
+/* "by ann, 2026-01-02T03:04:05Z, from C to I: why" of the next one that says who made it, in the
+   arena; STR_NONE behind the last. */
+Str transcript_next_edit(TranscriptWriter *writer, TranscriptEdits *edits);
 
 /* Writes the JSON of a sample from its parts; as transcript_step. */
 typedef struct TranscriptJson {

@@ -39,6 +39,42 @@ static void messages_calls_scores_and_attachments_are_shown(void **state)
         assert_non_null(strstr(text.data, wanted[i]));
 }
 
+static const char judged[] =
+    "{\"id\": 1, \"epoch\": 1, \"messages\": [], \"invalidation\": {\"author\": \"ann\","
+    "\"timestamp\": \"2026-01-02T03:04:05Z\", \"reason\": \"the <tool> broke\"},"
+    "\"scores\": {\"match\": {\"value\": \"C\", \"history\": ["
+    "{\"value\": \"I\"}, {\"value\": \"C\", \"provenance\": {\"author\": \"bob\","
+    "\"timestamp\": \"2026-02-03T04:05:06Z\", \"reason\": \"wrong target\"}},"
+    "{\"value\": \"UNCHANGED\", \"answer\": \"8\", \"provenance\": {\"author\": \"eve\","
+    "\"timestamp\": \"2026-02-03T04:05:07Z\", \"reason\": null}}]}}}";
+
+static void invalidations_and_edits_say_who_made_them_when_and_why(void **state)
+{
+    (void)state;
+    static const struct {
+        TranscriptFormat format;
+        const char *wanted[3];
+    } rows[] = {
+        {TRANSCRIPT_MARKDOWN,
+         {"- Declared invalid: by ann, 2026-01-02T03:04:05Z: the <tool> broke\n",
+          "### match: C\n\nEdited by bob, 2026-02-03T04:05:06Z, from I to C: wrong target\n",
+          "\nEdited by eve, 2026-02-03T04:05:07Z\n"}},
+        {TRANSCRIPT_HTML,
+         {"<th>Declared invalid</th><td>by ann, 2026-01-02T03:04:05Z: the &lt;tool&gt; broke</td>",
+          "<pre>C</pre>\n<p>Edited by bob, 2026-02-03T04:05:06Z, from I to C: wrong target</p>",
+          "<p>Edited by eve, 2026-02-03T04:05:07Z</p>"}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (size_t k = 0; k < ARRAY_LEN(rows[i].wanted); k++) {
+            auto_buf Buf text = BUF_INIT(65536);
+            auto_error Error err = ERROR_INIT;
+            const TranscriptAbout about = {0};
+            assert_int_equal(transcript_write(STR(judged), &about, rows[i].format, &text, &err), 0);
+            if (!strstr(text.data, rows[i].wanted[k]))
+                fail_msg("no %s in %s", rows[i].wanted[k], text.data);
+        }
+}
+
 static void a_sample_that_is_not_json_is_refused(void **state)
 {
     (void)state;
@@ -181,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_calls_scores_and_attachments_are_shown),
+        cmocka_unit_test(invalidations_and_edits_say_who_made_them_when_and_why),
         cmocka_unit_test(a_sample_that_is_not_json_is_refused),
         cmocka_unit_test(html_has_what_markdown_has),
         cmocka_unit_test(html_escapes_everything_that_a_log_says),
