@@ -72,7 +72,13 @@ def without_empty_texts(frame: pd.DataFrame) -> pd.DataFrame:
 def full_samples(logs: list[str], quiet: bool) -> pd.DataFrame:
     """Whole metadata, and models under the names that the warehouse has for them: without their provider."""
     frame = samples_df(logs, full=True, quiet=quiet)
-    return frame.assign(model_usage=frame.model_usage.str.replace('"mockllm/', '"').astype(frame.model_usage.dtype))
+    assert "is_invalid" not in frame
+    return with_flags(frame.assign(model_usage=frame.model_usage.str.replace('"mockllm/', '"').astype(frame.model_usage.dtype)))
+
+
+def with_flags(frame: pd.DataFrame) -> pd.DataFrame:
+    """With the column that samples have at the end and Inspect's frame has not; none of these is invalid."""
+    return frame.assign(is_invalid=pd.Series(False, index=frame.index, dtype="bool[pyarrow]"))
 
 
 FRAMES = {

@@ -1,5 +1,6 @@
 /* Samples, as samples_df(full=True) makes them from Inspect's EvalSample; see
-   inspect_ai/analysis/_dataframe/samples of Inspect 0.3.285. A batch of samples with their final
+   inspect_ai/analysis/_dataframe/samples of Inspect 0.3.285; and at the end whether it was declared
+   invalid, which Inspect's frame does not say. A batch of samples with their final
    scores is one query; samples that still run are left out. */
 
 #include "codec/json_scan.h"
@@ -50,6 +51,12 @@ static FrameValue zero_or_more(Export *export, const SqlRows *rows, int column)
 {
     (void)export;
     return FRAME_INTEGER(sql_rows_int(rows, column));
+}
+
+static FrameValue flag(Export *export, const SqlRows *rows, int column)
+{
+    (void)export;
+    return FRAME_BOOLEAN(sql_rows_int(rows, column));
 }
 
 static FrameValue input(Export *export, const SqlRows *rows, int column)
@@ -137,6 +144,7 @@ static const Column columns[] = {
     { "limit_reason",      "s.limit_reason",         text,           false },
     { "retries",           "s.retries",              integer,        false },
     { "fallbacks",         "s.fallbacks",            zero_or_more,   false },
+    { "is_invalid",        "s.is_invalid",           flag,           false },
 };
 
 enum { SAMPLE_ID, EVAL_ID, LOG, ID, EPOCH, METADATA = 9, SCORES };

@@ -21,6 +21,7 @@ typedef enum Column {
     METADATA,
     IS_INTERMEDIATE,
     SCORED_AT,
+    IS_INVALID,
 } Column;
 
 /* clang-format off */
@@ -41,6 +42,7 @@ static const struct { const char *name; const char *sql; FrameKind kind; } colum
     [METADATA]        = { "metadata",        "f.meta",            FRAME_TEXT },
     [IS_INTERMEDIATE] = { "is_intermediate", "f.is_intermediate", FRAME_BOOL },
     [SCORED_AT]       = { "scored_at",       "f.scored_at",       FRAME_TIME },
+    [IS_INVALID]      = { "is_invalid",      "s.is_invalid",      FRAME_BOOL }, /* the sample is */
 };
 /* clang-format on */
 
@@ -125,6 +127,7 @@ static int write_score(Export *export, const SqlRows *rows, Error *err)
         [METADATA] = export_json(export, sql_rows_text(rows, METADATA)),
         [IS_INTERMEDIATE] = FRAME_BOOLEAN(sql_rows_int(rows, IS_INTERMEDIATE)),
         [SCORED_AT] = export_time(rows, SCORED_AT),
+        [IS_INVALID] = FRAME_BOOLEAN(sql_rows_int(rows, IS_INVALID)),
     };
     for (size_t i = 0; i < ARRAY_LEN(columns); i++)
         if (export_put(export, (int)i, str_of(columns[i].name), values[i], err) < 0)

@@ -158,6 +158,25 @@ static void scores_have_a_row_each(void **state)
     assert_has(rows, "\"scorer\":\"odd\",\"value\":\"inf\",");
 }
 
+static void rows_of_samples_that_were_declared_invalid_say_so(void **state)
+{
+    (void)state;
+    add_eval("e", "set", "[\"g\"]", NULL);
+    add_sample("e", "1", "{}");
+    add_sample("e", "2", "{}");
+    add_score("1", "match", "\"C\"", NULL);
+    add_score("2", "match", "\"C\"", NULL);
+    run("UPDATE sample SET invalidation_author = 'ann' WHERE uuid = 'u-2'", SQL_NO_ARGS);
+    static const ExportTable tables[] = {EXPORT_SAMPLES, EXPORT_SCORES};
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        const char *rows = export_as(&all, tables[i], NULL);
+        const char *valid = strstr(rows, "\"is_invalid\":false}\n");
+        const char *invalid = strstr(rows, "\"is_invalid\":true}\n");
+        if (!valid || !invalid || valid > invalid)
+            fail_msg("the second row is not the one that is invalid: %s", rows);
+    }
+}
+
 static void evals_are_made_of_their_headers(void **state)
 {
     (void)state;
@@ -337,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(samples_have_metadata_and_scores_as_columns),
         TEST(scores_have_a_row_each),
+        TEST(rows_of_samples_that_were_declared_invalid_say_so),
         TEST(evals_are_made_of_their_headers),
         TEST(sets_name_their_tasks),
         TEST(messages_are_those_of_model_calls_each_once),
