@@ -369,6 +369,8 @@ static void add_sample(Cli *cli, bool everywhere, const Attempts *old, Table *ta
     table_add(table, print_member(cli->arena, item, "epoch"));
     bool is_over = !json_bool(item, "is_provisional", false);
     bool is_again = attempts_has(old, json_text(item, "uuid", STR_NONE));
+    if (is_over && json_bool(item, "is_invalid", false))
+        status = str_of(arena_printf(cli->arena, "%.*s (invalid)", STR_ARG(status)));
     if (is_over || is_again)
         add_status(table, is_over ? status : STR("lost"), is_again);
     else if (str_eqz(status, "success"))

@@ -159,6 +159,11 @@ def test_a_sample_is_declared_invalid_and_valid_again(room):
     invalidation = room.sample("invalid", uuid).invalidation
     assert invalidation.reason == "contaminated" and invalidation.author
     assert listed() == (True, "contaminated")
+    shown = room.hawk.run("list", "samples", "invalid").stdout.splitlines()
+    assert [line.split()[0] for line in shown if " success (invalid) " in line] == [uuid]
+    assert f"- Declared invalid: by {invalidation.author}, " in room.hawk.run("transcript", uuid).stdout
+    rows = [json.loads(line) for line in room.hawk.run("export", "scores", "invalid", "--format", "ndjson").stdout.splitlines()]
+    assert {row["sample_id"] for row in rows if row["is_invalid"]} == {uuid} < {row["sample_id"] for row in rows}
     room.apply(edit(uuid, "uninvalidate_sample"))
     assert not room.log("invalid").invalidated and room.sample("invalid", uuid).invalidation is None
     assert listed() == (False, None)
