@@ -339,29 +339,60 @@ def test_logs_are_followed_until_one_has_enough(world):
     assert all(re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\] \[\w+ *\] ", line) for line in lines), lines
 
 
-def test_a_job_is_resumed_stopped_and_deleted(world):
-    """Each is silent or one line; and the id of before need not be said again."""
-    client = world.clients["ours"]
+def state_of(world: World, job: str) -> dict:
+    """What the server says of an eval set."""
+    return world.ours.get(f"/monitoring/jobs/{job}/eval-set-status", token=world.tokens["ada"])[1]["data"]
+
+
+@pytest.fixture(scope="module")
+def running(world):
+    """The id of an eval set on our server whose sample has begun and takes long."""
     secrets = [word for name in world.bucket.env for word in ("--secret", name)]
     config = config_of(ROOT, eval_set_id="stopped")
-    config["tasks"][0]["items"] = [{"name": "slow", "args": {"seconds": 120}}]
+    config["tasks"][0]["items"] = [{"name": "slow", "args": {"seconds": 600}}]
     (world.folder / "stopped.yaml").write_text(json.dumps(config))
-    done = client.run("eval-set", "run", str(world.folder / "stopped.yaml"), *secrets, env=world.bucket.env)
+    done = world.clients["ours"].run("eval-set", "run", str(world.folder / "stopped.yaml"), *secrets, env=world.bucket.env)
     assert done.returncode == 0, done.stderr
-    ada = world.tokens["ada"]
+    world.ours.wait_for(lambda: state_of(world, "stopped")["progress"]["running"] > 0, 300)
+    return "stopped"
 
-    def state() -> dict:
-        return world.ours.get("/monitoring/jobs/stopped/eval-set-status", token=ada)[1]["data"]
 
-    world.ours.wait_for(lambda: state()["progress"]["running"] > 0, 300)
-    traced = client.run("trace", "stopped", "--lines", "3")
+def test_the_trace_of_a_running_job_is_shown(world, running):
+    """Its last lines, all of it, as it is or in words."""
+    client = world.clients["ours"]
+    traced = client.run("trace", running, "--lines", "3")
     assert traced.returncode == 0 and len(traced.stdout.splitlines()) == 3, traced.stderr
-    assert client.run("trace", "stopped", "--full").stdout.count("\n") > 3
+    assert client.run("trace", running, "--full").stdout.count("\n") > 3
+    raw = client.run("trace", running, "--lines", "2", "--raw").stdout.splitlines()
+    assert len(raw) == 2 and all({"timestamp", "message"} <= json.loads(line).keys() for line in raw)
+
+
+def test_where_a_running_job_is_is_shown(world, running):
+    """As text and as JSON; native frames are refused in words."""
+    client = world.clients["ours"]
+    text = client.run("stacktrace", running)
+    assert text.returncode == 0 and '"MainThread"' in text.stdout, text.stderr
+    threads = json.loads(client.run("stacktrace", running, "--json").stdout)
+    assert all({"pid", "thread_name", "os_thread_id", "frames"} <= thread.keys() for thread in threads) and any(thread["frames"] for thread in threads)
+    native = client.run("stacktrace", running, "--native")
+    assert native.returncode == 1 and "frames of native code are not known" in native.stderr
+
+
+def test_a_job_is_resumed_stopped_and_deleted(world, running):
+    """Each is silent or one line; and the id of before need not be said again. Whoever follows its trace is told of its end."""
+    client = world.clients["ours"]
+    secrets = [word for name in world.bucket.env for word in ("--secret", name)]
+    ada = world.tokens["ada"]
+    following = old(world, "trace", running, "-f", "-n", "1", "--poll-interval", "0.5")
+    line = following.stdout.readline()
+    assert re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\] \[", line), following.stderr.read()
     done = client.run("stop")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     watched = old(world, "watch", "stopped")
     out, err = watched.communicate(timeout=300)
-    assert watched.returncode == 0 and state()["status"] == "complete", out + err
+    assert watched.returncode == 0 and state_of(world, running)["status"] == "complete", out + err
+    out, err = following.communicate(timeout=60)
+    assert following.returncode == 0 and "stopping trace follow" in err and out.count("\n") > 1, out + err
     done = client.run("eval-set", "resume", "stopped", *secrets, env=world.bucket.env)
     assert done.returncode == 0 and done.stdout.splitlines()[0] == "Resuming eval set: stopped", done.stderr
     done = client.run("delete", "stopped", "-y")
