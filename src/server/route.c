@@ -316,6 +316,7 @@ static bool answer_login_failure(RouteCtx *ctx, const Error *err)
 /* clang-format off */
 static const JobsProblem problems[] = {
     { "method_not_allowed", 405, NULL },
+    { "schema.none",        503, "Schema unavailable" },
     { "trace.none",         404, "No trace log yet" },
     { "trace.not_running",  409, "No running runner pod" },
     { "stack.not_running",  409, "No running runner pod" },

@@ -161,6 +161,15 @@ static int health_ready(RouteCtx *ctx, Error *err)
     return 0;
 }
 
+/* A picture of the tables is not drawn here. */
+static int schema(RouteCtx *ctx, Error *err)
+{
+    http_response_header(ctx->response, "Cache-Control", STR("no-store"));
+    (void)error_set(err, ERR_UNSUPPORTED, "this server draws no picture of its tables");
+    (void)error_fix(err, "docs/warehouse.md has them in words");
+    return error_code(err, "schema.none");
+}
+
 /* clang-format off */
 static const Shape shapes[] = {
     { "HealthCheck", "status: 'ok' | 'error'; latency_ms?: int; reason?: str" },
@@ -174,6 +183,9 @@ static const Route rows[] = {
     { "GET", "/health/ready", ROUTE_OPEN, health_ready, "whether this process should get requests", .answer = "{status: 'ok'}" },
     { "GET", "/metrics",      ROUTE_OPEN, metrics,      "counters for Prometheus", .answer = "text/plain" },
     { "GET", "/version",      ROUTE_OPEN, version,      "version of the server", .answer = "{version: str; hawk: str}" },
+    { "GET", "/schema.svg",   ROUTE_OPEN, schema,       "never there" },
+    { "GET", "/schema.png",   ROUTE_OPEN, schema,       "the same" },
+    { "GET", "/schema.pdf",   ROUTE_OPEN, schema,       "the same" },
     { "GET", "/openapi.json", ROUTE_OPEN, openapi,      "this document", .answer = "object" },
 };
 /* clang-format on */

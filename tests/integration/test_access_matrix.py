@@ -244,6 +244,7 @@ ROWS = {
     "GET /health/ready": ("/health/ready", None, "200"),
     "GET /metrics": ("/metrics", None, "200"),
     "GET /version": ("/version", None, "200"),
+    **{f"GET /schema.{kind}": (f"/schema.{kind}", None, "503") for kind in ("svg", "png", "pdf")},
     "GET /openapi.json": ("/openapi.json", None, "200"),
     "GET /auth/config": ("/auth/config", None, "200"),
     "GET /login": ("/login?code=x", None, "401"),

@@ -52,6 +52,13 @@ def test_unknown_addresses_and_methods_are_problems(shared):
     assert shared.request("PUT", "/version", b"")[0] == 405
 
 
+def test_a_picture_of_the_tables_is_not_to_be_had(shared):
+    """That is said, and not that there is no such address; and nobody is to remember it."""
+    for kind in ("svg", "png", "pdf"):
+        status, headers, body = shared.request("GET", f"/schema.{kind}", token="")
+        assert (status, headers["Cache-Control"], json.loads(body)["title"]) == (503, "no-store", "Schema unavailable")
+
+
 def test_a_second_server_on_the_folder_is_refused(hawk):
     """It says who has the folder, and leaves the first alone."""
     done = hawk.run("serve", "--port", "0", check=False)
