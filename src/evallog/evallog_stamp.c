@@ -159,14 +159,27 @@ static int add_header(const Stamp *stamp, EvalLog *log, ZipWrite *zip, Error *er
     return zip_write_add(zip, HEADER, buf_str(&text), err);
 }
 
-/* An archive's members in their order, the header last. */
-static int write_archive(const Stamp *stamp, EvalLog *log, ZipWrite *zip, Error *err)
+/* A log of a run that died, or goes on, would count as running for ever where nothing runs it. */
+static int check_finished(EvalLog *log, Error *err)
 {
-    if (!zip_find(log->zip, HEADER)) {
+    const EvalLogHeader *header = NULL;
+    if (log->zip && !zip_find(log->zip, HEADER)) {
         (void)error_set(err, ERR_BAD_DATA, "the log was never finished: it has no header.json");
         return error_fix(err, "finish it with 'inspect log recover', if its samples are still "
                               "on the machine where it ran");
     }
+    if (evallog_header(log, &header, err) < 0)
+        return -1;
+    if (header->status != EVALLOG_STARTED)
+        return 0;
+    (void)error_set(err, ERR_BAD_DATA, "the log was never finished: its status is \"started\"");
+    return error_fix(err, "if nothing runs it any more, write it again with the status "
+                          "\"cancelled\", by Inspect's read_eval_log and write_eval_log");
+}
+
+/* An archive's members in their order, the header last. */
+static int write_archive(const Stamp *stamp, EvalLog *log, ZipWrite *zip, Error *err)
+{
     for (size_t i = 0; i < zip_n_entries(log->zip); i++) {
         const ZipEntry *entry = zip_entry(log->zip, i);
         if (str_eq(entry->name, HEADER))
@@ -271,6 +284,8 @@ int evallog_stamp_write(EvalLog *log, const EvalLogStamp *stamp, ZipWriteSink *s
 {
     if (stamp->eval_set_id.n > STAMP_MAX || stamp->created_by.n > STAMP_MAX)
         return error_set(err, ERR_BAD_DATA, "the name of a user or an eval set is too long");
+    if (check_finished(log, err) < 0)
+        return -1;
     HAWK_CLEANUP(stamp_release) Stamp values;
     stamp_init(&values, stamp);
     auto_zip_write ZipWrite *zip = zip_write_new(sink, context);

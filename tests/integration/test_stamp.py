@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 from inspect_ai._util import zipfile as inspect_zipfile  # noqa: F401  (teaches zipfile about zstd)
-from inspect_ai.log import read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.log import read_eval_log, read_eval_log_sample_summaries, write_eval_log
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("HAWK_BUILD", HERE.parent.parent / "build" / "dev"))
@@ -70,8 +70,14 @@ def test_a_json_log_becomes_an_archive_with_the_same_in_it(logs, tmp_path, kind,
     assert [(s.id, s.epoch, s.uuid) for s in summaries] == [(s.id, s.epoch, s.uuid) for s in old.samples]
 
 
-def test_a_log_that_was_never_finished_is_refused(logs, tmp_path):
-    done = stamped(logs / "crashed.eval", tmp_path / "out.eval")
+@pytest.mark.parametrize("name", ["crashed.eval", "crashed.json", "header.eval"])
+def test_a_log_that_was_never_finished_is_refused(logs, tmp_path, name):
+    """As the run that died has left it, and as Inspect writes such a log again."""
+    log = logs / name
+    if not log.exists():
+        log = tmp_path / name
+        write_eval_log(read_eval_log(str(logs / "crashed.eval")), str(log))
+    done = stamped(log, tmp_path / "out.eval")
     assert done.returncode != 0
     assert "never finished" in done.stderr
 
