@@ -173,6 +173,23 @@ static int run_run(Cli *cli, const void *given, Error *err)
     return submit(cli, options, &request, err);
 }
 
+/* What is complete has nothing left to run, also when it was stopped and scored. */
+static void warn_complete(Cli *cli, const char *id)
+{
+    auto_buf Buf path = BUF_INIT(TEXT_MAX);
+    auto_error Error ignored = ERROR_INIT; /* of servers that do not know */
+    Json *answer = NULL;
+    api_add_job_path(&path, id, "explain");
+    if (api_get_path(cli, &path, &answer, &ignored) < 0 ||
+        !str_eqz(json_text(answer, "state", STR_NONE), "complete"))
+        return;
+    cli_say(cli, "%.*s", STR_ARG(json_text(answer, "text", STR_NONE)));
+    cli_warn(cli,
+             "all its samples have ended, so resuming runs none of them; 'hawk rerun %s' runs it "
+             "again as a new eval set",
+             id);
+}
+
 static int run_resume(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
@@ -185,6 +202,8 @@ static int run_resume(Cli *cli, const void *given, Error *err)
     if (options->config &&
         submit_load(cli, options->config, JOBSPEC_EVAL_SET, options->skip_confirm, &spec, err) < 0)
         return -1;
+    if (!options->config)
+        warn_complete(cli, request.id);
     if (spec)
         request.document = submit_document(cli, spec);
     else if (!options->submit.no_env)

@@ -140,6 +140,22 @@ static int follow_loop(Cli *cli, const Options *options, const char *id, Follow 
     }
 }
 
+/* Says why there are no more lines of a job that does not run, or none at all. */
+static void say_why(Cli *cli, const char *id, bool has_lines)
+{
+    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
+    auto_error Error ignored = ERROR_INIT; /* of servers that do not know */
+    Json *answer = NULL;
+    api_add_job_path(&path, id, "explain");
+    if (api_get_path(cli, &path, &answer, &ignored) < 0)
+        return;
+    Str state = json_text(answer, "state", STR_NONE);
+    bool is_good = str_eqz(state, "complete") || str_eqz(state, "running");
+    if (!has_lines || !is_good)
+        cli_say(cli, "%s%.*s", has_lines ? "" : "Nothing was written yet. ",
+                STR_ARG(json_text(answer, "text", STR_NONE)));
+}
+
 static int run(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
@@ -156,12 +172,15 @@ static int run(Cli *cli, const void *given, Error *err)
         return print_json(cli, entries, err);
     if (print_reversed(cli, entries, options->json, err) < 0)
         return -1;
-    if (!options->follow)
-        return 0;
     HAWK_CLEANUP(follow_release) Follow follow = {.since = mem_strdup(since)};
-    if (entries->first)
+    bool has_lines = entries->first != NULL;
+    if (has_lines)
         keep_since(&follow, entries->first);
-    return follow_loop(cli, options, id, &follow, err);
+    if (options->follow && follow_loop(cli, options, id, &follow, err) < 0)
+        return -1;
+    if (!options->json)
+        say_why(cli, id, has_lines || options->follow);
+    return 0;
 }
 
 const Command commands_logs = {

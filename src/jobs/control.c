@@ -13,7 +13,7 @@
 #include "jobs/job_token.h"
 #include "jobs/jobs_priv.h"
 
-enum { COMMAND_MAX = 256, SAMPLE_UUID_MAX = 64 };
+enum { COMMAND_MAX = 4096, SAMPLE_UUID_MAX = 64, BY_MAX = 256 };
 
 static const char *const actions[] = {[JOBS_STOP_SCORE] = "score", [JOBS_STOP_ERROR] = "error"};
 
@@ -61,19 +61,20 @@ bool jobs_priv_has_command(Jobs *jobs, const Job *job, const char *name)
 }
 
 /* When a stop turns into a cancel and that into a kill, in this attempt. */
-static void write_deadlines(const Job *job, int64_t within_s, JsonOut *out)
+static void write_deadlines(int64_t within_s, int64_t now_us, JsonOut *out)
 {
-    int64_t now_us = clock_now_us();
     if (!within_s)
         return;
-    json_out_kv_int(out, "attempt", job->attempt);
     json_out_kv_int(out, "cancel_at_us", now_us + within_s * CLOCK_SECOND * 3 / 5);
     json_out_kv_int(out, "kill_at_us", now_us + within_s * CLOCK_SECOND * 4 / 5);
 }
 
 /* The worker looks for these files while samples run. */
-static int put_stop(Jobs *jobs, const Job *job, const JobsStopHow *how, Error *err)
+static int put_stop(Jobs *jobs, const Caller *caller, const Job *job, const JobsStopHow *how,
+                    Error *err)
 {
+    int64_t now_us = clock_now_us();
+    Str by = str_of(caller->email ? caller->email : caller->sub);
     auto_free char *key = command_key(job->type, job->job_id,
                                       how->sample_uuid ? "stop-sample-" : "stop", how->sample_uuid);
     auto_buf Buf text = BUF_INIT(COMMAND_MAX);
@@ -82,7 +83,10 @@ static int put_stop(Jobs *jobs, const Job *job, const JobsStopHow *how, Error *e
     json_out_object(&out);
     json_out_kvz(&out, "type", "stop");
     json_out_kvz(&out, "action", actions[how->action]);
-    write_deadlines(job, how->within_s, &out);
+    json_out_kv_int(&out, "attempt", job->attempt);
+    json_out_kv_str(&out, "by", str_slice(by, 0, BY_MAX));
+    json_out_kv_time(&out, "at", now_us);
+    write_deadlines(how->within_s, now_us, &out);
     json_out_end_object(&out);
     return store_put(jobs->options.store, key, buf_str(&text), false, err);
 }
@@ -93,16 +97,38 @@ static int64_t monotonic_of(int64_t at_us)
     return at_us ? clock_monotonic_ms() + (at_us - clock_now_us()) / 1000 : 0;
 }
 
-void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live)
+/* The file that asks a job to stop; NULL when there is none. */
+static const Json *read_stop(Jobs *jobs, Arena *arena, JobType type, const char *job_id)
 {
-    auto_arena Arena *arena = arena_new();
-    auto_free char *key = command_key(live->type, job_id, "stop", NULL);
+    auto_free char *key = command_key(type, job_id, "stop", NULL);
     auto_buf Buf text = BUF_INIT(COMMAND_MAX);
     auto_error Error err = ERROR_INIT;
     Json *node = NULL;
     if (store_get(jobs->options.store, key, &text, &err) < 0 ||
-        json_parse(arena, buf_str(&text), &json_limits_config, &node, &err) < 0 ||
-        json_int(node, "attempt", -1) != live->attempt)
+        json_parse(arena, arena_str(arena, buf_str(&text)), &json_limits_config, &node, &err) < 0)
+        return NULL;
+    return node;
+}
+
+bool jobs_priv_stopped(Jobs *jobs, Arena *arena, const Job *job, JobsStopped *ret)
+{
+    const Json *node = read_stop(jobs, arena, job->type, job->job_id);
+    int64_t at_us = 0;
+    Str by = json_text(node, "by", STR_NONE);
+    if (!by.n || clock_parse(json_text(node, "at", STR("")), &at_us) < 0 ||
+        json_int(node, "attempt", -1) != job->attempt)
+        return false;
+    *ret = (JobsStopped){.by = arena_strndup(arena, by.p, by.n),
+                         .at_us = at_us,
+                         .as_errors = str_eqz(json_text(node, "action", STR("")), "error")};
+    return true;
+}
+
+void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live)
+{
+    auto_arena Arena *arena = arena_new();
+    const Json *node = read_stop(jobs, arena, live->type, job_id);
+    if (json_int(node, "attempt", -1) != live->attempt)
         return;
     live->cancel_at_ms = monotonic_of(json_int(node, "cancel_at_us", 0));
     live->last_at_ms = monotonic_of(json_int(node, "kill_at_us", 0));
@@ -182,11 +208,12 @@ int jobs_stop(Jobs *jobs, const Caller *caller, const char *job_id, const JobsSt
     if (job_state_is_over(job.state))
         return 0;
     if (how->sample_uuid)
-        return put_stop(jobs, &job, how, err);
+        return put_stop(jobs, caller, &job, how, err);
     bool is_scan = job.type == JOB_SCAN;
     bool is_asked = !is_scan && is_at_samples(jobs, &job);
-    if ((is_asked || how->within_s) && put_stop(jobs, &job, how, err) < 0)
-        return -1;
+    auto_error Error untold = ERROR_INIT;
+    if (put_stop(jobs, caller, &job, how, &untold) < 0 && (is_asked || how->within_s))
+        return error_move(err, &untold);
     if (how->within_s)
         set_deadlines(jobs, job_id);
     if (is_asked)

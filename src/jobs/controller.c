@@ -62,7 +62,7 @@ static char *last_words(Executor *executor, const char *job_id)
 /* A runner that left no result. */
 static End end_of_vanished(const JobsLive *live, const ExecutorState *state)
 {
-    const char *what = live->state == JOB_QUEUED ? "before it had its turn" : "while it ran";
+    const char *what = live->state == JOB_QUEUED ? "before it began" : "while it ran";
     End end = {.state = JOB_FAILED, .code = "run.gone", .exit_code = state->exit_code};
     if (state->was_rebooted) {
         end.code = "run.reboot";
@@ -415,7 +415,7 @@ static void give_turn(Jobs *jobs, JobsLive *live)
         .attempt = live->attempt,
         .to = JOB_RUNNING,
         .reason_code = "run.turn",
-        .reason = "has its turn",
+        .reason = "it was begun",
         .now_us = clock_now_us(),
         .exit_code = -1,
     };

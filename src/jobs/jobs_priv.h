@@ -154,6 +154,14 @@ int jobs_priv_begin_end(Jobs *jobs, const char *job_id, const char *code, const 
 /* Whether a job has been told something that holds: "stop", "pause". */
 bool jobs_priv_has_command(Jobs *jobs, const Job *job, const char *name);
 
+/* Who asked this attempt of a job to stop, in the arena; false when nobody has. */
+typedef struct JobsStopped {
+    const char *by;
+    int64_t at_us;
+    bool as_errors; /* instead of scoring what samples had */
+} JobsStopped;
+bool jobs_priv_stopped(Jobs *jobs, Arena *arena, const Job *job, JobsStopped *ret);
+
 /* The deadlines of a stop that was asked for, also by way of an earlier server. */
 void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live);
 

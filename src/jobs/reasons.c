@@ -93,6 +93,14 @@ const char *reasons_priv_age(Arena *arena, int64_t since_us)
     return arena_printf(arena, "%lld h", (long long)seconds / 3600);
 }
 
+/* "2026-01-31 10:00 UTC" */
+static const char *moment(Arena *arena, int64_t at_us)
+{
+    char text[CLOCK_TEXT_MAX];
+    clock_format(at_us, text);
+    return arena_printf(arena, "%.10s %.5s UTC", text, text + strlen("2026-01-31T"));
+}
+
 void reasons_priv_add(Reasons *reasons, const Reason *reason)
 {
     if (!reasons->items)
@@ -128,7 +136,7 @@ static void add_queued(Jobs *jobs, const Job *job, Reasons *reasons)
     const Reason queued = {
         .code = "queue.turn",
         .text = arena_printf(reasons->arena,
-                             "it waits for its turn: position %zu of %zu, %d run at a time",
+                             "it waits in the queue, position %zu of %zu; at most %d run at once",
                              position, n_waiting, jobs->options.max_running),
         .since_us = job->queued_us,
         .rank = RANK_STATE + 1};
@@ -169,15 +177,48 @@ static void add_results(Jobs *jobs, const Job *job, int rank, Reasons *reasons)
     }
 }
 
+/* Why a job is over, in words; *ret_code is the code of that. */
+static const char *over_in_words(Jobs *jobs, const Job *job, Arena *arena, const char **ret_code)
+{
+    JobsStopped stop;
+    *ret_code = job->reason_code;
+    bool is_done = strcmp(job->reason_code, "done") == 0;
+    const char *what = is_done ? "it ran to its end" : arena_strdup(arena, job->reason);
+    if (job->state == JOB_FAILED || !jobs_priv_stopped(jobs, arena, job, &stop))
+        return what;
+    const char *stopped =
+        arena_printf(arena, "it was stopped by %s at %s", stop.by, moment(arena, stop.at_us));
+    *ret_code = "stop.done";
+    if (strcmp(job->reason_code, "stop.done") == 0)
+        return stopped;
+    if (!is_done)
+        return arena_printf(arena, "%s; %s", stopped, what);
+    return arena_printf(arena, "%s, and samples that had not ended %s", stopped,
+                        stop.as_errors ? "ended as errors" : "were scored with what they had");
+}
+
 static void add_over(Jobs *jobs, const Job *job, Reasons *reasons)
 {
-    const Reason over = {.code = job->reason_code,
-                         .text = arena_strdup(reasons->arena, job->reason),
+    const char *code = NULL;
+    const char *text = over_in_words(jobs, job, reasons->arena, &code);
+    const Reason over = {.code = code,
+                         .text = text,
                          .since_us = job->finished_us,
                          .rank = RANK_STATE,
                          .is_trouble = job->state != JOB_COMPLETE};
     reasons_priv_add(reasons, &over);
     add_results(jobs, job, RANK_PHASE, reasons);
+}
+
+static void add_deleted(const Job *job, Reasons *reasons)
+{
+    const Reason deleted = {.code = "job.deleted",
+                            .text =
+                                arena_printf(reasons->arena, "this was done at %s; its logs stay",
+                                             moment(reasons->arena, job->deleted_us)),
+                            .since_us = job->deleted_us,
+                            .rank = RANK_STATE - 1};
+    reasons_priv_add(reasons, &deleted);
 }
 
 /* clang-format off */
@@ -186,7 +227,7 @@ static const struct {
     const char *code;
     const char *text;
 } phases[] = {
-    { "queued",     "run.starting",   "it has its turn and its runner is about to begin" },
+    { "queued",     "run.starting",   "its runner is starting" },
     { "installing", "run.installing", "its packages are being installed" },
     { "retrying",   "install.retrying", "its packages could not be installed, which is tried again" },
     { "loading",    "run.loading",    "its packages, models and tasks are being loaded" },
@@ -278,6 +319,8 @@ void reasons_look(Jobs *jobs, const Job *job, Arena *arena, Reasons *ret)
         ret->n_tasks++;
         ret->n_over += str_eqz(json_text(task, "state", STR("")), "over");
     }
+    if (job->deleted_us)
+        add_deleted(job, ret);
     if (job_state_is_over(job->state)) {
         add_over(jobs, job, ret);
     } else if (job->state == JOB_QUEUED) {
@@ -296,14 +339,27 @@ const Reason *reasons_first(const Reasons *reasons)
 
 /* ---- writing ---- */
 
+static const char *state_in_words(const Job *job)
+{
+    if (job->deleted_us)
+        return "is deleted";
+    switch (job->state) {
+    case JOB_COMPLETE: return "is complete";
+    case JOB_FAILED: return "has failed";
+    case JOB_CANCELLED: return "was cancelled";
+    case JOB_QUEUED:
+    case JOB_RUNNING:
+    case JOB_STOPPING:
+    default: return "is not done";
+    }
+}
+
 /* The best reasons as one paragraph. */
 static void write_paragraph(const Job *job, const Reasons *reasons, JsonOut *out)
 {
     auto_buf Buf text = BUF_INIT(64 << 10);
     const Reason *first = reasons_first(reasons);
-    bool is_over = job_state_is_over(job->state);
-    buf_printf(&text, "%s is %s: %s.", job->job_id,
-               is_over ? job_state_name(job->state) : "not done", first->text);
+    buf_printf(&text, "%s %s: %s.", job->job_id, state_in_words(job), first->text);
     for (size_t i = 1; i < reasons->n && i <= TOLD_MAX; i++) {
         const char *more = reasons->items[i].text;
         buf_printf(&text, " %c%s.",

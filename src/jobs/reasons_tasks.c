@@ -319,7 +319,9 @@ static void look_at_waiting(Reasons *reasons)
         return;
     const Reason room = {
         .code = "task.waiting",
-        .text = arena_printf(arena, "%s for room: as many run as max_tasks and memory allow",
+        .text = arena_printf(arena,
+                             "%s until others have ended: max_tasks or free memory allows no more "
+                             "at once",
                              reasons_priv_count(arena, n_waiting, "task waits")),
         .rank = RANK_ROOM + 100};
     reasons_priv_add(reasons, &room);

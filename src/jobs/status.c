@@ -167,10 +167,12 @@ void status_priv_admission(Jobs *jobs, const Job *job, JsonOut *out)
     bool is_queued = job->state == JOB_QUEUED;
     size_t position = is_queued ? status_priv_queue_position(jobs, job->job_id, &n_waiting) : 0;
     auto_free char *class = mem_printf("hawk-%s", job_priority_name(job->priority));
+    bool is_retry = strcmp(job->reason_code, JOBS_RETRYING) == 0;
     auto_free char *message =
-        position ? mem_printf("%s: position %zu of %zu, %d run at a time", job->reason, position,
-                              n_waiting, jobs->options.max_running)
-                 : mem_strdup(job->reason);
+        position && !is_retry
+            ? mem_printf("%s: position %zu of %zu, at most %d run at once", job->reason, position,
+                         n_waiting, jobs->options.max_running)
+            : mem_strdup(job->reason);
     json_out_object(out);
     json_out_kvz(out, "state", is_queued ? "queued" : "admitted");
     json_out_kvz(out, "queue", "default");

@@ -134,7 +134,7 @@ static void fill_job(Submit *submit)
     job->priority = request->priority;
     job->state = JOB_QUEUED;
     job->reason_code = "queue.turn";
-    job->reason = "waits for its turn";
+    job->reason = "waits in the queue";
     job->created_by = submit->caller->sub;
     job->email = submit->caller->email;
     job->model_groups = submit->groups;

@@ -16,6 +16,28 @@
 
 enum { READ_MAX = 64 * 1024, DRAIN_MS = 2000, TICK_MS = 500, OWN_FDS = 4, GUEST_FDS = 1024 };
 
+/* clang-format off */
+/* What is told of a phase in the output; of others, something else tells. */
+static const struct {
+    const char *phase;
+    const char *text;
+} phases[] = {
+    { "queued",     "waiting in the queue" },
+    { "installing", "preparing packages" },
+    { "loading",    "loading packages, models and tasks" },
+    { "running",    "running" },
+    { "stopping",   "finishing logs" },
+};
+/* clang-format on */
+
+static void say_phase(Run *run, const char *phase, const char *detail)
+{
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
+        if (strcmp(phase, phases[i].phase) == 0)
+            output_say(run->output, "info", "attempt %lld: %s", (long long)run->attempt,
+                       detail ? detail : phases[i].text);
+}
+
 void run_phase(Run *run, const char *phase, const char *detail)
 {
     auto_buf Buf body = BUF_INIT(64 * 1024);
@@ -30,6 +52,7 @@ void run_phase(Run *run, const char *phase, const char *detail)
     auto_error Error err = ERROR_INIT;
     if (fs_write_file(path, buf_str(&body), 0600, &err) < 0)
         output_say(run->output, "error", "cannot write the status: %s", error_text(&err));
+    say_phase(run, phase, detail);
 }
 
 bool run_told_to_end(Run *run, int timeout_ms)

@@ -83,3 +83,45 @@ def test_evals_that_were_gone_on_from_are_not_listed(hawk, lost):
     assert len(rows(hawk, "evals", lost)) == 1
     everything = rows(hawk, "evals", lost, "--attempts")
     assert len(everything) == 3 and [row[-3:-1] == ["(tried", "again)"] for row in everything] == [False, True, True]
+
+
+def test_logs_of_a_lost_runner_say_what_was_done_and_why_they_end(hawk, lost):
+    """On standard error, because it is no line of the log; the lines are those of the attempt."""
+    done = hawk.run("logs", lost)
+    assert "attempt 1: running" in done.stdout
+    assert "its runner was killed while it ran (signal 9); it is started again" in done.stderr
+
+
+def test_a_run_that_was_stopped_says_who_did_that(hawk, lost):
+    """Before it could be scored, and with what its samples had."""
+    hawk.run("stop", lost)
+    assert hawk.wait_job(lost)["status"] == "failed"
+    assert f"lost was cancelled: it was stopped by {hawk.get('/auth/me')[1]['sub']} at 2" in hawk.run("explain", lost).stdout
+
+
+@pytest.fixture(scope="module")
+def scored(hawk):
+    """A run that was stopped at its samples."""
+    job = submit(hawk, "scored", config_of(WAITS))
+    hawk.wait_for(lambda: live(hawk, job).get("running") == 3)
+    hawk.run("stop", job, "--within", "1m")
+    return job
+
+
+def test_a_run_that_was_stopped_and_scored_says_so(hawk, scored):
+    """Though it is complete."""
+    said = hawk.run("explain", scored).stdout
+    assert "is complete: it was stopped by " in said and "samples that had not ended were scored with what they had" in said
+
+
+def test_resuming_what_is_complete_says_that_nothing_is_run(hawk, scored):
+    """And what runs it again."""
+    said = hawk.run("eval-set", "resume", scored).stderr
+    assert "it was stopped by" in said and "resuming runs none of them; 'hawk rerun scored'" in said
+
+
+def test_what_is_deleted_is_said_to_be(hawk, scored):
+    """As lists say."""
+    hawk.wait_job(scored)
+    hawk.run("delete", scored, "-y")
+    assert hawk.run("explain", scored).stdout.startswith("scored is deleted: ")
