@@ -121,7 +121,7 @@ static void write_real(Buf *out, double value)
         if (strtod(text, NULL) == fabs(value))
             break;
     }
-    char digits[DIGITS_MAX + 1];
+    char digits[DIGITS_MAX + 1] = "0";
     int n = 0;
     const char *p = text;
     for (; *p && *p != 'e'; p++)

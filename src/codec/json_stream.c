@@ -88,7 +88,7 @@ static bool move(JsonStream *stream, const char *keep)
     if (rest == stream->input.value_max) {
         (void)error_set(&stream->err, ERR_BAD_DATA,
                         "byte %llu: a value over the limit of %zu bytes",
-                        (unsigned long long)(stream->before + dropped), stream->input.value_max);
+                        (unsigned long long)stream->before + dropped, stream->input.value_max);
         return false;
     }
     memmove(stream->bytes, keep, rest);
