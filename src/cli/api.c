@@ -22,6 +22,7 @@ enum {
     VERSION_TIMEOUT_MS = 2000,
     ERROR_BODY_MAX = 1 << 20,
     DETAIL_MAX = 4096,
+    PATH_BYTES_MAX = 8192,
 };
 
 struct Api {
@@ -195,6 +196,27 @@ void api_add_job_path(Buf *path, const char *id, const char *what)
     buf_addz(path, "/monitoring/jobs/");
     api_add_segment(path, str_of(id));
     buf_printf(path, "/%s", what);
+}
+
+int api_check_id(Cli *cli, const char *id, Error *err)
+{
+    auto_buf Buf path = BUF_INIT(PATH_BYTES_MAX);
+    auto_error Error problem = ERROR_INIT;
+    Json *answer = NULL;
+    buf_addz(&path, "/auth/why/");
+    api_add_segment(&path, str_of(id));
+    if (api_get_path(cli, &path, &answer, &problem) < 0) {
+        /* Only a server that has the route tells a code with its 404. */
+        if (problem.kind != ERR_NOT_FOUND || !problem.code)
+            return 0;
+        (void)error_set(err, ERR_NOT_FOUND, "%s: there is no eval set and no scan of this id", id);
+        return error_fix(err,
+                         "'hawk list eval-sets' and 'hawk list jobs --all' show what there is");
+    }
+    if (json_bool(answer, "allowed", true))
+        return 0;
+    (void)error_set(err, ERR_DENIED, "%s: %.*s", id, STR_ARG(json_text(answer, "reason", STR(""))));
+    return error_fix(err, "'hawk auth why %s' shows which groups it takes", id);
 }
 
 void api_add_path(Buf *path, Str name)

@@ -176,14 +176,38 @@ static void say_alone(Cli *cli, const Json *answer, const char *key, const char 
                 STR_ARG(json_text(lane, "model", STR(""))));
 }
 
-static int print_all(Cli *cli, const Json *answer, Error *err)
+/* The model of a side, or how many it has. */
+static Str model_of(const Json *answer, const char *key)
+{
+    const Json *first = items_of(answer, "comparisons");
+    Str model = json_text(first, key, STR(""));
+    for (const Json *one = first; one; one = one->next)
+        if (!str_eq(json_text(one, key, STR("")), model))
+            return STR("several models");
+    return model;
+}
+
+static int print_sides(Cli *cli, const Json *answer, Error *err)
+{
+    auto_buf Buf line = BUF_INIT(LINE_MAX_BYTES);
+    Str a = json_text(answer, "a", STR(""));
+    buf_printf(&line, "A: %.*s, %.*s\n", STR_ARG(a), STR_ARG(model_of(answer, "model_a")));
+    buf_printf(&line, "B: %.*s, %.*s\n\n", STR_ARG(json_text(answer, "b", a)),
+               STR_ARG(model_of(answer, "model_b")));
+    return print_text(cli, buf_str(&line), err);
+}
+
+static int print_all(Cli *cli, const Json *answer, const char *scorer, Error *err)
 {
     if (!items_of(answer, "comparisons")) {
+        if (scorer)
+            return error_set(err, ERR_NOT_FOUND,
+                             "%s: no task has scores of this scorer on both sides", scorer);
         cli_say(cli, "There is no task that both have scores of.");
         return 0;
     }
-    if (print_summary(cli, answer, err) < 0 || cli_put(cli, STR("\n"), err) < 0 ||
-        print_words(cli, answer, err) < 0)
+    if (print_sides(cli, answer, err) < 0 || print_summary(cli, answer, err) < 0 ||
+        cli_put(cli, STR("\n"), err) < 0 || print_words(cli, answer, err) < 0)
         return -1;
     if (print_flips(cli, answer, "up", "n_up", "Higher in B", err) < 0)
         return -1;
@@ -213,7 +237,7 @@ static int run(Cli *cli, const void *given, Error *err)
         return error_set(err, ERR_BAD_DATA, "the server's answer has no comparisons");
     say_alone(cli, answer, "only_a", "A");
     say_alone(cli, answer, "only_b", "B");
-    return print_all(cli, answer, err);
+    return print_all(cli, answer, options->scorer, err);
 }
 
 const Command commands_compare = {

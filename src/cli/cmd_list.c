@@ -1,5 +1,7 @@
 /* hawk list eval-sets, evals, samples, jobs. */
 
+#include <math.h>
+
 #include "cli/api.h"
 #include "cli/attempts.h"
 #include "cli/commands.h"
@@ -68,7 +70,7 @@ static const OptRow samples_rows[] = {
     {"task", 0, OPT_TEXT, offsetof(Options, task), "Only of tasks with this in their name", .metavar = "NAME"},
     {"task-version", 0, OPT_TEXT, offsetof(Options, task_version), "Only of this version of the task", .metavar = "VERSION"},
     {"created-by", 0, OPT_TEXT, offsetof(Options, created_by), "Only of this person", .metavar = "WHO"},
-    {"scorer", 0, OPT_TEXT, offsetof(Options, scorer), "The scorer that scores are asked of; default: any", .metavar = "NAME"},
+    {"scorer", 0, OPT_TEXT, offsetof(Options, scorer), "The scorer that scores are asked of; default: the only one, of samples with one score", .metavar = "NAME"},
     {"score-min", 0, OPT_TEXT, offsetof(Options, score_min), "Only with a score from here on; C and I are no numbers", .metavar = "NUMBER"},
     {"score-max", 0, OPT_TEXT, offsetof(Options, score_max), "Only with a score up to here; C and I are no numbers", .metavar = "NUMBER"},
     {"completed-after", 0, OPT_TEXT, offsetof(Options, completed_after), "Only completed from this time on", .metavar = "TIME"},
@@ -226,6 +228,15 @@ static void say_more(Cli *cli, const Json *answer)
         cli_say(cli, "There is more: --cursor %.*s", STR_ARG(cursor));
 }
 
+/* An eval set without any is something else than one that is not there; one that is, is kept. */
+static int check_set(Cli *cli, const Json *answer, const char *id, Error *err)
+{
+    if (!items_of(answer))
+        return api_check_id(cli, id, err);
+    settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    return 0;
+}
+
 static int finish(Cli *cli, Table *table, const char *none, Error *err)
 {
     if (table_rows(table) == 0) {
@@ -312,8 +323,8 @@ static int run_evals(Cli *cli, const void *given, Error *err)
         wanted.old = old;
     if (fetch(cli, &path, NULL, &wanted, &answer, err) < 0)
         return -1;
-    if (items_of(answer))
-        settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    if (check_set(cli, answer, id, err) < 0)
+        return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
         return -1;
@@ -417,9 +428,19 @@ static const char *none_of(Cli *cli, const Options *options, const char *id)
 {
     auto_buf Buf filters = BUF_INIT(PATH_MAX_BYTES);
     add_filters(options, &filters);
+    if ((options->score_min || options->score_max) && !options->scorer)
+        return "No such samples. Of those with several scores none was looked at: name a --scorer.";
     if (filters.len > 0 || options->log || options->search)
         return "No such samples.";
     return id ? arena_printf(cli->arena, "No samples yet in %s.", id) : "No samples yet.";
+}
+
+static int check_number(const char *option, const char *text, Error *err)
+{
+    double number = 0;
+    if (!text || (str_to_double(str_of(text), &number) == 0 && isfinite(number)))
+        return 0;
+    return error_set(err, ERR_USAGE, "--%s %s: expected a number", option, text);
 }
 
 static int run_samples(Cli *cli, const void *given, Error *err)
@@ -429,6 +450,9 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     if (options->everywhere && options->id)
         return error_set(err, ERR_USAGE, "--everywhere is for all eval sets, %s is one of them",
                          options->id);
+    if (check_number("score-min", options->score_min, err) < 0 ||
+        check_number("score-max", options->score_max, err) < 0)
+        return -1;
     if (!options->everywhere && settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
         return -1;
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
@@ -447,8 +471,8 @@ static int run_samples(Cli *cli, const void *given, Error *err)
         return stream(cli, &path, options->cursor, &wanted, err);
     if (fetch(cli, &path, options->cursor, &wanted, &answer, err) < 0)
         return -1;
-    if (id && items_of(answer))
-        settings_keep_id(cli, SETTINGS_EVAL_SET, id);
+    if (id && check_set(cli, answer, id, err) < 0)
+        return -1;
     bool is_done = false;
     if (print_in_format(cli, options, answer, &is_done, err) < 0)
         return -1;

@@ -1,5 +1,6 @@
 /* hawk list imports: what the importer has done, is doing and will do. */
 
+#include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/imports.h"
 #include "cli/print.h"
@@ -54,6 +55,8 @@ static int run(Cli *cli, const void *given, Error *err)
         .eval_set_id = options->id, .state = options->state, .limit = options->limit};
     Json *answer = NULL;
     if (imports_fetch(cli, &query, &answer, err) < 0)
+        return -1;
+    if (options->id && !json_get(answer, "items")->first && api_check_id(cli, options->id, err) < 0)
         return -1;
     bool is_done = false;
     if (options->json)

@@ -76,6 +76,11 @@ static int get_page(Cli *cli, const Options *options, const char *cursor, int64_
     return 0;
 }
 
+static bool ends_with_space(const Buf *line)
+{
+    return line->len > 0 && line->data[line->len - 1] == ' ';
+}
+
 /* A snippet on one line, safe for a terminal, what was found in a colour or, without colours, as it
    is. */
 static void add_snippet(Cli *cli, Str snippet, Buf *line)
@@ -88,7 +93,7 @@ static void add_snippet(Cli *cli, Str snippet, Buf *line)
         term_add_line(line, before);
         if (from < 0)
             return;
-        if (before.n && strchr(" \t\r\n", before.p[before.n - 1]))
+        if (before.n && strchr(" \t\r\n", before.p[before.n - 1]) && !ends_with_space(line))
             buf_addc(line, ' ');
         Str rest = str_slice(snippet, (size_t)from + begin.n, snippet.n);
         ptrdiff_t to = str_find_str(rest, end);
@@ -97,12 +102,12 @@ static void add_snippet(Cli *cli, Str snippet, Buf *line)
         term_add_line(&safe, found);
         term_add_colour(line, cli->out_colours, TERM_YELLOW, safe.data);
         snippet = to < 0 ? STR_NONE : str_slice(rest, (size_t)to + end.n, rest.n);
-        if (snippet.n && strchr(" \t\r\n", snippet.p[0]))
+        if (snippet.n && strchr(" \t\r\n", snippet.p[0]) && !ends_with_space(line))
             buf_addc(line, ' ');
     }
 }
 
-/* "set  task  sample, epoch 1  message  uuid", and the snippet below. */
+/* "set  task  sample, epoch 1  message  uuid  message=ID", and the snippet below. */
 static int print_hit(Cli *cli, const Json *hit, Error *err)
 {
     static const char *const members[] = {"eval_set_id", "task_name", "sample_id", "entity_type"};
@@ -117,10 +122,11 @@ static int print_hit(Cli *cli, const Json *hit, Error *err)
             buf_printf(&head, " (epoch %lld)", (long long)json_int(hit, "epoch", 0));
     }
     term_add_colour(&line, cli->out_colours, TERM_BOLD, head.data);
-    Str uuid = json_text(hit, "sample_uuid", STR_NONE);
-    if (uuid.n) {
-        buf_addz(&line, "  ");
-        term_add_line(&line, uuid);
+    static const char *const places[] = {"sample_uuid", "transcript_anchor"};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        Str place = json_text(hit, places[i], STR_NONE);
+        buf_addz(&line, place.n ? "  " : "");
+        term_add_line(&line, place);
     }
     buf_addz(&line, "\n    ");
     add_snippet(cli, json_text(hit, "snippet", STR_NONE), &line);
@@ -160,6 +166,16 @@ static int run_pages(Cli *cli, const Options *options, Json *items, Json **ret_l
     return 0;
 }
 
+/* Whether there is something that may be no letter: what is not ASCII is not looked at closer. */
+static bool has_signs(const Options *options)
+{
+    for (size_t i = 0; i < options->words.n && !options->regex; i++)
+        for (const char *p = options->words.items[i]; *p; p++)
+            if ((unsigned char)*p >= 0x80)
+                return true;
+    return false;
+}
+
 static int run(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
@@ -170,12 +186,16 @@ static int run(Cli *cli, const void *given, Error *err)
         return error_set(err, ERR_USAGE, "--match-case needs --regex; words are found in any case");
     if (run_pages(cli, options, items, &last, &n, err) < 0)
         return -1;
+    if (n == 0 && options->eval_set && api_check_id(cli, options->eval_set, err) < 0)
+        return -1;
     if (options->json) {
         json_set(last, STR("items"), items);
         return print_json(cli, last, err);
     }
     if (n == 0)
-        cli_say(cli, "Nothing found.");
+        cli_say(cli, has_signs(options) ? "Nothing found. Words are letters and digits; emoji and "
+                                          "other signs are found with --regex."
+                                        : "Nothing found.");
     Str cursor = json_text(last, "next_cursor", STR_NONE);
     if (cursor.p)
         cli_say(cli, "There may be more: --cursor %.*s", STR_ARG(cursor));
@@ -191,7 +211,8 @@ const Command commands_search = {
     .summary = "Search transcripts, scores and metadata",
     .description =
         "Case does not count. All words must be in one message, score or note; several words in "
-        "quotes must follow one another.",
+        "quotes must follow one another. Behind each hit stands its sample, and where it is in it: "
+        "'hawk view-sample UUID --at PLACE' opens it there.",
     .examples = "hawk search connection refused\n"
                 "hawk search '\"connection refused\" -timeout' --eval-set ID\n"
                 "hawk search --regex 'exit code: [1-9]' --newest",

@@ -64,29 +64,51 @@ static int ask(Cli *cli, const Options *options, Answer *ret, Error *err)
     return 0;
 }
 
-/* A row as an object; of columns of the same name the last one counts. */
-static Json *object_of(Cli *cli, const Answer *answer, const Json *row)
+static bool is_taken(const Str *names, size_t n, Str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(names[i], name))
+            return true;
+    return false;
+}
+
+/* The names of members: columns whose name an earlier one has are called name_2, name_3, ... */
+static const Str *member_names(Cli *cli, const Answer *answer)
+{
+    Str *names = arena_array(cli->arena, answer->columns->n + 1, sizeof(*names));
+    size_t n = 0;
+    for (const Json *column = answer->columns->first; column; column = column->next, n++) {
+        size_t nth = 1;
+        names[n] = column->text;
+        while (is_taken(names, n, names[n]))
+            names[n] = str_of(arena_printf(cli->arena, "%.*s_%zu", STR_ARG(column->text), ++nth));
+    }
+    return names; /* STR_NONE behind the last one */
+}
+
+/* A row as an object. */
+static Json *object_of(Cli *cli, const Str *names, const Json *row)
 {
     Json *object = json_new(cli->arena, JSON_OBJECT);
-    const Json *value = row->first;
-    for (const Json *name = answer->columns->first; name && value;
-         name = name->next, value = value->next)
-        json_set(object, name->text, json_copy(cli->arena, value));
+    for (const Json *value = row->first; value && names->p; value = value->next)
+        json_set(object, *names++, json_copy(cli->arena, value));
     return object;
 }
 
 static int print_as_json(Cli *cli, const Answer *answer, Error *err)
 {
     Json *list = json_new(cli->arena, JSON_ARRAY);
+    const Str *names = member_names(cli, answer);
     for (const Json *row = answer->rows->first; row; row = row->next)
-        json_append(list, object_of(cli, answer, row));
+        json_append(list, object_of(cli, names, row));
     return print_json(cli, list, err);
 }
 
 static int print_as_ndjson(Cli *cli, const Answer *answer, Error *err)
 {
+    const Str *names = member_names(cli, answer);
     for (const Json *row = answer->rows->first; row; row = row->next)
-        if (print_json_line(cli, object_of(cli, answer, row), err) < 0)
+        if (print_json_line(cli, object_of(cli, names, row), err) < 0)
             return -1;
     return 0;
 }

@@ -169,13 +169,19 @@ static int write_transcript(Reader *reader, const EvalLogSample *found, const Js
     return 0;
 }
 
+/* The folder is made for the first sample, not for a mistyped id. */
+static int prepare(const Options *options, Error *err)
+{
+    return options->folder ? fs_make_dirs(options->folder, 0755, err) : 0;
+}
+
 static int write_sample(Reader *reader, const Json *sample, Error *err)
 {
     Arena *arena = reader->cli->arena;
     Str id = print_member(arena, sample, "id");
     Str uuid = json_text(sample, "uuid", STR_NONE);
     const EvalLogSample *found = NULL;
-    if (open_log(reader, log_name(arena, sample), err) < 0)
+    if (prepare(reader->options, err) < 0 || open_log(reader, log_name(arena, sample), err) < 0)
         return -1;
     if (evallog_find_sample(reader->log, id, json_int(sample, "epoch", 1), &found, err) < 0) {
         if (err->kind == ERR_NOT_FOUND)
@@ -198,11 +204,6 @@ static Reader new_reader(Cli *cli, const Options *options)
     return reader;
 }
 
-static int prepare(const Options *options, Error *err)
-{
-    return options->folder ? fs_make_dirs(options->folder, 0755, err) : 0;
-}
-
 static int run_one(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
@@ -211,7 +212,7 @@ static int run_one(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/meta/samples/");
     api_add_segment(&path, str_of(options->id));
     Json *sample = NULL;
-    if (api_get_path(cli, &path, &sample, err) < 0 || prepare(options, err) < 0)
+    if (api_get_path(cli, &path, &sample, err) < 0)
         return -1;
     return write_sample(&reader, sample, err);
 }
@@ -252,11 +253,11 @@ static int run_all(Cli *cli, const void *given, Error *err)
     if (reader.format == TRANSCRIPT_HTML && !options->folder)
         return error_set(err, ERR_USAGE,
                          "each sample is an HTML file of its own; name a folder with --output-dir");
-    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0 || prepare(options, err) < 0)
+    if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, err) < 0)
         return -1;
     for (int64_t page = 1; n == PAGE; page++) {
         n = write_page(&reader, id, page, &running, err);
-        if (n < 0)
+        if (n < 0 || (page == 1 && n == 0 && api_check_id(cli, id, err) < 0))
             return -1;
     }
     if (running || reader.n_written > 0)

@@ -15,12 +15,18 @@ enum { URL_MAX = 8192 };
 
 typedef struct Options {
     const char *id;
+    const char *at;
     bool no_browser;
     bool json;
 } Options;
 
 /* clang-format off */
 static const OptRow rows[] = {
+    {"no-browser", 0, OPT_FLAG, offsetof(Options, no_browser), "Only print the address"},
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: {\"url\"}; opens no browser"},
+};
+static const OptRow sample_rows[] = {
+    {"at", 0, OPT_TEXT, offsetof(Options, at), "Where in it: message=ID or event=ID, as 'hawk search' prints it", .metavar = "PLACE"},
     {"no-browser", 0, OPT_FLAG, offsetof(Options, no_browser), "Only print the address"},
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: {\"url\"}; opens no browser"},
 };
@@ -98,6 +104,24 @@ static int show_page(Cli *cli, const Options *options, const Buf *page, const Ap
     return 0;
 }
 
+/* "message=ID" or "event=ID", which was checked. */
+static void add_place(const char *at, Buf *page)
+{
+    const char *equals = at ? strchr(at, '=') : NULL;
+    auto_free char *name = equals ? mem_strndup(at, (size_t)(equals - at)) : NULL;
+    if (name)
+        api_add_query(page, name, equals + 1);
+}
+
+static int check_place(const char *at, Error *err)
+{
+    static const char *const kinds[] = {"message=", "event="};
+    for (size_t i = 0; at && i < ARRAY_LEN(kinds); i++)
+        if (strlen(at) > strlen(kinds[i]) && str_starts(str_of(at), str_of(kinds[i])))
+            return 0;
+    return at ? error_set(err, ERR_USAGE, "--at %s: expected message=ID or event=ID", at) : 0;
+}
+
 static int show_in_viewer(Cli *cli, const Options *options, const char *before, const char *id,
                           Error *err)
 {
@@ -108,6 +132,7 @@ static int show_in_viewer(Cli *cli, const Options *options, const char *before, 
     buf_addz(&page, before);
     if (id)
         api_add_segment(&page, str_of(id));
+    add_place(options->at, &page);
     if (buf_check(&page, "the address", err) < 0)
         return -1;
     return show_page(cli, options, &page, api, err);
@@ -120,18 +145,28 @@ static int run_web(Cli *cli, const void *given, Error *err)
     auto_error Error none = ERROR_INIT;
     if (settings_id(cli, SETTINGS_EVAL_SET, options->id, &id, &none) < 0)
         return show_in_viewer(cli, options, "/", NULL, err);
+    if (options->id && api_check_id(cli, id, err) < 0)
+        return -1;
     return show_in_viewer(cli, options, "/eval-set/", id, err);
 }
 
 static int run_view_sample(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
+    auto_buf Buf path = BUF_INIT(URL_MAX);
+    Json *sample = NULL;
+    if (check_place(options->at, err) < 0)
+        return -1;
+    buf_addz(&path, "/meta/samples/");
+    api_add_segment(&path, str_of(options->id));
+    if (api_get_path(cli, &path, &sample, err) < 0)
+        return -1;
     return show_in_viewer(cli, options, "/permalink/sample/", options->id, err);
 }
 
-#define SPEC(opt_args)                                                                             \
-    .spec = {.rows = rows,                                                                         \
-             .n_rows = ARRAY_LEN(rows),                                                            \
+#define SPEC(opt_rows, opt_args)                                                                   \
+    .spec = {.rows = (opt_rows),                                                                   \
+             .n_rows = ARRAY_LEN(opt_rows),                                                        \
              .args = (opt_args),                                                                   \
              .n_args = ARRAY_LEN(opt_args),                                                        \
              .size = sizeof(Options)}
@@ -143,7 +178,7 @@ const Command commands_web = {
     .description = "Prints the address and opens a browser where there is a display. An address of "
                    "the local server lets a browser in once, within a minute; afterwards that "
                    "browser stays logged in.",
-    SPEC(web_args),
+    SPEC(rows, web_args),
     .run = run_web,
 };
 
@@ -151,6 +186,6 @@ const Command commands_view_sample = {
     .path = "view-sample",
     .section = COMMAND_LOOK,
     .summary = "Open a sample in the viewer",
-    SPEC(sample_args),
+    SPEC(sample_rows, sample_args),
     .run = run_view_sample,
 };

@@ -179,6 +179,22 @@ static int eval_set_page(RouteCtx *ctx, Error *err)
     return redirect(ctx, arena_printf(ctx->arena, "/viewer/?inspect_server=true&log_dir=%s", id));
 }
 
+/* The place in a sample that is asked for, as the viewer's address has it. */
+static const char *place_in_sample(RouteCtx *ctx)
+{
+    static const struct {
+        const char *name;
+        const char *tab;
+    } places[] = {{"event", "transcript"}, {"message", "messages"}};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        Str id = http_request_param(ctx->request, places[i].name, 0);
+        if (id.n > 0)
+            return arena_printf(ctx->arena, "%s?%s=%s", places[i].tab, places[i].name,
+                                route_encode(ctx->arena, id, ""));
+    }
+    return "";
+}
+
 /* Opens the one log only, so that an eval set of thousands of logs costs nothing. */
 static int sample_permalink(RouteCtx *ctx, Error *err)
 {
@@ -192,9 +208,10 @@ static int sample_permalink(RouteCtx *ctx, Error *err)
     return redirect(
         ctx,
         arena_printf(ctx->arena,
-                     "/viewer/?inspect_server=true&log_file=%s#/logs/%s/samples/sample/%s/%lld/",
+                     "/viewer/?inspect_server=true&log_file=%s#/logs/%s/samples/sample/%s/%lld/%s",
                      route_encode(ctx->arena, log, ""), route_encode(ctx->arena, log, ""),
-                     route_encode(ctx->arena, str_of(place.id), ""), (long long)place.epoch));
+                     route_encode(ctx->arena, str_of(place.id), ""), (long long)place.epoch,
+                     place_in_sample(ctx)));
 }
 
 /* --- the viewer's files --- */
@@ -227,7 +244,8 @@ static const Route rows[] = {
     { "GET", "/",                               ROUTE_READ, index_page,       "list of eval sets",
       .query = "page: int(1..2147483647) = 1; search?: str", .answer = "text/html" },
     { "GET", "/eval-set/{eval_set_id}",         ROUTE_READ, eval_set_page,    "an eval set in the viewer", .answer = "302" },
-    { "GET", "/permalink/sample/{sample_uuid}", ROUTE_READ, sample_permalink, "a sample in the viewer", .answer = "302" },
+    { "GET", "/permalink/sample/{sample_uuid}", ROUTE_READ, sample_permalink, "a sample in the viewer, at one of its messages or events if one is named",
+      .query = "message?: str(1..); event?: str(1..)", .answer = "302" },
     { "GET", "/viewer/",                        ROUTE_READ, viewer_index,     "Inspect's log viewer", .answer = "text/html; 304" },
     { "GET", "/viewer/{path*}",                 ROUTE_READ, viewer_file,      "files of the viewer", .answer = "*/*; 304" },
 };

@@ -261,8 +261,8 @@ def test_an_import_is_told_from_a_job(hawk):
 @pytest.mark.parametrize("command", ["list evals", "list samples", "transcripts"])
 def test_an_id_of_which_nothing_is_found_is_named_and_not_remembered(hawk, command):
     """A slip of the finger is not what the next command means."""
-    done = hawk.run(*command.split(), "nope")
-    assert "yet in nope." in done.stderr
+    done = hawk.run(*command.split(), "nope", check=False)
+    assert done.returncode == 5 and "nope: there is no eval set" in done.stderr
     assert not (hawk.home / ".config/hawk-cli/last-eval-set-id").exists()
 
 

@@ -141,6 +141,7 @@ def test_links_of_flips_lead_to_their_samples(served):
 def test_the_command_says_it_in_words(served):
     hawk, _ = served
     shown = hawk.run("compare", "right-a", "right-b", "--flips", "2").stdout
+    assert shown.startswith("A: right-a, ") and "\nB: right-b, " in shown
     assert "many, judge: " in shown
     assert "(95 % interval " in shown
     assert "McNemar's exact test, p " in shown
@@ -159,6 +160,7 @@ def test_the_command_prints_the_answer_of_the_server_as_json(served):
         (["right-a", "nothing"], 5, "there is no eval set or eval 'nothing'"),
         (["right-a"], 2, "nothing to compare"),
         (["right-a", "--by", "model"], 2, "fewer than two models"),
+        (["right-a", "right-b", "--scorer", "other"], 5, "no task has scores of this scorer on both sides"),
         (["right-a", "right-b", "--task", "other"], 5, "right-a has no task 'other'"),
     ],
 )

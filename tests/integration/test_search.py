@@ -90,6 +90,27 @@ def test_words_are_found_and_marked(filled):
     assert "\ue000" not in printed and "\x1b" not in printed and hit["eval_set_id"] in printed
 
 
+def test_a_hit_is_opened_where_it_is(filled):
+    """What is printed behind a hit is what view-sample takes, and the viewer's address has it."""
+    args = ["search", "--regex", "[a-z]", "--limit", "200"]
+    hit = next(hit for hit in filled.json(*args)["items"] if hit["transcript_anchor"])
+    kind, _, place = hit["transcript_anchor"].partition("=")
+    assert f"{hit['sample_uuid']}  {kind}={place}" in filled.run(*args).stdout
+    url = filled.json("view-sample", hit["sample_uuid"], "--at", hit["transcript_anchor"])["url"]
+    assert f"{kind}%3D" in url or f"{kind}=" in url
+    status, headers, _ = filled.request("GET", f"/permalink/sample/{hit['sample_uuid']}?{kind}={place}", follow=False)
+    assert status == 302 and headers["Location"].endswith(f"/{'messages' if kind == 'message' else 'transcript'}?{kind}={place}")
+    assert filled.run("view-sample", hit["sample_uuid"], "--at", "nowhere", check=False).returncode == 2
+
+
+@pytest.mark.parametrize("args", [
+    ["list", "imports"], ["search", "tools", "--eval-set"], ["web"], ["view-sample"]])
+def test_an_id_that_is_nowhere_is_said(filled, args):
+    """Nothing at all there is something else than nothing in it."""
+    done = filled.run(*args, "nosuch", check=False)
+    assert done.returncode == 5 and done.stdout == "", done.stderr
+
+
 def test_an_expression_is_found_and_a_broken_one_is_named(filled):
     """PCRE2, its mistakes in words."""
     assert filled.json("search", "--regex", "t[o]{2}ls?")["items"]
@@ -125,6 +146,12 @@ def test_csv_of_a_statement_has_every_digit_and_tells_null_from_empty(filled):
     """What goes on to a notebook is not what people read."""
     done = filled.run("sql", "SELECT 0.0001234567 AS a, 2.0 / 3 AS b, '' AS c, NULL AS d, '0.10' AS e", "--format", "csv")
     assert done.stdout.splitlines() == ["a,b,c,d,e", '0.0001234567,0.6666666666666666,"",,0.10']
+
+
+def test_columns_of_one_name_are_all_there(filled):
+    """As members of an object they get names of their own."""
+    done = filled.run("sql", "SELECT 1 AS a, 2 AS a, 3 AS a_2", "--json")
+    assert json.loads(done.stdout) == [{"a": 1, "a_2": 2, "a_2_2": 3}]
 
 
 def test_events_are_those_of_the_log(filled, logs):
