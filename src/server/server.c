@@ -31,6 +31,7 @@ enum {
     N_CONNECTIONS_MAX = 2000,
     N_SQL_CONNECTIONS = 13, /* and one for each importer: more than workers, so that nothing that
                                goes on by itself waits for requests */
+    N_SQL_READY = 3,
     IDLE_TIMEOUT_MS = 75 * 1000,
     HEADER_TIMEOUT_MS = 15 * 1000,
     DRAIN_MS = 10 * 1000,
@@ -243,6 +244,12 @@ static char *database_url(const App *app)
     if (str_starts(given, scheme))
         return mem_printf("postgresql://%s", given.p + scheme.n);
     return mem_strdup(given.p);
+}
+
+static void warm(void *context, Sql *one)
+{
+    (void)context;
+    queries_warm(one);
 }
 
 static int open_store(App *app, Error *err)
@@ -480,7 +487,8 @@ static int app_open(App *app, Error *err)
     });
     if (start_spans(app, err) < 0 || open_identity(app, err) < 0 || open_notices(app, err) < 0 ||
         open_jobs(app, err) < 0 || open_edits(app, err) < 0 ||
-        row_security_update(app->sql, err) < 0)
+        row_security_update(app->sql, err) < 0 ||
+        sql_keep_ready(app->sql, N_SQL_READY, warm, NULL, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);
     app->scout = scout_new(app->cache_dir);

@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/looper.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "sql/sql_priv.h"
 
-enum { WAIT_MS = 30 * 1000 };
+enum { WAIT_MS = 30 * 1000, WARM_WAIT_MS = 1000, READY_PAUSE_MS = 10 * 1000 };
 
 static const SqlDriver *const drivers[] = {
     &sql_driver_sqlite,
@@ -43,6 +44,11 @@ struct Sql {
     size_t n_open; /* idle and in use, connections being made included */
     bool has_writer;
     Turn *turns; /* the first is the next to write */
+
+    Looper *keeper; /* NULL: nothing is kept ready; the rest is for it */
+    size_t n_ready;
+    SqlWarm *warm;
+    void *warm_context;
 };
 
 static struct timespec deadline_in(int ms)
@@ -113,13 +119,17 @@ static void put_conn(Sql *sql, SqlConn *conn)
         sql->driver->disconnect(conn);
         conn = NULL;
     }
+    bool is_cold = conn && !conn->is_warm;
     pthread_mutex_lock(&sql->lock);
     if (conn)
         sql->idle[sql->n_idle++] = conn;
     else
         sql->n_open--;
     pthread_cond_broadcast(&sql->changed);
+    Looper *keeper = is_cold ? sql->keeper : NULL;
     pthread_mutex_unlock(&sql->lock);
+    if (keeper)
+        looper_wake(keeper);
 }
 
 /* Takes an idle connection or makes one, which may take until the deadline; waits when the pool is
@@ -139,7 +149,10 @@ static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, b
         sql->n_open++;
         may_connect = true;
     }
+    Looper *keeper = sql->n_idle < sql->n_ready ? sql->keeper : NULL;
     pthread_mutex_unlock(&sql->lock);
+    if (keeper)
+        looper_wake(keeper);
     if (!conn && !may_connect)
         return error_set(err, ERR_BUSY, "all %zu connections to the database were in use for %d ms",
                          sql->n_max, sql->wait_ms);
@@ -175,6 +188,92 @@ static int begin_on_conn(Sql *sql, const SqlBegin *how, SqlConn **ret, Error *er
             return -1;
         error_reset(err);
     }
+}
+
+/* ---- connections that are ready ---- */
+
+/* Takes an idle connection that is not warm, or the right to make one; NULL and false: enough are
+   ready. */
+static SqlConn *take_cold(Sql *sql, bool *ret_may_connect)
+{
+    SqlConn *conn = NULL;
+    *ret_may_connect = false;
+    pthread_mutex_lock(&sql->lock);
+    for (size_t i = 0; i < sql->n_idle && !conn; i++)
+        if (!sql->idle[i]->is_warm) {
+            conn = sql->idle[i];
+            sql->idle[i] = sql->idle[--sql->n_idle];
+        }
+    if (!conn && sql->n_idle < sql->n_ready && sql->n_open < sql->n_max) {
+        sql->n_open++;
+        *ret_may_connect = true;
+    }
+    pthread_mutex_unlock(&sql->lock);
+    return conn;
+}
+
+/* Warms a connection; NULL when it got lost. */
+static SqlConn *warm_conn(const Sql *sql, SqlConn *conn)
+{
+    Sql one = {.driver = sql->driver,
+               .url = sql->url,
+               .wait_ms = WARM_WAIT_MS,
+               .reader = sql->reader,
+               .n_max = 1,
+               .idle = &conn,
+               .n_idle = 1,
+               .n_open = 1};
+    pthread_mutex_init(&one.lock, NULL);
+    thread_cond_init(&one.changed);
+    sql->warm(sql->warm_context, &one);
+    assert(one.n_idle == one.n_open);
+    pthread_cond_destroy(&one.changed);
+    pthread_mutex_destroy(&one.lock);
+    if (one.n_idle == 0)
+        return NULL;
+    conn->is_warm = true;
+    return conn;
+}
+
+/* Makes one more connection ready. false: there is none to be made, or the server is away. */
+static bool ready_one(Sql *sql)
+{
+    auto_error Error err = ERROR_INIT;
+    bool may_connect = false;
+    SqlConn *conn = take_cold(sql, &may_connect);
+    if (!conn && !may_connect)
+        return false;
+    if (!conn && sql->driver->connect(sql->url, sql->is_untrusted, 0, &conn, &err) < 0) {
+        put_conn(sql, NULL);
+        return false;
+    }
+    put_conn(sql, warm_conn(sql, conn));
+    return true;
+}
+
+static void keep_ready(void *context, Looper *looper)
+{
+    Sql *sql = context;
+    do {
+        while (!looper_is_ending(looper) && ready_one(sql))
+            continue;
+    } while (looper_wait(looper, READY_PAUSE_MS));
+}
+
+int sql_keep_ready(Sql *sql, size_t n, SqlWarm *warm, void *context, Error *err)
+{
+    Looper *keeper = NULL;
+    if (sql->driver->dialect != SQL_POSTGRES)
+        return 0;
+    sql->n_ready = n;
+    sql->warm = warm;
+    sql->warm_context = context;
+    if (looper_start(keep_ready, sql, &keeper, err) < 0)
+        return -1;
+    pthread_mutex_lock(&sql->lock);
+    sql->keeper = keeper;
+    pthread_mutex_unlock(&sql->lock);
+    return 0;
 }
 
 static int open_pool(const char *url, size_t n_connections, bool is_untrusted, Sql **ret,
@@ -222,6 +321,7 @@ void sql_close(Sql *sql)
 {
     if (!sql)
         return;
+    looper_stop(sql->keeper);
     assert(sql->n_idle == sql->n_open); /* every transaction has ended */
     for (size_t i = 0; i < sql->n_idle; i++)
         sql->driver->disconnect(sql->idle[i]);

@@ -71,6 +71,14 @@ SqlDialect sql_dialect(const Sql *sql);
    its own connections. */
 int sql_open_untrusted(const char *url, size_t n_connections, Sql **ret, Error *err) HAWK_MUST_USE;
 
+/* Keeps up to n connections open that nobody uses, so that no request waits until one is made or is
+   the first on it: a thread opens them and has `warm` run what it likes on a Sql of that connection
+   alone, also for those that somebody had to open. What warm fails at is of no matter; its context
+   outlives the Sql. Called once, before other threads use it. In SQLite, where a connection costs
+   next to nothing, nothing is kept. */
+typedef void SqlWarm(void *context, Sql *one);
+int sql_keep_ready(Sql *sql, size_t n, SqlWarm *warm, void *context, Error *err) HAWK_MUST_USE;
+
 /* How long waits for a connection or the write lock may take, from now on; 30 s unless set. */
 void sql_set_wait_ms(Sql *sql, int wait_ms);
 

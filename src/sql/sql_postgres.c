@@ -111,6 +111,7 @@ static int pg_begin(SqlConn *base, const SqlBegin *how, Error *err)
     };
     auto_buf Buf text = BUF_INIT(SCRIPT_MAX + 2 * how->value.n);
     ((PgConn *)base)->limit_ms = 0;
+    ((PgConn *)base)->is_reader = how->reader != NULL;
     buf_printf(&text, "%s; SET LOCAL lock_timeout = %d", begins[how->mode],
                how->wait_ms > 0 ? how->wait_ms : 1);
     if (how->mode == SQL_WRITE)
@@ -131,6 +132,7 @@ static int pg_begin(SqlConn *base, const SqlBegin *how, Error *err)
 
 static int pg_leave_reader(SqlConn *base, Error *err)
 {
+    ((PgConn *)base)->is_reader = false;
     return pg_conn_script(base, "SET LOCAL ROLE NONE", err);
 }
 

@@ -75,6 +75,7 @@ typedef struct PgPrepared {
     char *text; /* NULL: free */
     Oid *types; /* that its values were declared with, 0: inferred by the server */
     size_t n_types;
+    bool is_reader; /* the server plans anew for another role, where there are policies */
     char name[PG_NAME_MAX_BYTES];
     uint64_t last_used;
 } PgPrepared;
@@ -87,6 +88,7 @@ typedef struct PgConn {
     PGconn *db;
     PgPrepared prepared[PG_N_PREPARED];
     uint64_t clock;
+    bool is_reader;    /* of the transaction: it has taken on the reader's role */
     int limit_ms;      /* of a statement of the transaction; 0: none */
     PgRows *streaming; /* whose rows are still on their way, or NULL */
     PgLoad *sending;   /* to whose rows the server has not yet said anything, or NULL */

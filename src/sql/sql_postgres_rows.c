@@ -127,7 +127,8 @@ static int prepare(PgConn *conn, const char *text, const PgArgs *args, PgPrepare
     const PgPrepared *before = NULL;
     for (size_t i = 0; i < PG_N_PREPARED; i++) {
         PgPrepared *prepared = &conn->prepared[i];
-        if (prepared->text && strcmp(prepared->text, text) == 0) {
+        if (prepared->text && prepared->is_reader == conn->is_reader &&
+            strcmp(prepared->text, text) == 0) {
             if (fits(prepared, args)) {
                 prepared->last_used = ++conn->clock;
                 *ret = prepared;
@@ -153,6 +154,7 @@ static int prepare(PgConn *conn, const char *text, const PgArgs *args, PgPrepare
     place->text = mem_strdup(text);
     place->types = types;
     place->n_types = args->n;
+    place->is_reader = conn->is_reader;
     memcpy(place->name, name, sizeof(name));
     place->last_used = conn->clock;
     *ret = place;

@@ -20,6 +20,7 @@ typedef struct SqlDriver SqlDriver;
 /* First member of every driver's connection. */
 typedef struct SqlConn {
     bool is_broken; /* the server is gone: not to be used again */
+    bool is_warm;   /* see sql_keep_ready */
 } SqlConn;
 
 struct SqlTx {

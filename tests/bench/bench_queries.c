@@ -503,6 +503,7 @@ int main(int argc, char **argv)
         return 1;
     }
     find_server();
+    queries_warm(sql);                            /* as a server has it done to each connection */
     const char *only = argc > 4 ? argv[4] : NULL; /* what the names of rows have in them */
     if (argc < 4 || strcmp(argv[3], "lists") == 0)
         measure_lists((int)rounds, only, argc > 5 ? argv[5] : NULL);

@@ -66,6 +66,10 @@ typedef struct QueriesSamples {
 int queries_samples(Sql *sql, const QueriesAccess *access, const QueriesSamples *filter,
                     JsonOut *out, Error *err) HAWK_MUST_USE;
 
+/* Runs what the commonest lists consist of, so that a connection knows the tables and has plans
+   when the first request comes; for sql_keep_ready. Failures are of no matter. */
+void queries_warm(Sql *sql);
+
 /* SampleMetaResponse and SampleScoresResponse. ERR_NOT_FOUND "Sample not found" or ERR_DENIED. */
 int queries_sample(Sql *sql, const QueriesAccess *access, Str uuid, JsonOut *out,
                    Error *err) HAWK_MUST_USE;

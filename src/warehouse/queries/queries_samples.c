@@ -257,3 +257,32 @@ int queries_samples(Sql *sql, const QueriesAccess *access, const QueriesSamples 
     json_out_end_object(out);
     return 0;
 }
+
+/* The statements for the rows of a page, of which there are none. */
+static int read_no_page(Sql *sql, const QueriesAccess *access, JsonOut *out, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    ListingRow none = {0};
+    const ListingPage page = {.rows = &none, .n = 1};
+    if (query_begin_simple_list(sql, access, &tx, err) < 0)
+        return -1;
+    return write_items(tx, sql_dialect(sql), &page, STR_NONE, out, err);
+}
+
+void queries_warm(Sql *sql)
+{
+    enum { BODY_MAX = 16 * 1024 * 1024 };
+    static const QueriesAccess accesses[] = {{.sees_all = true}, {.sees_all = false}};
+    const QueriesSamples first = {.page = {.page = 1, .limit = 50}};
+    for (size_t i = 0; i < ARRAY_LEN(accesses); i++) {
+        auto_error Error err = ERROR_INIT;
+        auto_buf Buf body = BUF_INIT(BODY_MAX);
+        JsonOut out;
+        json_out_init(&out, &body, 0);
+        json_out_array(&out);
+        if (queries_samples(sql, &accesses[i], &first, &out, &err) < 0 ||
+            read_no_page(sql, &accesses[i], &out, &err) < 0 ||
+            queries_eval_sets(sql, &accesses[i], first.page, STR_NONE, &out, &err) < 0)
+            return;
+    }
+}

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -592,6 +593,38 @@ static void a_connection_lost_before_the_commit_is_unreachable(void **state)
     assert_int_equal(number("SELECT count(*) FROM item"), 0);
 }
 
+static void run_once(void *context, Sql *one)
+{
+    auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_begin(one, SQL_READ, &tx, &err) == 0 &&
+        sql_query(tx, "SELECT 41 + 1", SQL_NO_ARGS, &rows, &err) == 0)
+        (void)sem_post(context);
+}
+
+static void a_connection_is_warm_before_it_is_needed(void **state)
+{
+    (void)state;
+    if (!is_postgres)
+        skip();
+    auto_error Error err = ERROR_INIT;
+    sem_t n_warm;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 60;
+    assert_int_equal(sem_init(&n_warm, 0, 0), 0);
+    assert_int_equal(sql_keep_ready(sql, 2, run_once, &n_warm, &err), 0);
+    /* The one of before, which is then back, and one that nobody has asked for. */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(sem_timedwait(&n_warm, &until), 0);
+    assert_int_equal(
+        number("SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 41 + 1'"), 1);
+    sql_close(TAKE(sql));
+    (void)sem_destroy(&n_warm);
+    assert_int_equal(sql_open(url, 4, &sql, &err), 0); /* for the end */
+}
+
 static void a_server_that_refuses_us_is_told_from_one_that_is_away(void **state)
 {
     (void)state;
@@ -637,6 +670,7 @@ int main(void)
         T(all_connections_that_were_lost_while_idle_are_replaced),
         T(a_connection_lost_while_rows_are_read_is_unreachable),
         T(a_connection_lost_before_the_commit_is_unreachable),
+        T(a_connection_is_warm_before_it_is_needed),
         T(a_server_that_refuses_us_is_told_from_one_that_is_away),
         T(the_file_of_sqlite_is_private),
         T(a_file_that_is_no_database_says_so),
