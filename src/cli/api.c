@@ -372,6 +372,11 @@ int api_send(Api *api, const ApiCall *call, Buf *body, int *ret_status, Error *e
     return 0;
 }
 
+bool api_may_pass(const Error *err)
+{
+    return err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT || err->kind == ERR_BUSY;
+}
+
 int api_get(Cli *cli, const char *path, Json **ret, Error *err)
 {
     Api *api = NULL;

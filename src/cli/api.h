@@ -54,6 +54,10 @@ enum { API_ANSWER_MAX = 64 << 20, API_TIMEOUT_MS = 300000 };
    message, code and fix from the problem document. */
 int api_send(Api *api, const ApiCall *call, Buf *body, int *ret_status, Error *err) HAWK_MUST_USE;
 
+/* Whether what failed may do better a little later: it is a problem of the connection or of a busy
+   server, and not of what was asked. */
+bool api_may_pass(const Error *err);
+
 /* GET or POST through the Cli's connection, which they open; the answer becomes a tree in the Cli's
  * arena (ret of api_post may be NULL). */
 int api_get(Cli *cli, const char *path, Json **ret, Error *err) HAWK_MUST_USE;

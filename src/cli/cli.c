@@ -22,7 +22,7 @@
 #include "codec/json_out.h"
 
 enum {
-    WORDS_MAX = 3, /* of a command's path */
+    WORDS_MAX = 4, /* of a command's path, and "help" */
     NAMES_MAX = 128,
     TEXT_MAX = 1 << 20,
     EXIT_PIPE = 141, /* the reader of our output left, as a shell shows it */
@@ -230,22 +230,22 @@ static int run_command(Cli *cli, const Command *command, const Line *line, Error
 }
 
 /* A group's name without a command of it: its default, its help, or an error. */
-static int run_group(Cli *cli, const CommandGroup *group, int argc, char **argv, Line *line,
-                     Error *err)
+static int run_group(Cli *cli, const CommandGroup *group, size_t n_words, int argc, char **argv,
+                     Line *line, Error *err)
 {
     size_t n = 0;
-    const char *second = line->n_words > 1 ? line->words[1] : NULL;
-    cut_words(cli, argc, argv, 1, line);
-    if (second || line->n_rest > 0) {
+    const char *next = line->n_words > n_words ? line->words[n_words] : NULL;
+    cut_words(cli, argc, argv, n_words, line);
+    if (next || line->n_rest > 0) {
         bool asks_help =
             line->wants_help ||
-            (line->n_rest == 1 && !second &&
+            (line->n_rest == 1 && !next &&
              (strcmp(line->rest[0], "--help") == 0 || strcmp(line->rest[0], "-h") == 0));
         bool is_typo =
-            second && (!group->otherwise ||
-                       (!fs_exists(second) && closest_command(cli->arena, second, group->name)));
+            next && (!group->otherwise ||
+                     (!fs_exists(next) && closest_command(cli->arena, next, group->name)));
         if (is_typo)
-            return no_such_command(cli, group->name, second, err);
+            return no_such_command(cli, group->name, next, err);
         const char *words[] = {group->name, group->otherwise};
         const Command *command = group->otherwise ? command_find(words, 2, &n) : NULL;
         if (command && !asks_help)
@@ -276,8 +276,8 @@ static int dispatch(Cli *cli, int argc, char **argv, Error *err)
         return run_command(cli, command, &line, err);
     }
     if (line.n_words > 0) {
-        const CommandGroup *group = command_group_find(line.words[0]);
-        return group ? run_group(cli, group, argc, argv, &line, err)
+        const CommandGroup *group = command_group_find(line.words, line.n_words, &n);
+        return group ? run_group(cli, group, n, argc, argv, &line, err)
                      : no_such_command(cli, NULL, line.words[0], err);
     }
     OptTarget global = {&global_spec, &cli->globals};

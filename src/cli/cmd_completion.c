@@ -13,7 +13,7 @@
 #include "cli/commands.h"
 #include "cli/settings.h"
 
-enum { TEXT_MAX = 1 << 20, ASK_TIMEOUT_MS = 500, IDS_MAX = 50 };
+enum { TEXT_MAX = 1 << 20, ASK_TIMEOUT_MS = 500, IDS_MAX = 50, WORDS_MAX = 3 };
 
 typedef struct ScriptOptions {
     const char *shell;
@@ -231,14 +231,19 @@ static void complete_path(const char *const *words, size_t n, Buf *ret)
     Str last = STR_NONE;
     for (size_t i = 0; i < command_rows_n; i++) {
         Str word = STR_NONE;
-        if (command_rows[i]->section == COMMAND_HIDDEN ||
+        if (command_rows[i]->section == COMMAND_HIDDEN || n > WORDS_MAX ||
             !next_word(command_rows[i]->path, words, n, &word) || str_eq(word, last))
             continue;
         last = word;
         char name[64];
         (void)snprintf(name, sizeof(name), "%.*s", STR_ARG(word));
-        const CommandGroup *group = n == 1 ? command_group_find(name) : NULL;
-        add_candidate(ret, word, str_of(group ? group->summary : command_rows[i]->summary));
+        const char *path[WORDS_MAX];
+        size_t used = 0;
+        for (size_t k = 0; k < n; k++)
+            path[k] = k + 1 < n ? words[k] : name;
+        const CommandGroup *group = command_group_find(path, n, &used);
+        bool is_group = group && used == n;
+        add_candidate(ret, word, str_of(is_group ? group->summary : command_rows[i]->summary));
     }
 }
 
@@ -252,8 +257,9 @@ static int run_complete(Cli *cli, const void *given, Error *err)
         complete_command(cli, command, words->items + used, words->n - used, &text);
     } else {
         complete_path(words->items, words->n, &text);
-        const CommandGroup *group = words->n == 2 ? command_group_find(words->items[0]) : NULL;
-        if (group && group->otherwise && (text.len == 0 || words->items[1][0] == '-')) {
+        const CommandGroup *group = command_group_find(words->items, words->n - 1, &used);
+        if (group && group->otherwise && words->n == 2 &&
+            (text.len == 0 || words->items[1][0] == '-')) {
             const char *path[] = {group->name, group->otherwise};
             command = command_find(path, 2, &used);
             complete_command(cli, command, words->items + 1, 1, &text);

@@ -230,11 +230,6 @@ static bool all_over(const Json *status)
     return true;
 }
 
-static bool is_passing(const Error *err)
-{
-    return err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT || err->kind == ERR_BUSY;
-}
-
 static int wait_for_end(Cli *cli, Str uuid, Json **ret, Error *err)
 {
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
@@ -246,7 +241,7 @@ static int wait_for_end(Cli *cli, Str uuid, Json **ret, Error *err)
         Json *now = NULL;
         auto_error Error failure = ERROR_INIT;
         int failed = api_get_path(cli, &path, &now, &failure);
-        if (failed < 0 && (!is_passing(&failure) || ++n_failures > RETRIES_MAX))
+        if (failed < 0 && (!api_may_pass(&failure) || ++n_failures > RETRIES_MAX))
             return error_move(err, &failure);
         if (failed == 0) {
             n_failures = 0;

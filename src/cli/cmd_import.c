@@ -243,8 +243,7 @@ static void pause_ms(int64_t ms)
 /* Whether the server may have gone on without us, so that asking again tells. */
 static bool may_go_on(const Error *problem)
 {
-    return problem->kind == ERR_TIMEOUT || problem->kind == ERR_UNREACHABLE ||
-           problem->kind == ERR_BUSY ||
+    return api_may_pass(problem) ||
            (problem->code && strcmp(problem->code, "import.finalizing") == 0);
 }
 

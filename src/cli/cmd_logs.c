@@ -93,12 +93,6 @@ static void keep_since(Follow *follow, const Json *entry)
     follow->since = mem_strndup(stamp.p, stamp.n);
 }
 
-/* Whether a failed question is worth another. */
-static bool is_passing(const Error *err)
-{
-    return err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT || err->kind == ERR_BUSY;
-}
-
 /* One question: prints what came. Returns the number of entries, -1 on failure. */
 static int follow_once(Cli *cli, const char *id, Follow *follow, bool json, Error *err)
 {
@@ -128,7 +122,7 @@ static int follow_loop(Cli *cli, const Options *options, const char *id, Follow 
             is_over = watch_job_is_over(cli, id);
         cli->arena = outer;
         arena_reset(round);
-        if (n < 0 && (!is_passing(&failure) || ++follow->failures > RETRIES_MAX))
+        if (n < 0 && (!api_may_pass(&failure) || ++follow->failures > RETRIES_MAX))
             return error_move(err, &failure);
         if (n >= 0)
             follow->failures = 0;

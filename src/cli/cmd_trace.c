@@ -136,8 +136,7 @@ static int ask(Trace *trace, const char *id, const Options *options, int64_t sin
 /* Whether a failed question is worth another: the server is away, or nothing is traced yet. */
 static bool is_passing(const Error *err)
 {
-    return err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT || err->kind == ERR_BUSY ||
-           err->kind == ERR_NOT_FOUND || err->kind == ERR_CONFLICT;
+    return api_may_pass(err) || err->kind == ERR_NOT_FOUND || err->kind == ERR_CONFLICT;
 }
 
 static int follow(Trace *trace, const char *id, const Options *options, Error *err)

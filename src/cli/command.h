@@ -41,8 +41,8 @@ struct Command {
     CommandRun *run;
 };
 
-/* A word that stands before others: "list". A group with a default runs it when the next word is no
-   command of the group. */
+/* A word, or two, that stands before others: "list". A group with a default runs it when the next
+   word is no command of the group. */
 typedef struct CommandGroup {
     const char *name;
     const char *summary;
@@ -60,8 +60,8 @@ extern const size_t command_groups_n;
  * is; NULL for none. */
 const Command *command_find(const char *const *words, size_t n_words, size_t *ret_n);
 
-/* The group of this name, or NULL. */
-const CommandGroup *command_group_find(const char *name);
+/* The same for groups. */
+const CommandGroup *command_group_find(const char *const *words, size_t n_words, size_t *ret_n);
 
 /* Options that every command takes. */
 typedef struct CliGlobals {

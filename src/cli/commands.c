@@ -59,6 +59,8 @@ const Command *const command_rows[] = {
     &commands_human_list,
     &commands_human_update,
     &commands_human_delete,
+    &commands_human_eval_start,
+    &commands_human_eval_ssh_command,
     &commands_version,
     &commands_config,
     &commands_completion,
@@ -72,7 +74,8 @@ const size_t command_rows_n = ARRAY_LEN(command_rows);
 const CommandGroup command_groups[] = {
     {"auth",     "Print tokens of the login, or why a job may be seen", .is_folded = true},
     {"eval-set", "Submit and resume eval sets", "run"},
-    {"human",    "Register people who take evaluations themselves", .is_folded = true},
+    {"human",    "Register people who take evaluations, and give them some", .is_folded = true},
+    {"human eval", "Give an eval set to somebody who takes it"},
     {"list",     "List eval sets, evals, samples, jobs, imports, scans", .is_folded = true},
     {"local",    "Run in the foreground, without a server", .is_folded = true},
     {"scan",     "Scan transcripts with Inspect Scout", "run", .is_folded = true},
@@ -117,10 +120,16 @@ const Command *command_find(const char *const *words, size_t n_words, size_t *re
     return best;
 }
 
-const CommandGroup *command_group_find(const char *name)
+const CommandGroup *command_group_find(const char *const *words, size_t n_words, size_t *ret_n)
 {
-    for (size_t i = 0; i < command_groups_n; i++)
-        if (strcmp(command_groups[i].name, name) == 0)
-            return &command_groups[i];
-    return NULL;
+    const CommandGroup *best = NULL;
+    *ret_n = 0;
+    for (size_t i = 0; i < command_groups_n; i++) {
+        size_t n = 0;
+        if (path_matches(str_of(command_groups[i].name), words, n_words, &n) && n > *ret_n) {
+            best = &command_groups[i];
+            *ret_n = n;
+        }
+    }
+    return best;
 }

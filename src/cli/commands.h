@@ -59,6 +59,8 @@ extern const Command commands_human_register;
 extern const Command commands_human_list;
 extern const Command commands_human_update;
 extern const Command commands_human_delete;
+extern const Command commands_human_eval_start;
+extern const Command commands_human_eval_ssh_command;
 extern const Command commands_usage;
 extern const Command commands_version;
 extern const Command commands_view_sample;

@@ -231,17 +231,10 @@ static int put(Api *api, Work *work, const ImportFile *file, const Stamped *stam
     return 0;
 }
 
-/* A problem of the connection or the server rather than of the file. */
-static bool may_pass(const Error *problem)
-{
-    return problem->kind == ERR_UNREACHABLE || problem->kind == ERR_TIMEOUT ||
-           problem->kind == ERR_BUSY;
-}
-
 /* One that the next file would have too. */
 static bool is_fatal(const Error *problem)
 {
-    return may_pass(problem) || problem->kind == ERR_LOGIN || problem->kind == ERR_NOT_FOUND ||
+    return api_may_pass(problem) || problem->kind == ERR_LOGIN || problem->kind == ERR_NOT_FOUND ||
            problem->kind == ERR_NO_SPACE;
 }
 
@@ -258,7 +251,7 @@ static int put_patiently(Api *api, Work *work, const ImportFile *file, const Sta
 {
     int64_t pause_ms = PAUSE_MS;
     for (int i = 1; put(api, work, file, stamped, err) < 0; i++, pause_ms *= 2) {
-        if (!may_pass(err) || i == TRIES || has_fatal(work))
+        if (!api_may_pass(err) || i == TRIES || has_fatal(work))
             return -1;
         error_reset(err);
         const struct timespec pause = {.tv_sec = pause_ms / 1000,

@@ -56,10 +56,13 @@ typedef struct SubmitOptions {
     bool json;
 } SubmitOptions;
 
-/* The rows of those options, for a struct `type` with a SubmitOptions called submit. */
+/* The rows of those options, for a struct `type` with a SubmitOptions called submit; and those
+   without --watch. */
 /* clang-format off */
 #define SUBMIT_ROWS(type, watch_help, priority_fallback) \
     {"watch", 'w', OPT_FLAG, offsetof(type, submit.watch), watch_help}, \
+    SUBMIT_PLAIN_ROWS(type, priority_fallback)
+#define SUBMIT_PLAIN_ROWS(type, priority_fallback) \
     {"secret", 0, OPT_LIST, offsetof(type, submit.secrets), "Hand this environment variable to the job", .metavar = "NAME"}, \
     {"secrets-file", 0, OPT_FILES, offsetof(type, submit.secrets_files), "Hand the NAME=value lines of this file to the job"}, \
     {"no-env", 0, OPT_FLAG, offsetof(type, submit.no_env), "Do not take the keys of the config's models from the environment and .env"}, \

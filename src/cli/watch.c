@@ -368,11 +368,6 @@ static int ask(Watch *watch, Error *err)
     return 1;
 }
 
-static bool is_passing(const Error *err)
-{
-    return err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT || err->kind == ERR_BUSY;
-}
-
 static int follow(Watch *watch, Error *err)
 {
     Arena *outer = watch->cli->arena;
@@ -385,7 +380,7 @@ static int follow(Watch *watch, Error *err)
         watch->cli->arena = outer;
         arena_reset(round);
         if (news < 0 &&
-            (watch->options->once || !is_passing(&failure) || ++watch->failures > RETRIES_MAX))
+            (watch->options->once || !api_may_pass(&failure) || ++watch->failures > RETRIES_MAX))
             return error_move(err, &failure);
         if (news >= 0)
             watch->failures = 0;

@@ -124,3 +124,80 @@ def test_without_an_agent_for_people_a_config_needs_its_own(shared):
     send(shared, "POST", "/humans/", {"name": "ann", "ssh_public_key": KEY})
     status, problem = send(shared, "POST", "/human_evals/", {"human": "ann", "eval_set_config": TAKEN})
     assert status == 422 and problem["code"] == "human.no_agent" and "HAWK_API_DEFAULT_HUMAN_AGENT_PACKAGE" in problem["fix"]
+
+
+# --- the commands for somebody who takes an eval set ---
+
+# Stands in for an agent: what is said here is in the output of the job, which goes on as long as its runner lives.
+SAYS = """#!/bin/sh
+echo 'SSH connection: ssh root@10.0.0.1 -p 22 is not there yet'
+echo 'SSH connection: ssh agent@10.0.0.2 -p 2222'
+echo 'SSH connection: ssh $(reboot)@10.0.0.3 -p 2222'
+echo 'SSH connection: ssh -oProxyCommand=reboot@10.0.0.3 -p 2222'
+echo 'SSH connection: ssh agent@10.0.0.3;reboot -p 2222'
+echo 'SSH connection: ssh agent@10.0.0.3 -p 22222222'
+while kill -0 $PPID 2>/dev/null; do sleep 1; done
+"""
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory, cache):
+    """A server, and the id of an eval set that ann takes, which has said how to log in."""
+    folder = tmp_path_factory.mktemp("begun")
+    (folder / "uv").write_text(SAYS)
+    (folder / "uv").chmod(0o700)
+    hawk = Hawk(folder, cache)
+    hawk.env.update({f"HAWK_API_DEFAULT_HUMAN_AGENT_{key}": value for key, value in {**AGENT, "PACKAGE": "nowhere"}.items()},
+                    HAWK_API_JUMPHOST_HOST="127.0.0.1", HAWK_UV=str(folder / "uv"))
+    hawk.start()
+    package = {"package": "a-package-that-is-nowhere", "name": "nothing"}
+    (folder / "set.yaml").write_text(json.dumps({"tasks": [{**package, "items": [{"name": "puzzle"}]}]}))
+    hawk.run("human", "register", "--name", "ann", "--ssh-key", KEY)
+    lines = hawk.run("human", "eval", "start", str(folder / "set.yaml"), "--human", "ann").stdout.splitlines()
+    assert lines[0].startswith("Eval set ID: ann-puzzle-") and lines[1] == "Human: ann" and lines[2].startswith("See your eval set log: ")
+    yield hawk, lines[0].removeprefix("Eval set ID: ")
+    hawk.stop()
+
+
+def test_the_command_to_log_in_goes_through_the_jump_host(begun):
+    """By what was said last; what would be something else to a shell or to ssh is passed over."""
+    hawk, _ = begun
+    done = hawk.run("human", "eval", "ssh-command", "--skip-verify", "--timeout", "60")
+    assert done.stdout == "ssh -J ssh-user@127.0.0.1 agent@10.0.0.2 -p 2222\n"
+    told = hawk.json("human", "eval", "ssh-command", "--skip-verify")
+    assert (told["user"], told["address"], told["port"], told["jumphost_host"]) == ("agent", "10.0.0.2", 2222, "127.0.0.1")
+
+
+def test_a_sandbox_that_was_not_reached_is_told_and_its_command_is_printed(begun):
+    """It may be reached from elsewhere."""
+    hawk, eval_set_id = begun
+    done = hawk.run("human", "eval", "ssh-command", eval_set_id)
+    assert "not found out whether the sandbox can be reached" in done.stderr and done.stdout.startswith("ssh -J ")
+
+
+def test_a_sandbox_that_answers_is_not_warned_of(begun, tmp_path):
+    """The jump host is asked for the port of the sandbox, and what listens there says that it is SSH."""
+    hawk, eval_set_id = begun
+    (tmp_path / "ssh").write_text('#!/bin/sh\ncase "$*" in *" -W 10.0.0.2:2222 ssh-user@127.0.0.1") echo SSH-2.0-OpenSSH_9;; esac\n')
+    (tmp_path / "ssh").chmod(0o700)
+    done = hawk.run("human", "eval", "ssh-command", eval_set_id, env={**hawk.env, "PATH": f"{tmp_path}:{hawk.env['PATH']}"})
+    assert done.stderr == "" and done.stdout == "ssh -J ssh-user@127.0.0.1 agent@10.0.0.2 -p 2222\n"
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["start", "SET"], "--human is needed"), (["start", "SET", "--human", "nobody"], "No human with name 'nobody'"),
+    (["ssh-command", "none"], "none"), (["strt"], "did you mean hawk human eval start?"),
+])
+def test_what_cannot_be_taken_is_refused_in_words(begun, words, says):
+    """Nothing is submitted then."""
+    hawk, _ = begun
+    done = hawk.run("human", "eval", *(str(hawk.home / "set.yaml") if word == "SET" else word for word in words), check=False)
+    assert done.returncode != 0 and says in done.stderr, done.stderr
+
+
+def test_of_an_eval_set_that_is_over_no_command_is_told(begun):
+    """Its sandbox is gone."""
+    hawk, eval_set_id = begun
+    hawk.run("delete", eval_set_id, "--yes")
+    done = hawk.run("human", "eval", "ssh-command", eval_set_id, "--skip-verify", check=False)
+    assert done.returncode != 0 and "is over" in done.stderr
