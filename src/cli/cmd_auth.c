@@ -139,6 +139,8 @@ static int run_why(Cli *cli, const void *given, Error *err)
     for (const Json *group = needs ? needs->first : NULL; group; group = group->next)
         buf_printf(&text, "  %.*s%s\n", STR_ARG(json_text(group, "name", STR(""))),
                    json_bool(group, "is_yours", false) ? "" : "  (you are not in it)");
+    if (json_bool(answer, "is_read_only", false))
+        buf_addz(&text, "This login may look at things and change nothing.\n");
     return print_text(cli, buf_str(&text), err);
 }
 

@@ -145,7 +145,7 @@ static int run_list(Cli *cli, const void *given, Error *err)
         return -1;
     if (options->json)
         return print_json(cli, answer, err);
-    if (rows_print(cli, options->format, answer, &is_done, err) < 0 || is_done)
+    if (rows_print(cli, options->format, answer, "HumanListItem", &is_done, err) < 0 || is_done)
         return is_done ? 0 : -1;
     auto_table Table *table = table_new(names, ARRAY_LEN(names));
     for (const Json *human = answer->first; human; human = human->next) {

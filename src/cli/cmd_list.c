@@ -247,8 +247,8 @@ static int finish(Cli *cli, Table *table, const char *none, Error *err)
 }
 
 /* Prints the items in another form than the table; *ret_done is false when none was asked for. */
-static int print_in_format(Cli *cli, const Options *options, const Json *answer, bool *ret_done,
-                           Error *err)
+static int print_in_format(Cli *cli, const Options *options, const Json *answer, const char *shape,
+                           bool *ret_done, Error *err)
 {
     *ret_done = options->json;
     if (options->json && options->format)
@@ -257,7 +257,7 @@ static int print_in_format(Cli *cli, const Options *options, const Json *answer,
                          options->format);
     return options->json
                ? print_json(cli, answer, err)
-               : rows_print(cli, options->format, json_get(answer, "items"), ret_done, err);
+               : rows_print(cli, options->format, json_get(answer, "items"), shape, ret_done, err);
 }
 
 static int run_eval_sets(Cli *cli, const void *given, Error *err)
@@ -273,7 +273,7 @@ static int run_eval_sets(Cli *cli, const void *given, Error *err)
     if (fetch(cli, &path, options->cursor, &wanted, &answer, err) < 0)
         return -1;
     bool is_done = false;
-    if (print_in_format(cli, options, answer, &is_done, err) < 0)
+    if (print_in_format(cli, options, answer, "EvalSetInfo", &is_done, err) < 0)
         return -1;
     if (is_done)
         return 0;
@@ -326,7 +326,7 @@ static int run_evals(Cli *cli, const void *given, Error *err)
     if (check_set(cli, answer, id, err) < 0)
         return -1;
     bool is_done = false;
-    if (print_in_format(cli, options, answer, &is_done, err) < 0)
+    if (print_in_format(cli, options, answer, "EvalInfo", &is_done, err) < 0)
         return -1;
     if (is_done)
         return 0;
@@ -474,7 +474,7 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     if (id && check_set(cli, answer, id, err) < 0)
         return -1;
     bool is_done = false;
-    if (print_in_format(cli, options, answer, &is_done, err) < 0)
+    if (print_in_format(cli, options, answer, "SampleListItem", &is_done, err) < 0)
         return -1;
     if (is_done)
         return 0;
@@ -510,7 +510,7 @@ static int run_jobs(Cli *cli, const void *given, Error *err)
     if (fetch(cli, &path, options->cursor, &wanted, &answer, err) < 0)
         return -1;
     bool is_done = false;
-    if (print_in_format(cli, options, answer, &is_done, err) < 0)
+    if (print_in_format(cli, options, answer, "JobInfo", &is_done, err) < 0)
         return -1;
     if (is_done)
         return 0;

@@ -61,7 +61,8 @@ static int run(Cli *cli, const void *given, Error *err)
     bool is_done = false;
     if (options->json)
         return print_json(cli, answer, err);
-    if (rows_print(cli, options->format, json_get(answer, "items"), &is_done, err) < 0)
+    if (rows_print(cli, options->format, json_get(answer, "items"), "ImportItem", &is_done, err) <
+        0)
         return -1;
     if (is_done)
         return 0;

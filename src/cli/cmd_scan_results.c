@@ -55,7 +55,7 @@ static int run_list(Cli *cli, const void *given, Error *err)
         return print_json(cli, answer, err);
     const Json *items = json_get(answer, "items");
     bool is_done = false;
-    if (rows_print(cli, options->format, items, &is_done, err) < 0)
+    if (rows_print(cli, options->format, items, "ScanListItem", &is_done, err) < 0)
         return -1;
     if (is_done)
         return 0;

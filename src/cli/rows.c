@@ -15,6 +15,7 @@
 #include "cli/print.h"
 #include "codec/frame_rows.h"
 #include "server/parquet.h"
+#include "server/routes.h"
 #include "server/server.h"
 
 enum { TABLE_BYTES_MAX = 64 << 20, LINE_MAX_BYTES = 256 << 20 };
@@ -227,21 +228,23 @@ void rows_free(Rows *rows)
 
 /* --- lists of objects --- */
 
-int rows_put(Rows *rows, const Json *list, Error *err)
+int rows_put(Rows *rows, const Json *list, const char *shape, Error *err)
 {
     auto_buf Buf text = BUF_INIT(LIST_BYTES_MAX);
-    if (frame_rows_write(list, rows_wanted(rows), false, &text, err) < 0)
+    if (frame_rows_write(list, routes_shape_names(shape, rows->cli->arena), rows_wanted(rows),
+                         false, &text, err) < 0)
         return -1;
     return rows_write(rows, buf_str(&text), err);
 }
 
-int rows_print(Cli *cli, const char *format, const Json *list, bool *ret_done, Error *err)
+int rows_print(Cli *cli, const char *format, const Json *list, const char *shape, bool *ret_done,
+               Error *err)
 {
     auto_rows Rows *rows = NULL;
     *ret_done = format && strcmp(format, kinds[KIND_TABLE].name) != 0;
     if (!*ret_done)
         return 0;
-    if (rows_open(cli, format, NULL, &rows, err) < 0 || rows_put(rows, list, err) < 0)
+    if (rows_open(cli, format, NULL, &rows, err) < 0 || rows_put(rows, list, shape, err) < 0)
         return -1;
     return rows_finish(rows, err);
 }

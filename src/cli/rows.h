@@ -30,8 +30,9 @@ FrameFormat rows_wanted(const Rows *rows);
 /* Takes a part of the rows in that format. */
 int rows_write(Rows *rows, Str bytes, Error *err) HAWK_MUST_USE;
 
-/* Takes all rows at once, a list of objects as frame_rows.h takes it. */
-int rows_put(Rows *rows, const Json *list, Error *err) HAWK_MUST_USE;
+/* Takes all rows at once, a list of objects as frame_rows.h takes it; the shape of one, by its name
+   in the server's tables, tells which columns there are when there is no row. */
+int rows_put(Rows *rows, const Json *list, const char *shape, Error *err) HAWK_MUST_USE;
 
 /* No more rows: ends what has been begun and gives the file its name. */
 int rows_finish(Rows *rows, Error *err) HAWK_MUST_USE;
@@ -41,7 +42,7 @@ void rows_free(Rows *rows);
 
 /* Prints a list of objects on standard output in a format; *ret_done is false, and nothing is
    printed, when that is none or "table". */
-int rows_print(Cli *cli, const char *format, const Json *list, bool *ret_done,
+int rows_print(Cli *cli, const char *format, const Json *list, const char *shape, bool *ret_done,
                Error *err) HAWK_MUST_USE;
 
 HAWK_DEFINE_AUTO(Rows, rows, rows_free)

@@ -28,9 +28,14 @@ static FrameValue value_of(Arena *arena, const Json *node)
     return FRAME_STRING(arena_str(arena, buf_str(&text)));
 }
 
-int frame_rows_survey(Frame *frame, const Json *list, Error *err)
+int frame_rows_survey(Frame *frame, const Json *list, Str columns, Error *err)
 {
     auto_arena Arena *arena = arena_new();
+    Str name = STR_NONE;
+    size_t no_matter = 0;
+    while (!list->first && str_split(&columns, '\n', &name))
+        if (frame_add(frame, (int)frame_n_columns(frame), name, &no_matter, err) < 0)
+            return -1;
     for (const Json *row = list->first; row; row = row->next) {
         for (const Json *member = row->first; member; member = member->next) {
             size_t column = 0;
@@ -57,11 +62,12 @@ FrameValue *frame_rows_values(const Frame *frame, const Json *row, Arena *arena)
     return values;
 }
 
-int frame_rows_write(const Json *list, FrameFormat format, bool for_excel, Buf *ret, Error *err)
+int frame_rows_write(const Json *list, Str columns, FrameFormat format, bool for_excel, Buf *ret,
+                     Error *err)
 {
     auto_frame Frame *frame = frame_new();
     auto_arena Arena *arena = arena_new();
-    if (frame_rows_survey(frame, list, err) < 0)
+    if (frame_rows_survey(frame, list, columns, err) < 0)
         return -1;
     FrameWriter writer = {.frame = frame, .format = format, .for_excel = for_excel};
     frame_write_head(&writer, ret);

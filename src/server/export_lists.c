@@ -4,6 +4,7 @@
 
 #include "codec/frame_rows.h"
 #include "jobs/status.h"
+#include "server/routes.h"
 #include "server/server_priv.h"
 #include "warehouse/queries/queries.h"
 
@@ -19,6 +20,7 @@ struct ExportList {
     const char *name;
     PageWriter *write;
     const char *id_key; /* the member that an id is compared with */
+    const char *shape;  /* of an item */
 };
 
 static int write_jobs(RouteCtx *ctx, Str id, int64_t page, Str cursor, JsonOut *out, Error *err)
@@ -38,8 +40,8 @@ static int write_imports(RouteCtx *ctx, Str id, int64_t page, Str cursor, JsonOu
 
 /* clang-format off */
 static const ExportList lists[] = {
-    { "jobs",    write_jobs,    "job_id" },
-    { "imports", write_imports, "eval_set_id" },
+    { "jobs",    write_jobs,    "job_id",      "JobInfo" },
+    { "imports", write_imports, "eval_set_id", "ImportItem" },
 };
 /* clang-format on */
 
@@ -110,5 +112,6 @@ int export_list_write(RouteCtx *ctx, const ExportList *list, const Str *ids, siz
     for (size_t i = 0; i < n_ids; i++)
         if (collect(ctx, list, ids[i], items, err) < 0)
             return -1;
-    return frame_rows_write(items, format, for_excel, ret, err);
+    return frame_rows_write(items, routes_shape_names(list->shape, ctx->arena), format, for_excel,
+                            ret, err);
 }

@@ -33,4 +33,7 @@ extern const RouteTable routes_usage;
 extern const RouteTable routes_view;
 extern const RouteTable routes_pages;
 
+/* The names of a shape's fields, a line each, in the arena; the shape is one of the tables'. */
+Str routes_shape_names(const char *shape, Arena *arena);
+
 #endif

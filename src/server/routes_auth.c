@@ -138,6 +138,7 @@ static int auth_why(RouteCtx *ctx, Error *err)
     json_out_kvz(&out, "code", refusal.code);
     json_out_kv_bool(&out, "is_owner",
                      resource.owner && strcmp(resource.owner, ctx->caller->sub) == 0);
+    json_out_kv_bool(&out, "is_read_only", ctx->caller->is_read_only);
     json_out_kv_array(&out, "model_groups");
     for (size_t i = 0; i < resource.n_groups; i++) {
         json_out_object(&out);
@@ -278,7 +279,7 @@ static const Shape shapes[] = {
       " datadog_scan_dashboard_url: str; middleman_url: str; relay_url: str; code_access_git_hosts: str[]?;"
       " supports_import_code_sources: bool; viewers: object[]" },
     { "MeResponse",     "sub: str; email: str?; exp: int?" },
-    { "Why",            "id: str; allowed: bool; reason: str; code: str?; is_owner: bool;"
+    { "Why",            "id: str; allowed: bool; reason: str; code: str?; is_owner: bool; is_read_only: bool;"
                         " model_groups: {name: str; is_yours: bool}[]" },
     { "LogoutResponse", "status: 'ok'" },
     { "CallbackRequest",  "code: str; code_verifier: str; redirect_uri: str" },

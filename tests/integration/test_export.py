@@ -279,9 +279,18 @@ def test_lists_come_in_every_format(filled, table):
     assert len(lines) == len(items)
     assert [list(line) for line in lines] == [list(item) for item in items]
     text = hawk.run("list", table, *ids, "--format", "csv").stdout
-    assert len(pd.read_csv(io.StringIO(text)) if items else []) == len(items)
+    frame = pd.read_csv(io.StringIO(text))
+    assert len(frame) == len(items) and (items or "created_at" in frame.columns)
     assert json.loads(hawk.run("list", table, *ids, "--format", "json").stdout) == lines
     assert hawk.run("list", table, *ids, "--format", "table").stdout == hawk.run("list", table, *ids).stdout
+
+
+def test_columns_of_a_table_without_rows_are_there(filled):
+    """A notebook that reads it does not fall over on a quiet day."""
+    hawk, _ = filled
+    listed = hawk.run("list", "imports", "--state", "failed", "--format", "csv").stdout
+    assert set(pd.read_csv(io.StringIO(listed)).columns) == set(hawk.get("/meta/imports")[1]["items"][0])
+    assert "job_id" in parquet(hawk, "jobs").columns
 
 
 def test_texts_that_look_like_formulas_are_marked_for_spreadsheets_only(hawk, logs):
