@@ -191,8 +191,10 @@ static int run_stop(Cli *cli, const void *given, Error *err)
     if (post_stop(cli, id, options, within_s, err) < 0)
         return -1;
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
-    if (!within_s)
+    if (!within_s) {
+        cli_say(cli, "%s was asked to stop; 'hawk explain %s' says what it is at", id, id);
         return 0;
+    }
     if (wait_until_over(cli, id, within_s, err) < 0)
         return -1;
     if (!is_scan)
@@ -276,9 +278,12 @@ static int run_doctor(Cli *cli, const void *given, Error *err)
         auto_buf Buf text = BUF_INIT(4 << 20);
         for (const Json *item = findings ? findings->first : NULL; item; item = item->next) {
             Str id = json_text(item, "job_id", STR_NONE);
-            buf_printf(&text, "%.*s%s%.*s\n    %.*s\n", STR_ARG(id), id.n ? ": " : "",
-                       STR_ARG(json_text(item, "text", STR(""))),
-                       STR_ARG(json_text(item, "fix", STR(""))));
+            Str since = json_text(item, "since", STR_NONE);
+            buf_printf(&text, "%.*s%s%.*s\n", STR_ARG(id), id.n ? ": " : "",
+                       STR_ARG(json_text(item, "text", STR(""))));
+            if (since.n)
+                buf_printf(&text, "    since:  %s\n", print_time(cli->arena, since));
+            buf_printf(&text, "    to do:  %.*s\n", STR_ARG(json_text(item, "fix", STR(""))));
         }
         if (!text.len)
             buf_printf(&text, "nothing is wrong with the newest %lld jobs\n",

@@ -21,7 +21,9 @@ enum {
     LINE_EVERY_MS = 30000, /* without a terminal */
     RETRIES_MAX = 150,
     BAR_WIDTH = 20,
-    NAME_WIDTH_MAX = 32,
+    NAME_WIDTH_MAX = 60,
+    ARG_MAX = 30,       /* bytes of a value that tells tasks apart */
+    COMPARED_MAX = 200, /* of more tasks of one name only the models are told */
     ROWS_BESIDE_TASKS = 10,
     TASKS_MIN = 5,
     TASKS_MAX = 1000, /* without a terminal */
@@ -143,11 +145,68 @@ static void add_summary(Buf *ret, const Json *data, bool colours)
     buf_addc(ret, '\n');
 }
 
+/* ---- tasks of one name ---- */
+
+static bool is_namesake(const Json *task, const Json *other)
+{
+    return task != other &&
+           str_eq(json_text(task, "task_name", STR_NONE), json_text(other, "task_name", STR_NONE));
+}
+
+/* Whether a namesake has another value of a member, or of an argument. */
+static bool differs(const Json *tasks, const Json *task, const char *member, Str arg)
+{
+    const Json *mine = json_get(task, member);
+    if (arg.p)
+        mine = json_get_str(mine, arg);
+    for (const Json *other = tasks->first; other; other = other->next) {
+        const Json *theirs = json_get(other, member);
+        if (arg.p)
+            theirs = json_get_str(theirs, arg);
+        if (is_namesake(task, other) &&
+            !(mine && theirs ? json_equal(mine, theirs) : mine == theirs))
+            return true;
+    }
+    return false;
+}
+
+static void add_value(Buf *ret, const Json *value)
+{
+    auto_buf Buf text = BUF_INIT(TEXT_MAX);
+    JsonOut out;
+    json_out_init(&out, &text, 0);
+    json_out_node(&out, value);
+    Str shown = value->type == JSON_STRING ? value->text : buf_str(&text);
+    buf_add_str(ret, str_slice(shown, 0, ARG_MAX));
+    buf_addz(ret, shown.n > ARG_MAX ? "..." : "");
+}
+
+/* The name of a task, and what tells it from others of that name: its model, its arguments. */
+static void add_name(Buf *ret, const Json *tasks, const Json *task)
+{
+    size_t begin = ret->len;
+    buf_add_str(ret, json_text(task, "task_name", STR_NONE));
+    size_t end = ret->len;
+    if (differs(tasks, task, "model", STR_NONE)) {
+        buf_addc(ret, ' ');
+        buf_add_str(ret, json_text(task, "model", STR_NONE));
+    }
+    const Json *args = tasks->n <= COMPARED_MAX ? json_get(task, "task_args") : NULL;
+    for (const Json *arg = args ? args->first : NULL; arg && ret->len - begin < NAME_WIDTH_MAX;
+         arg = arg->next)
+        if (differs(tasks, task, "task_args", arg->key)) {
+            buf_printf(ret, "%s%.*s=", ret->len > end ? ", " : " ", STR_ARG(arg->key));
+            add_value(ret, arg);
+        }
+}
+
 static size_t name_width(const Json *tasks)
 {
     size_t width = 0;
     for (const Json *task = tasks ? tasks->first : NULL; task; task = task->next) {
-        size_t n = term_width(json_text(task, "task_name", STR_NONE));
+        auto_buf Buf name = BUF_INIT(TEXT_MAX);
+        add_name(&name, tasks, task);
+        size_t n = term_width(buf_str(&name));
         width = n > width ? n : width;
     }
     return width < NAME_WIDTH_MAX ? width : NAME_WIDTH_MAX;
@@ -159,11 +218,13 @@ static void add_tasks(Buf *ret, const Json *data, size_t tasks_max, bool colours
     size_t width = name_width(tasks);
     size_t n = 0;
     for (const Json *task = tasks ? tasks->first : NULL; task; task = task->next) {
+        auto_buf Buf name = BUF_INIT(TEXT_MAX);
         if (++n > tasks_max)
             break;
         Counts counts = counts_of(json_get(task, "progress"));
+        add_name(&name, tasks, task);
         buf_addz(ret, "  ");
-        add_padded(ret, json_text(task, "task_name", STR_NONE), width);
+        add_padded(ret, buf_str(&name), width);
         buf_addc(ret, ' ');
         add_bar(ret, &counts);
         add_counts(ret, &counts, colours);
@@ -190,17 +251,52 @@ static void add_waiting(Buf *ret, const Json *data)
     }
 }
 
+/* clang-format off */
+static const struct {
+    const char *phase;
+    const char *text;
+} phases[] = {
+    { "queued",     "its runner is starting" },
+    { "installing", "its packages are being installed" },
+    { "retrying",   "its packages could not be installed, which is tried again" },
+    { "loading",    "its packages, models and tasks are being loaded" },
+    { "stopping",   "its logs are being finished" },
+};
+/* clang-format on */
+
+/* What a run that has begun is at, when that is not its samples. */
+static const char *phase_of(const Json *data)
+{
+    const Json *pods = json_get(json_get(data, "pods"), "pods");
+    const Json *parts = json_get(pods ? pods->first : NULL, "container_statuses");
+    Str phase = json_text(parts ? parts->first : NULL, "reason", STR_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
+        if (str_eqz(phase, phases[i].phase))
+            return phases[i].text;
+    return NULL;
+}
+
+/* Why it does not run samples: it waits, or is at something else. */
+static void add_admission(Buf *ret, const Json *data)
+{
+    const Json *admission = json_get(data, "admission");
+    bool is_begun = str_eqz(json_text(admission, "state", STR_NONE), "admitted");
+    Str reason = json_text(admission, "message", json_text(admission, "reason", STR_NONE));
+    if (is_begun)
+        reason = str_of(phase_of(data));
+    if (!reason.n || is_over(json_text(data, "status", STR_NONE)) ||
+        str_eq(reason, json_text(data, "trouble_reason", STR_NONE)))
+        return;
+    buf_addz(ret, "  ");
+    term_add_line(ret, reason);
+    buf_addc(ret, '\n');
+}
+
 static void add_status(Buf *ret, const Json *data, size_t tasks_max, bool colours)
 {
     add_summary(ret, data, colours);
     add_trouble(ret, json_text(data, "trouble_reason", STR_NONE), colours);
-    const Json *admission = json_get(data, "admission");
-    Str reason = json_text(admission, "message", json_text(admission, "reason", STR_NONE));
-    if (reason.n && !is_over(json_text(data, "status", STR_NONE))) {
-        buf_addz(ret, "  ");
-        term_add_line(ret, reason);
-        buf_addc(ret, '\n');
-    }
+    add_admission(ret, data);
     add_tasks(ret, data, tasks_max, colours);
     add_waiting(ret, data);
 }

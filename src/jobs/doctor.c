@@ -4,6 +4,7 @@
 #include "jobs/doctor.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 #include "base/mem.h"
@@ -18,6 +19,7 @@ typedef struct Finding {
     const char *what;
     const char *job_id; /* NULL: of no job */
     const char *text;
+    int64_t since_us; /* 0: not known */
     const char *fix;
 } Finding;
 
@@ -27,8 +29,40 @@ static void write_finding(const Finding *finding, JsonOut *out)
     json_out_kvz(out, "what", finding->what);
     json_out_kvz(out, "job_id", finding->job_id);
     json_out_kvz(out, "text", finding->text);
+    if (finding->since_us)
+        json_out_kv_time(out, "since", finding->since_us);
+    else
+        json_out_kv_null(out, "since");
     json_out_kvz(out, "fix", finding->fix);
     json_out_end_object(out);
+}
+
+/* clang-format off */
+/* What to do about troubles of a run that goes on; about others, STOP. %s is the job. */
+static const struct {
+    const char *code;
+    const char *fix;
+} fixes[] = {
+    { "task.failed",        "run what failed again with: hawk retry %s" },
+    { "task.given_up",      "run what failed again with: hawk retry %s" },
+    { "task.died",          "nothing yet: it was started again" },
+    { "task.out_of_memory", "nothing yet: it was started again; if it dies again, set max_samples lower" },
+    { "pool.died",          "nothing yet: they were started again" },
+    { "run.retrying",       "nothing yet: it is started again" },
+};
+#define STOP "if it does not pass, end it with: hawk stop %s --within 5m"
+/* clang-format on */
+
+static const char *fix_of(Arena *arena, const Job *job, const Reason *reason)
+{
+    const char *fix = STOP;
+    for (size_t i = 0; i < ARRAY_LEN(fixes); i++)
+        if (strcmp(fixes[i].code, reason->code) == 0)
+            fix = fixes[i].fix;
+    const char *place = strstr(fix, "%s");
+    if (!place)
+        return fix;
+    return arena_printf(arena, "%.*s%s%s", (int)(place - fix), fix, job->job_id, place + 2);
 }
 
 static void look_at_running(Jobs *jobs, const Job *job, Arena *arena, JsonOut *out)
@@ -40,10 +74,8 @@ static void look_at_running(Jobs *jobs, const Job *job, Arena *arena, JsonOut *o
             write_finding(&(Finding){.what = reasons.items[i].code,
                                      .job_id = job->job_id,
                                      .text = reasons.items[i].text,
-                                     .fix = arena_printf(arena,
-                                                         "if it does not pass: hawk stop %s "
-                                                         "--within 5m",
-                                                         job->job_id)},
+                                     .since_us = reasons.items[i].since_us,
+                                     .fix = fix_of(arena, job, &reasons.items[i])},
                           out);
 }
 
@@ -57,14 +89,18 @@ static int look_at_logs(Jobs *jobs, const Job *job, Arena *arena, JsonOut *out, 
         if (log->is_replaced && !log->error)
             continue;
         write_finding(
-            &(Finding){.what = log->error ? "log.unreadable" : "log.unfinished",
-                       .job_id = job->job_id,
-                       .text = log->error
-                                   ? arena_printf(arena, "the log %s cannot be read: %s", log->key,
+            &(Finding){
+                .what = log->error ? "log.unreadable" : "log.unfinished",
+                .job_id = job->job_id,
+                .text = log->error ? arena_printf(arena, "the log %s cannot be read: %s", log->key,
                                                   log->error)
-                                   : arena_printf(arena, "the log %s was not finished", log->key),
-                       .fix = arena_printf(arena, "run what is missing: hawk eval-set resume %s",
-                                           job->job_id)},
+                                   : arena_printf(arena,
+                                                  "the log %s is not finished, because its run "
+                                                  "was ended by force",
+                                                  log->key),
+                .since_us = job->finished_us,
+                .fix = arena_printf(arena, "run what is missing with: hawk eval-set resume %s",
+                                    job->job_id)},
             out);
     }
     return 0;
@@ -80,7 +116,8 @@ static int look_at_imports(Jobs *jobs, const Job *job, Arena *arena, JsonOut *ou
                                  .job_id = job->job_id,
                                  .text = arena_printf(arena, "its results were not imported: %s",
                                                       imports.scan_error),
-                                 .fix = "it is tried again when its files change"},
+                                 .since_us = job->finished_us,
+                                 .fix = "nothing: it is tried again when its files change"},
                       out);
     for (size_t i = 0; i < imports.n_logs; i++)
         if (imports.logs[i].error)
@@ -89,7 +126,10 @@ static int look_at_imports(Jobs *jobs, const Job *job, Arena *arena, JsonOut *ou
                            .job_id = job->job_id,
                            .text = arena_printf(arena, "%s was not imported: %s",
                                                 imports.logs[i].location, imports.logs[i].error),
-                           .fix = "see: hawk list imports"},
+                           .since_us = job->finished_us,
+                           .fix =
+                               arena_printf(arena, "see what was tried with: hawk list imports %s",
+                                            job->job_id)},
                 out);
     return 0;
 }

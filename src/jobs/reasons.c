@@ -3,6 +3,7 @@
 #include "jobs/reasons.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -144,6 +145,17 @@ static void add_queued(Jobs *jobs, const Job *job, Reasons *reasons)
     add_pause(jobs, job, reasons);
 }
 
+/* The name of a task, and its model where another task has the same name. */
+static const char *name_of(const Reasons *reasons, const Json *task)
+{
+    Str name = json_text(task, "name", STR("?"));
+    Str model = json_text(task, "model", STR_NONE);
+    for (const Json *other = reasons->tasks->first; other && model.n; other = other->next)
+        if (other != task && str_eq(json_text(other, "name", STR_NONE), name))
+            return arena_printf(reasons->arena, "%.*s of %.*s", STR_ARG(name), STR_ARG(model));
+    return arena_strndup(reasons->arena, name.p, name.n);
+}
+
 /* Results of tasks that did not succeed. */
 static void add_results(Jobs *jobs, const Job *job, int rank, Reasons *reasons)
 {
@@ -157,19 +169,23 @@ static void add_results(Jobs *jobs, const Job *job, int rank, Reasons *reasons)
         Str status = json_text(result, "status", STR("success"));
         Str why = str_slice(json_text(result, "reason", STR("")), 0, REASON_TEXT_MAX);
         Str named = json_text(task, "name", STR("?"));
+        int64_t since_us = 0;
         int64_t deaths = json_int(task, "deaths", 0);
         if (job_state_is_over(job->state))
             reasons->n_killed += json_int(live, "running", 0);
         if (!result || str_eqz(status, "success"))
             continue;
+        (void)!clock_parse(json_text(task, "since", STR("")), &since_us);
+        const char *shown = name_of(reasons, task);
         const Reason failed = {
             .code = str_eqz(status, "died") ? "task.given_up" : "task.failed",
             .text = deaths ? arena_printf(arena,
-                                          "task %.*s was given up after its process had died "
+                                          "task %s was given up after its process had died "
                                           "%lld times: %.*s",
-                                          STR_ARG(named), (long long)deaths, STR_ARG(why))
-                           : arena_printf(arena, "task %.*s ended with %.*s: %.*s", STR_ARG(named),
+                                          shown, (long long)deaths, STR_ARG(why))
+                           : arena_printf(arena, "task %s ended with %.*s: %.*s", shown,
                                           STR_ARG(status), STR_ARG(why)),
+            .since_us = since_us,
             .task = arena_strndup(arena, named.p, named.n),
             .rank = rank,
             .is_trouble = true};
@@ -284,7 +300,7 @@ static void add_running(Jobs *jobs, const Job *job, const ExecutorState *state, 
                                             .rank = RANK_STATE});
     bool has_begun = add_phase(state, reasons);
     /* Until then there may be a stop of an earlier attempt, which its first process forgets. */
-    if (has_begun)
+    if (has_begun && job->state == JOB_RUNNING)
         add_stop(jobs, job, reasons);
     add_pause(jobs, job, reasons);
     reasons_priv_tasks(jobs, job, reasons);
@@ -362,6 +378,8 @@ static void write_paragraph(const Job *job, const Reasons *reasons, JsonOut *out
     buf_printf(&text, "%s %s: %s.", job->job_id, state_in_words(job), first->text);
     for (size_t i = 1; i < reasons->n && i <= TOLD_MAX; i++) {
         const char *more = reasons->items[i].text;
+        if (strcmp(more, reasons->items[i - 1].text) == 0)
+            continue;
         buf_printf(&text, " %c%s.",
                    more[0] >= 'a' && more[0] <= 'z' ? more[0] - 'a' + 'A' : more[0],
                    more + (more[0] != '\0'));

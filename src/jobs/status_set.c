@@ -22,6 +22,7 @@ enum {
     LOGS_MAX = 2000,
     SAMPLES_SHOWN_MAX = 5000, /* in one document; all are counted */
     LIVES_MAX = 20000,
+    ARGS_MAX = 16 * 1024, /* of a task; larger ones are left out */
 };
 
 typedef struct Progress {
@@ -335,6 +336,11 @@ static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
     json_out_object(out);
     json_out_kv_str(out, "task_name", str_slice(header->task, package, header->task.n));
     json_out_kv_str(out, "task_id", header->task_id);
+    json_out_kv_str(out, "model", header->model);
+    json_out_key(out, STR("task_args"));
+    json_out_node(out, header->task_args.n <= ARGS_MAX
+                           ? status_samples_parse(arena, header->task_args)
+                           : NULL);
     json_out_kvz(out, "log_file", strrchr(log->key, '/') + 1);
     json_out_kvz(out, "eval_status", evallog_status_name(header->status));
     json_out_kv_bool(out, "live", is_live);

@@ -302,13 +302,13 @@ static const Shape shapes[] = {
       " completed_at: time?; total_time: num?; working_time: num?; total_tokens: int?; latest_score: str?;"
       " last_events: EventBrief[]" },
     { "TaskStatus",
-      "task_name: str; task_id: str?; log_file: str; eval_status: str?; live: bool; trouble_reason: str?;"
+      "task_name: str; task_id: str?; model: str?; task_args: object?; log_file: str; eval_status: str?; live: bool; trouble_reason: str?;"
       " progress: StatusProgress; samples: SampleStatus[]" },
     { "EvalSetStatus",
       "job_id: str; status: " JOB_STATUSES "; pending_interactions: int; created_by: str?; is_owner_or_admin: bool;"
       " trouble_reason: str?; pods: PodStatusData?; metrics: MetricsQueryResult{}?; admission: AdmissionStatus?;"
       " progress: StatusProgress; tasks: TaskStatus[]; waiting_samples: object[]; errors: str{}" },
-    { "Finding", "what: str; job_id: str?; text: str; fix: str" },
+    { "Finding", "what: str; job_id: str?; text: str; since: time?; fix: str" },
     { "Evidence", "reason: str; text: str; since: time?; task: str?; samples: int; trouble: bool" },
     { "Explanation",
       "job_id: str; status: " JOB_STATUSES "; state: str; reason: str; text: str; evidence: Evidence[]; running: int;"

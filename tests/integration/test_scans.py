@@ -159,7 +159,13 @@ def test_a_result_that_is_not_there_cannot_be_exported(scanned):
     done = scanned.hawk.run("scan-export", "nothing", check=False)
     assert done.returncode == 5 and "Scanner result with UUID 'nothing' not found" in done.stderr
     done = scanned.hawk.run("scan-export", scanned.listed(scanned.id)["scan_id"], check=False)
-    assert done.returncode == 2 and "--scanner" in done.stderr
+    assert done.returncode == 2 and "--scanner" in done.stderr and "has several scanners: mentions, " in done.stderr
+
+
+def test_a_scanner_that_a_scan_does_not_have_is_answered_with_those_that_it_has(scanned):
+    """By name."""
+    done = scanned.hawk.run("scan-export", scanned.listed(scanned.id)["scan_id"], "--scanner", "nope", check=False)
+    assert done.returncode == 5 and "has no scanner 'nope', but: mentions, " in done.stderr
 
 
 def test_filters_choose_the_transcripts_of_all_or_of_one_scanner(scanned):

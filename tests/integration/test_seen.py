@@ -125,3 +125,29 @@ def test_what_is_deleted_is_said_to_be(hawk, scored):
     hawk.wait_job(scored)
     hawk.run("delete", scored, "-y")
     assert hawk.run("explain", scored).stdout.startswith("scored is deleted: ")
+
+
+@pytest.fixture(scope="module")
+def namesakes(hawk):
+    """A run of four tasks of one name, two of which have failed."""
+    config = config_of({"kind": "wait", "seconds": 600, "samples": 2}, {"kind": "error", "seconds": 600, "samples": 2})
+    config["models"][0]["items"].append({"name": "429"})
+    job = submit(hawk, "namesakes", config)
+    hawk.wait_for(lambda: hawk.run("explain", job).stdout.count("ended with error") == 2)
+    yield job
+    hawk.run("stop", job, "--within", "5s")
+
+
+def test_tasks_of_one_name_are_told_apart(hawk, namesakes):
+    """By model and by the arguments that differ, in the rows of watch and in what is said of failures."""
+    said = hawk.run("explain", namesakes).stdout
+    assert "ask faulty/fault of faulty/ok ended with error" in said and "ask faulty/fault of faulty/429 ended with error" in said
+    shown = hawk.run("watch", namesakes, "--no-follow").stdout
+    assert "  fault faulty/ok, kind=wait " in shown and "  fault faulty/429, kind=error [" in shown
+
+
+def test_doctor_says_what_since_when_and_what_to_do(hawk, namesakes):
+    """Of each finding."""
+    said = hawk.run("doctor", check=False).stdout
+    assert "namesakes: task faulty/fault of faulty/ok ended with error" in said
+    assert "\n    since:  20" in said and "\n    to do:  run what failed again with: hawk retry namesakes\n" in said

@@ -4,6 +4,8 @@
 
 #include "warehouse/queries/queries_priv.h"
 
+enum { SCANNERS_MAX = 50, NAMES_MAX = 64 << 10 };
+
 /* clang-format off */
 static const char *const sortable[] = {
     "timestamp", "scan_id", "scan_name", "job_id", "location", "created_at", "scanner_result_count",
@@ -132,31 +134,49 @@ static const char *text_of(Arena *arena, const SqlRows *rows, int column)
     return arena_strndup(arena, text.p ? text.p : "", text.n);
 }
 
-/* Reads the scanners that match; 0, 1 or 2 for more. */
-static int find(Query *query, SqlTx *tx, Arena *arena, ScanResultFile *ret, bool *ret_may,
-                Error *err)
+/* What matches what was asked for. */
+typedef struct Found {
+    ScanResultFile first;
+    bool may; /* the caller may see it */
+    size_t n; /* scanners */
+    Buf names;
+} Found;
+
+static void found_release(Found *found)
+{
+    buf_release(&found->names);
+}
+
+#define auto_found HAWK_CLEANUP(found_release)
+
+static int find(Query *query, SqlTx *tx, Arena *arena, Found *ret, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
     if (query_run(query, tx, &rows, err) < 0)
         return -1;
-    int found = sql_rows_next(rows, err);
-    if (found <= 0)
-        return found;
-    *ret = (ScanResultFile){
-        .scan_id = text_of(arena, rows, 0),
-        .folder = arena_printf(arena, "scans/%s/scan_id=%s", text_of(arena, rows, 1),
-                               text_of(arena, rows, 0)),
-        .scanner_key = text_of(arena, rows, 2),
-        .scanner_name = text_of(arena, rows, 3),
-    };
-    *ret_may = sql_rows_int(rows, 4) == 1;
-    found = sql_rows_next(rows, err);
-    return found < 0 ? -1 : 1 + found;
+    int has_row = 0;
+    ret->n = 0;
+    buf_reset(&ret->names);
+    for (has_row = sql_rows_next(rows, err); has_row == 1; has_row = sql_rows_next(rows, err)) {
+        if (ret->n++ == 0) {
+            ret->first = (ScanResultFile){
+                .scan_id = text_of(arena, rows, 0),
+                .folder = arena_printf(arena, "scans/%s/scan_id=%s", text_of(arena, rows, 1),
+                                       text_of(arena, rows, 0)),
+                .scanner_key = text_of(arena, rows, 2),
+                .scanner_name = text_of(arena, rows, 3),
+            };
+            ret->may = sql_rows_int(rows, 4) == 1;
+        }
+        buf_addz(&ret->names, ret->names.len ? ", " : "");
+        buf_add_str(&ret->names, sql_rows_text(rows, 2));
+    }
+    return has_row < 0 ? -1 : 0;
 }
 
 /* Without the reader's role, so that what is there but not for the caller is told apart. */
 static int find_with(Sql *sql, const QueriesAccess *access, const char *condition, Str value,
-                     Str scanner, Arena *arena, ScanResultFile *ret, bool *ret_may, Error *err)
+                     Str scanner, Arena *arena, Found *ret, Error *err)
 {
     auto_query Query query = {0};
     auto_sql_tx SqlTx *tx = NULL;
@@ -168,28 +188,45 @@ static int find_with(Sql *sql, const QueriesAccess *access, const char *conditio
     query_where_value(&query, condition, SQL_TEXT(value));
     if (scanner.p)
         query_where_value(&query, "r.scanner_key = ?", SQL_TEXT(scanner));
+    query_add_value(&query, " ORDER BY r.scanner_key LIMIT ?", SQL_INT(SCANNERS_MAX));
     if (sql_begin(sql, SQL_READ, &tx, err) < 0)
         return -1;
-    return find(&query, tx, arena, ret, ret_may, err);
+    return find(&query, tx, arena, ret, err);
+}
+
+/* Of a scanner that the scan does not have. */
+static int set_no_scanner(const Found *scan, Str scanner, Error *err)
+{
+    return error_set(err, ERR_NOT_FOUND, "the scan %s has no scanner '%.*s', but: %s",
+                     scan->first.scan_id, STR_ARG(str_slice(scanner, 0, 100)), scan->names.data);
 }
 
 int scan_queries_file(Sql *sql, const QueriesAccess *access, Str uuid, Str scanner, Arena *arena,
                       ScanResultFile *ret, Error *err)
 {
-    bool may = false;
-    int found = find_with(sql, access, "r.uuid = ?", uuid, STR_NONE, arena, ret, &may, err);
-    if (found == 0)
-        found = find_with(sql, access, "e.scan_id = ?", uuid, scanner, arena, ret, &may, err);
-    if (found < 0)
+    auto_found Found found = {.names = BUF_INIT(NAMES_MAX)};
+    if (find_with(sql, access, "r.uuid = ?", uuid, STR_NONE, arena, &found, err) < 0 ||
+        (!found.n &&
+         find_with(sql, access, "e.scan_id = ?", uuid, scanner, arena, &found, err) < 0))
         return -1;
-    if (found == 0)
-        return error_set(err, ERR_NOT_FOUND, "Scanner result with UUID '%.*s' not found",
-                         STR_ARG(str_slice(uuid, 0, 100)));
-    if (!may)
+    bool has_scanner = found.n > 0;
+    if (!has_scanner && scanner.p &&
+        find_with(sql, access, "e.scan_id = ?", uuid, STR_NONE, arena, &found, err) < 0)
+        return -1;
+    if (found.n == 0) {
+        (void)error_set(err, ERR_NOT_FOUND, "Scanner result with UUID '%.*s' not found",
+                        STR_ARG(str_slice(uuid, 0, 100)));
+        return error_fix(err, "'hawk list scans' has the ids of scans");
+    }
+    if (!found.may)
         return error_set(err, ERR_DENIED, "You do not have permission to export this scan.");
-    if (found == 1)
+    if (!has_scanner)
+        return set_no_scanner(&found, scanner, err);
+    *ret = found.first;
+    if (found.n == 1)
         return 0;
-    (void)error_set(err, ERR_USAGE, "the scan %s has several scanners", ret->scan_id);
+    (void)error_set(err, ERR_USAGE, "the scan %s has several scanners: %s", ret->scan_id,
+                    found.names.data);
     return error_fix(err, "say which one with --scanner (the parameter scanner)");
 }
 
