@@ -37,20 +37,18 @@ typedef struct Options {
     bool json;
 } Options;
 
-#define LIMIT_ROW(n)                                                                               \
-    {                                                                                              \
-        "limit", 0, OPT_INT, offsetof(Options, limit), "How many at most", .fallback = (n),        \
-                                                                           .min = 1                \
-    }
+/* How many are listed when nothing is said of it. */
+enum { SETS_LIMIT = 10, SAMPLES_LIMIT = 50, JOBS_LIMIT = 10 };
 
 /* clang-format off */
+#define LIMIT_ROW(otherwise) {"limit", 0, OPT_INT, offsetof(Options, limit), "How many at most; default: " otherwise, .min = 1}
 #define CURSOR_ROW {"cursor", 0, OPT_TEXT, offsetof(Options, cursor), "Go on where an earlier list ended; it names the cursor", .metavar = "CURSOR"}
-#define STREAM_ROW {"stream", 0, OPT_FLAG, offsetof(Options, stream), "All of them, without a limit, one line of JSON each, as they come"}
+#define STREAM_ROW {"stream", 0, OPT_FLAG, offsetof(Options, stream), "One line of JSON each, as they come"}
 #define ATTEMPTS_ROW(help) {"attempts", 0, OPT_FLAG, offsetof(Options, attempts), help}
 #define JSON_ROW   {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: the rows, how many there are, where they go on"}
 
 static const OptRow eval_sets_rows[] = {
-    LIMIT_ROW("10"),
+    LIMIT_ROW("10, with --stream all"),
     {"search", 0, OPT_TEXT, offsetof(Options, search), "Only those with these words in id, task or creator"},
     CURSOR_ROW,
     STREAM_ROW,
@@ -79,7 +77,7 @@ static const OptRow samples_rows[] = {
     {"ascending", 0, OPT_FLAG, offsetof(Options, ascending), "The smallest first"},
     ATTEMPTS_ROW("What became of samples before they ran again, too"),
     {"everywhere", 0, OPT_FLAG, offsetof(Options, everywhere), "Of all eval sets"},
-    LIMIT_ROW("50"),
+    LIMIT_ROW("50, with --stream all"),
     CURSOR_ROW,
     STREAM_ROW,
     ROWS_FORMAT_ROW(Options, format),
@@ -100,11 +98,21 @@ static const OptArg id_args[] = {
 
 /* What is listed of the rows that come. */
 typedef struct Wanted {
-    int64_t limit;
+    int64_t limit;       /* 0: all */
     Attempts old;        /* rows that are left out */
     const char *old_key; /* the member that names a row there */
     size_t n_old;        /* how many have been left out */
 } Wanted;
+
+static int set_limit(const Options *options, int64_t otherwise, Wanted *wanted, Error *err)
+{
+    if (options->stream && options->format)
+        return error_set(err, ERR_USAGE,
+                         "--stream prints lines of JSON; --format %s is another form",
+                         options->format);
+    wanted->limit = options->limit || options->stream ? options->limit : otherwise;
+    return 0;
+}
 
 static bool is_old(const Wanted *wanted, const Json *item)
 {
@@ -192,15 +200,21 @@ static int stream(Cli *cli, const Buf *path, const char *cursor, const Wanted *w
 {
     auto_arena Arena *arena = arena_new();
     int64_t n = PAGE_MAX;
+    int64_t n_printed = 0;
     for (int64_t page = 1; n == PAGE_MAX || cursor; page++) {
         Json *answer = NULL;
         arena_reset(arena);
         if (get_page(cli, arena, path, cursor, page, PAGE_MAX, &answer, err) < 0)
             return -1;
         n = 0;
-        for (const Json *item = json_get(answer, "items")->first; item; item = item->next, n++)
-            if (!is_old(wanted, item) && print_json_line(cli, item, err) < 0)
+        for (const Json *item = json_get(answer, "items")->first; item; item = item->next, n++) {
+            if (is_old(wanted, item))
+                continue;
+            if (print_json_line(cli, item, err) < 0)
                 return -1;
+            if (++n_printed == wanted->limit)
+                return 0;
+        }
         cursor = next_of(cli, answer);
         if (json_get(answer, "next_cursor"))
             n = 0; /* its cursor tells whether there is more */
@@ -267,7 +281,9 @@ static int run_eval_sets(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/meta/eval-sets");
     api_add_query(&path, "search", options->search);
     Json *answer = NULL;
-    Wanted wanted = {.limit = options->limit};
+    Wanted wanted = {0};
+    if (set_limit(options, SETS_LIMIT, &wanted, err) < 0)
+        return -1;
     if (options->stream)
         return stream(cli, &path, options->cursor, &wanted, err);
     if (fetch(cli, &path, options->cursor, &wanted, &answer, err) < 0)
@@ -461,8 +477,10 @@ static int run_samples(Cli *cli, const void *given, Error *err)
     api_add_query(&path, "search", words_of(cli, options));
     add_filters(options, &path);
     Json *answer = NULL;
-    Wanted wanted = {.limit = options->limit, .old_key = "uuid"};
+    Wanted wanted = {.old_key = "uuid"};
     Attempts old = {0};
+    if (set_limit(options, SAMPLES_LIMIT, &wanted, err) < 0)
+        return -1;
     if (id && attempts_get(cli, id, "sample_uuids", &old, err) < 0)
         return -1;
     if (!options->attempts && !options->log)
@@ -506,7 +524,9 @@ static int run_jobs(Cli *cli, const void *given, Error *err)
             api_add_query(&path, "created_by", arena_strndup(cli->arena, sub.p, sub.n));
     }
     Json *answer = NULL;
-    Wanted wanted = {.limit = options->limit};
+    Wanted wanted = {0};
+    if (set_limit(options, JOBS_LIMIT, &wanted, err) < 0)
+        return -1;
     if (fetch(cli, &path, options->cursor, &wanted, &answer, err) < 0)
         return -1;
     bool is_done = false;

@@ -42,6 +42,8 @@ def test_a_list_goes_on_at_its_cursor(filled):
     assert found == whole
     streamed = filled.run("list", "samples", "--everywhere", "--stream", "--sort", "total_tokens").stdout.splitlines()
     assert [json.loads(line)["uuid"] for line in streamed] == whole
+    assert len(filled.run("list", "samples", "--everywhere", "--stream", "--limit", "2").stdout.splitlines()) == 2
+    assert filled.run("list", "samples", "--everywhere", "--stream", "--format", "csv", check=False).returncode == 2
 
 
 def test_a_foreign_cursor_is_refused_with_a_fix(filled):
