@@ -167,6 +167,18 @@ static void on_done(void *context, const ImportSendItem *item)
     cli_say(run->cli, "%s: uploaded, %s", item->file->path, size.data);
 }
 
+static void say_left_out(const Run *run)
+{
+    const ImportFiles *files = &run->files;
+    size_t n_named =
+        files->n_left_out < IMPORT_FILES_NAMED_MAX ? files->n_left_out : IMPORT_FILES_NAMED_MAX;
+    for (size_t i = 0; i < n_named; i++)
+        cli_say(run->cli, "%s; left out, it is no log", files->left_out[i]);
+    if (files->n_left_out > n_named)
+        cli_say(run->cli, "%zu more .json files are left out, they are no logs.",
+                files->n_left_out - n_named);
+}
+
 /* --- steps --- */
 
 static int confirm(Run *run, const Api *api, Error *err)
@@ -415,6 +427,7 @@ static int report_json(Run *run, Error *err)
         json_append(logs, log);
     }
     json_set(answer, STR("logs"), logs);
+    json_set(answer, STR("n_left_out"), json_new_int(arena, (int64_t)run->files.n_left_out));
     return print_json(run->cli, answer, err);
 }
 
@@ -461,6 +474,7 @@ static int run_import(Cli *cli, const void *given, Error *err)
         return error_set(err, ERR_USAGE, "--wait and --no-wait exclude each other");
     if (import_files_find(cli->arena, &options->paths, &run.files, err) < 0)
         return -1;
+    say_left_out(&run);
     run.items = mem_array(run.files.n, sizeof(*run.items));
     run.outcomes = arena_array(cli->arena, run.files.n, sizeof(*run.outcomes));
     for (size_t i = 0; i < run.files.n; i++) {

@@ -14,7 +14,7 @@
 #include "codec/digest.h"
 #include "evallog/evallog.h"
 
-enum { DEPTH_MAX = 64, HASH_LEN = 8 };
+enum { DEPTH_MAX = 64, HASH_LEN = 8, BEGIN_MAX = 512 };
 
 typedef struct Finder {
     Arena *arena;
@@ -29,20 +29,65 @@ static bool is_log_name(Str name)
     return str_ends(name, STR(".eval")) || str_ends(name, STR(".json"));
 }
 
-/* Many files that are no logs end in ".json". */
-static bool is_json_log(const char *path)
+/* Whether it begins as Inspect's logs do, so that one that is broken counts as a log. */
+static bool begins_like_log(Source *source)
 {
+    static const char *const keys[] = {"\"version\"", "\"status\"", "\"eval\""};
+    char begin[BEGIN_MAX];
+    size_t n = source->size < sizeof(begin) ? (size_t)source->size : sizeof(begin);
     auto_error Error ignored = ERROR_INIT;
+    if (source_read_at(source, 0, begin, n, &ignored) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (str_find_str((Str){begin, n}, str_of(keys[i])) < 0)
+            return false;
+    return true;
+}
+
+/* Many files that are no logs end in ".json"; fails when it is one of them, and says why. */
+static int check_json_log(const char *path, Error *err)
+{
     auto_evallog EvalLog *log = NULL;
     const EvalLogHeader *header = NULL;
     Source *source = NULL;
-    if (source_open_file(path, &source, &ignored) < 0)
-        return false;
-    if (evallog_open(source, &log, &ignored) < 0) {
+    if (source_open_file(path, &source, err) < 0)
+        return -1;
+    if (begins_like_log(source)) {
         source_close(source);
-        return false;
+        return 0;
     }
-    return evallog_header(log, &header, &ignored) == 0 && header->eval_id.n > 0;
+    if (evallog_open(source, &log, err) < 0) {
+        source_close(source);
+        return -1;
+    }
+    if (evallog_header(log, &header, err) < 0)
+        return -1;
+    return header->eval_id.n > 0 ? 0 : error_set(err, ERR_BAD_DATA, "%s: it has no eval id", path);
+}
+
+/* Beside its logs Inspect writes lists of them, which nobody misses. */
+static bool is_list_of_logs(const char *name)
+{
+    static const char *const names[] = {"logs.json", "eval-set.json"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a file is to be imported; notes what is left out. */
+static bool takes_json(Finder *finder, const char *path, const char *name)
+{
+    ImportFiles *files = finder->files;
+    auto_error Error problem = ERROR_INIT;
+    if (check_json_log(path, &problem) == 0)
+        return true;
+    if (is_list_of_logs(name))
+        return false;
+    if (files->n_left_out < IMPORT_FILES_NAMED_MAX)
+        files->left_out[files->n_left_out] = arena_strdup(finder->arena, error_text(&problem));
+    files->n_left_out++;
+    return false;
 }
 
 static int add(Finder *finder, const char *path, const struct stat *st, Error *err)
@@ -102,7 +147,7 @@ static int find_in(Finder *finder, const char *folder, int depth, Error *err)
         }
         if (!is_log_name(str_of(name)) || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
             continue;
-        if (str_ends(str_of(name), STR(".json")) && !is_json_log(path))
+        if (str_ends(str_of(name), STR(".json")) && !takes_json(finder, path, name))
             continue;
         if (add(finder, path, &st, err) < 0)
             return -1;
@@ -190,6 +235,15 @@ static void name_files(Arena *arena, ImportFiles *files)
         continue; /* a number may make a name that another file has */
 }
 
+static int fail_empty(const ImportFiles *files, const char *path, Error *err)
+{
+    if (files->n_left_out == 0)
+        return error_set(err, ERR_NOT_FOUND, "there are no logs in %s", path);
+    return error_set(err, ERR_NOT_FOUND, "there are no logs in %s, but %zu file%s in .json; %s",
+                     path, files->n_left_out, files->n_left_out == 1 ? " that ends" : "s that end",
+                     files->left_out[0]);
+}
+
 int import_files_find(Arena *arena, const OptList *paths, ImportFiles *ret, Error *err)
 {
     ImportFiles files = {0};
@@ -198,7 +252,7 @@ int import_files_find(Arena *arena, const OptList *paths, ImportFiles *ret, Erro
         if (find_path(&finder, paths->items[i], err) < 0)
             return -1;
     if (files.n == 0)
-        return error_set(err, ERR_NOT_FOUND, "there are no logs in %s", paths->items[0]);
+        return fail_empty(&files, paths->items[0], err);
     name_files(arena, &files);
     *ret = files;
     return 0;

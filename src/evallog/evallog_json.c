@@ -1,8 +1,8 @@
 /* A `.json` log: one object with the header's members first, then all samples.
 
    The header is read by growing a prefix until "samples" comes, since the rest may be a thousand
-   times as large. Anything else passes once through the whole file and remembers where each sample
-   is; a sample is then a range of the file. */
+   times as large; of a log whose keys have another order the whole file is passed. So it is for
+   anything else, which remembers where each sample is; a sample is then a range of the file. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,28 +18,85 @@ static bool is_bulk(Str key)
     return json_scan_key_eq(key, "samples") || json_scan_key_eq(key, "reductions");
 }
 
-/* Writes what comes before the samples as an object of its own. Keys are Inspect's names, without
-   escapes; another one is copied all the same. 1 when text was cut off before its end. */
-static int copy_header(Str text, Buf *ret, Error *err)
+/* Keys are Inspect's names, without escapes; another one is copied all the same. */
+static void copy_key(Str key, bool *is_first, Buf *ret)
+{
+    buf_addz(ret, *is_first ? "\"" : ",\"");
+    buf_add_str(ret, key);
+    buf_addz(ret, "\":");
+    *is_first = false;
+}
+
+/* Writes what comes before the samples as an object of its own. */
+static int copy_header(Str text, bool *ret_has_samples, Buf *ret, Error *err)
 {
     JsonScan scan;
     Str key;
     bool is_first = true;
+    *ret_has_samples = false;
     json_scan_init(&scan, text, true);
     json_scan_object(&scan);
     buf_addc(ret, '{');
-    while (json_scan_member(&scan, &key) && !is_bulk(key)) {
+    while (json_scan_member(&scan, &key)) {
         Str value;
-        if (!json_scan_skip(&scan, &value))
+        *ret_has_samples = is_bulk(key);
+        if (*ret_has_samples || !json_scan_skip(&scan, &value))
             break;
-        buf_addz(ret, is_first ? "\"" : ",\"");
-        buf_add_str(ret, key);
-        buf_addz(ret, "\":");
+        copy_key(key, &is_first, ret);
         buf_add_str(ret, value);
-        is_first = false;
     }
     buf_addc(ret, '}');
     return json_scan_check(&scan, err);
+}
+
+/* Writes all but the samples, wherever it stands. */
+static int copy_scattered(EvalLog *log, Buf *ret, Error *err)
+{
+    auto_evallog_text EvalLogText text = {0};
+    Str key;
+    Str value;
+    bool is_first = true;
+    if (evallog_text_open_range(&text, log, 0, log->source->size, err) < 0)
+        return -1;
+    buf_addc(ret, '{');
+    bool is_in = json_stream_object(text.stream);
+    while (is_in && json_stream_member(text.stream, &key)) {
+        if (is_bulk(key))
+            continue;
+        copy_key(key, &is_first, ret); /* the key is gone once the value is read */
+        if (!json_stream_skip(text.stream, &value))
+            break;
+        buf_add_str(ret, value);
+    }
+    buf_addc(ret, '}');
+    if (json_stream_end(text.stream, err) < 0)
+        return error_wrap(err, "%s", log->source->name);
+    return buf_check(ret, "the header", err);
+}
+
+/* Reads a header of which so much stands before the samples. */
+static int finish_header(EvalLog *log, bool has_samples, Error *err)
+{
+    static const char *const first[] = {"status", "eval"};
+    Str raw = STR_NONE;
+    bool is_scattered = false;
+    for (size_t i = 0; has_samples && i < ARRAY_LEN(first); i++)
+        is_scattered |= !json_scan_get(buf_str(&log->header_text), first[i], &raw);
+    if (is_scattered) {
+        buf_reset(&log->header_text);
+        if (copy_scattered(log, &log->header_text, err) < 0)
+            return -1;
+    }
+    return evallog_parse_header(log, err);
+}
+
+static int check_begin(const EvalLog *log, Str text, Error *err)
+{
+    if (!str_starts(text, STR("\xEF\xBB\xBF")))
+        return 0;
+    (void)error_set(err, ERR_BAD_DATA, "%s: it begins with a byte order mark (BOM), not with JSON",
+                    log->source->name);
+    return error_fix(err, "save it as UTF-8 without BOM: sed -i '1s/^\\xEF\\xBB\\xBF//' FILE");
 }
 
 int evallog_json_header(EvalLog *log, Error *err)
@@ -58,8 +115,11 @@ int evallog_json_header(EvalLog *log, Error *err)
         buf_grew(&text, n);
         buf_reset(&log->header_text);
         auto_error Error cut = ERROR_INIT;
-        if (copy_header(buf_str(&text), &log->header_text, &cut) == 0)
-            return evallog_parse_header(log, err);
+        bool has_samples = false;
+        if (check_begin(log, buf_str(&text), err) < 0)
+            return -1;
+        if (copy_header(buf_str(&text), &has_samples, &log->header_text, &cut) == 0)
+            return finish_header(log, has_samples, err);
         if (n == size || n == EVALLOG_HEADER_MAX) {
             (void)error_move(err, &cut);
             return error_wrap(err, "%s", log->source->name);

@@ -74,6 +74,25 @@ def test_a_folder_is_imported_but_for_what_cannot_be(shared, folder):
     assert len(samples(shared, answer["eval_set_id"])) == 120 + 14 + 3
 
 
+def test_a_file_that_is_no_log_is_named_and_one_that_is_broken_fails(shared, logs, tmp_path):
+    """However the keys of a log are sorted it is one; a byte order mark and a cut are said to be what is wrong."""
+    whole = (logs / "tools_json.json").read_bytes()
+    log = json.loads(whole)
+    log["eval"]["eval_id"] = "with-sorted-keys"
+    log["samples"] = [sample | {"uuid": f"sorted-{i}"} for i, sample in enumerate(log["samples"])]
+    (tmp_path / "sorted.json").write_text(json.dumps(log, sort_keys=True))
+    (tmp_path / "cut.json").write_bytes(whole[:2000])
+    (tmp_path / "mark.json").write_bytes(b"\xef\xbb\xbf" + whole)
+    (tmp_path / "data.json").write_text("[1, 2]")
+    (tmp_path / "logs.json").write_text("{}")
+    done = shared.run("import", str(tmp_path), "--json", check=False)
+    answer = json.loads(done.stdout)
+    logs_of = {pathlib.Path(log["path"]).name: (log["status"], log["reason"]) for log in answer["logs"]}
+    assert logs_of["sorted.json"][0] == "uploaded" and answer["n_left_out"] == 1
+    assert "byte 2000" in logs_of["cut.json"][1] and "byte order mark" in logs_of["mark.json"][1]
+    assert f"{tmp_path}/data.json: " in done.stderr and "; left out, it is no log\n" in done.stderr and "logs.json" not in done.stderr
+
+
 def test_what_is_imported_is_the_log_with_another_identity(shared, logs, tmp_path):
     answer = shared.json("import", str(logs / "limits_messages.eval"))
     shared.run("download", answer["eval_set_id"], "-o", str(tmp_path))

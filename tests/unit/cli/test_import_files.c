@@ -152,6 +152,27 @@ static void what_is_given_and_cannot_be_a_log_is_an_error(void **state)
     }
 }
 
+static void what_is_left_out_is_named_and_counted(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    ImportFiles files = {0};
+    put("a.json", "{\"a\":1}");
+    put("logs.json", "{}");
+    assert_int_equal(find(&files, &err, folder, NULL), -1);
+    assert_non_null(strstr(error_text(&err), "but 1 file that ends in .json; "));
+    assert_non_null(strstr(error_text(&err), "a.json: the header has no status"));
+    error_reset(&err);
+    put("cut.json", "{\"version\":2,\"status\":\"error\",\"eval\":{\"eval_id\":");
+    for (int i = 0; i < IMPORT_FILES_NAMED_MAX; i++)
+        put(arena_printf(arena, "more-%d.json", i), "[]");
+    assert_int_equal(find(&files, &err, folder, NULL), 0);
+    assert_int_equal(files.n, 1);
+    assert_string_equal(files.items[0].name, "cut.eval");
+    assert_int_equal(files.n_left_out, IMPORT_FILES_NAMED_MAX + 1);
+    assert_true(str_starts(str_of(files.left_out[0]), str_of(path_of("a.json: "))));
+}
+
 static void a_given_json_file_is_taken_whatever_is_in_it(void **state)
 {
     (void)state;
@@ -172,6 +193,7 @@ int main(void)
         T(names_become_what_a_server_takes),
         T(a_name_that_is_too_long_is_cut_and_stays_its_own),
         T(what_is_given_and_cannot_be_a_log_is_an_error),
+        T(what_is_left_out_is_named_and_counted),
         T(a_given_json_file_is_taken_whatever_is_in_it),
     };
     return cmocka_run_group_tests_name("import_files", tests, NULL, NULL);

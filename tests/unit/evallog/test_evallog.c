@@ -315,6 +315,46 @@ static void the_header_of_a_json_log_needs_nothing_behind_it(void **state)
     expect_failure(evallog_samples(log, &samples, &err), &err, "x.json");
 }
 
+static void the_keys_of_a_json_log_may_have_any_order(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"samples\":[{\"id\":1,\"epoch\":1}],\"eval\":{\"task\":\"t\"},\"status\":\"error\"}",
+        "{\"eval\":{\"task\":\"t\"},\"reductions\":[],\"samples\":[{\"id\":1,\"epoch\":1}],"
+        "\"status\":\"error\",\"version\":2}",
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(texts); i++) {
+        auto_evallog EvalLog *log = open_text(str_of(texts[i / 2]), "x.json");
+        auto_error Error err = ERROR_INIT;
+        const EvalLogHeader *header = NULL;
+        const EvalLogSamples *samples = NULL;
+        if (i % 2)
+            evallog_hold_at_most(log, 0);
+        assert_int_equal(evallog_header(log, &header, &err), 0);
+        assert_int_equal(header->status, EVALLOG_ERROR);
+        expect_text(header->task, "t");
+        assert_int_equal(str_find_str(header->raw, STR("samples")), -1);
+        assert_int_equal(evallog_samples(log, &samples, &err), 0);
+        assert_int_equal(samples->n, 1);
+    }
+}
+
+static void what_is_wrong_with_a_json_log_is_said_as_it_is(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"\xEF\xBB\xBF{\"status\":\"error\",\"eval\":{}}", "byte order mark"},
+        {"{\"samples\":[{\"id\":1}],\"status\":\"error\"", "byte 38"},
+        {"{\"samples\":[{\"id\":1}],\"status\":\"error\"}", "no eval"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        auto_evallog EvalLog *log = open_text(str_of(cases[i][0]), "x.json");
+        auto_error Error err = ERROR_INIT;
+        const EvalLogHeader *header = NULL;
+        expect_failure(evallog_header(log, &header, &err), &err, cases[i][1]);
+    }
+}
+
 static void a_json_log_gives_summaries_and_samples(void **state)
 {
     (void)state;
@@ -417,6 +457,8 @@ int main(void)
         cmocka_unit_test(headers_that_say_nothing_are_bad),
         cmocka_unit_test(summaries_that_are_no_summaries_are_bad),
         cmocka_unit_test(the_header_of_a_json_log_needs_nothing_behind_it),
+        cmocka_unit_test(the_keys_of_a_json_log_may_have_any_order),
+        cmocka_unit_test(what_is_wrong_with_a_json_log_is_said_as_it_is),
         cmocka_unit_test(a_json_log_gives_summaries_and_samples),
         cmocka_unit_test(a_sample_found_by_a_uuid_has_to_say_the_same_uuid),
         cmocka_unit_test(a_uuid_is_found_before_summaries_that_are_broken),
