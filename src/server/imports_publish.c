@@ -10,8 +10,7 @@
 #include "codec/json_scan.h"
 #include "evallog/evallog.h"
 #include "server/imports_priv.h"
-
-#define EXISTS "its eval is in the warehouse already, in another eval set"
+#include "server/logs.h"
 
 enum {
     ITEMS_MAX = 100 * 1000,
@@ -23,6 +22,7 @@ typedef struct Item {
     const char *name;
     const char *key; /* where it lies, out of reach */
     const char *eval_id;
+    const char *elsewhere; /* the other eval set that has its eval, or NULL */
     Names models;
     bool has_failed;
 } Item;
@@ -219,27 +219,45 @@ static int compare_items(const void *a, const void *b)
     return order ? order : strcmp(left->name, right->name);
 }
 
-/* Whether another eval set has the eval. */
-static int is_elsewhere(SqlTx *tx, const char *id, Str eval_id, bool *ret, Error *err)
+/* The other eval set that has the eval, in the arena, or NULL. */
+static int find_elsewhere(SqlTx *tx, const char *id, Str eval_id, Arena *arena, const char **ret,
+                          Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
-    if (sql_query(tx, "SELECT 1 FROM eval WHERE id = $1 AND eval_set_id <> $2",
+    if (sql_query(tx, "SELECT eval_set_id FROM eval WHERE id = $1 AND eval_set_id <> $2",
                   SQL_ARGS(SQL_TEXT(eval_id), SQL_TEXTZ(id)), &rows, err) < 0)
         return -1;
     int has_row = sql_rows_next(rows, err);
-    *ret = has_row == 1;
-    return has_row < 0 ? -1 : 0;
+    if (has_row < 0)
+        return -1;
+    Str set = has_row ? sql_rows_text(rows, 0) : STR_NONE;
+    *ret = has_row ? arena_strndup(arena, set.p, set.n) : NULL;
+    return 0;
+}
+
+/* Names the other eval set to those who may read it only. */
+static int fail_exists(RouteCtx *ctx, const Item *item, Error *err)
+{
+    AccessResource resource = {.name = item->elsewhere};
+    if (logs_resource(ctx, item->elsewhere, &resource, err) < 0)
+        return -1;
+    const char *where = access_may(ctx->caller, ACCESS_LOG_READ, &resource)
+                            ? arena_printf(ctx->arena, "eval set %s", item->elsewhere)
+                            : "another eval set";
+    return fail_named(
+        err, item, "import.eval_exists",
+        arena_printf(ctx->arena, "its eval is in the warehouse already, in %s", where));
 }
 
 int imports_check_new(RouteCtx *ctx, const char *id, const ImportsFile *file, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
-    bool is_taken = false;
+    Item item = {.name = arena_strndup(ctx->arena, file->name.p, file->name.n)};
     if (sql_begin(ctx->app->sql, SQL_READ, &tx, err) < 0 ||
-        is_elsewhere(tx, id, file->eval_id, &is_taken, err) < 0)
+        find_elsewhere(tx, id, file->eval_id, ctx->arena, &item.elsewhere, err) < 0)
         return -1;
-    const Item item = {.name = arena_strndup(ctx->arena, file->name.p, file->name.n)};
-    return is_taken ? fail_named(err, &item, "import.eval_exists", EXISTS) : 0;
+    sql_rollback(TAKE(tx));
+    return item.elsewhere ? fail_exists(ctx, &item, err) : 0;
 }
 
 /* Notes why a file will not be published; without is_partial that is the end of the call. */
@@ -280,6 +298,20 @@ static int check_headers(Publish *publish, Error *err)
     return 0;
 }
 
+static int find_all_elsewhere(Publish *publish, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    if (sql_begin(publish->ctx->app->sql, SQL_READ, &tx, err) < 0)
+        return -1;
+    for (size_t i = 0; i < publish->n; i++) {
+        Item *item = &publish->items[i];
+        if (!item->has_failed && find_elsewhere(tx, publish->id, str_of(item->eval_id),
+                                                publish->ctx->arena, &item->elsewhere, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* An eval belongs to one log: of equal ones here the first stays. */
 static int check_evals(Publish *publish, Error *err)
 {
@@ -289,22 +321,20 @@ static int check_evals(Publish *publish, Error *err)
         if (!publish->items[i].has_failed)
             order[n++] = &publish->items[i];
     qsort(order, n, sizeof(*order), compare_items);
-    auto_sql_tx SqlTx *tx = NULL;
-    if (sql_begin(publish->ctx->app->sql, SQL_READ, &tx, err) < 0)
+    if (find_all_elsewhere(publish, err) < 0)
         return -1;
     const Item *kept = NULL;
     for (size_t i = 0; i < n; i++) {
         Item *item = &publish->items[order[i] - publish->items];
         auto_error Error problem = ERROR_INIT;
-        bool is_taken = false;
         if (kept && strcmp(kept->eval_id, item->eval_id) == 0) {
             (void)error_set(&problem, ERR_BAD_DATA, "%s and %s have the same eval id", kept->name,
                             item->name);
             (void)error_code(&problem, "import.eval_twice");
-        } else if (is_elsewhere(tx, publish->id, str_of(item->eval_id), &is_taken, err) < 0) {
-            return -1;
-        } else if (is_taken) {
-            (void)fail_named(&problem, item, "import.eval_exists", EXISTS);
+        } else if (item->elsewhere) {
+            (void)fail_exists(publish->ctx, item, &problem);
+            if (!is_of_file(&problem))
+                return error_move(err, &problem);
         } else {
             kept = item;
         }

@@ -106,12 +106,12 @@ def test_what_is_imported_is_the_log_with_another_identity(shared, logs, tmp_pat
 
 
 def test_an_eval_is_imported_once(hawk, logs):
-    hawk.run("import", str(logs / "unscored.eval"), "--wait")
+    first = hawk.json("import", str(logs / "unscored.eval"), "--wait")["eval_set_id"]
     done = hawk.run("import", str(logs / "unscored.eval"), "--json", check=False)
     assert done.returncode == 1
     answer = json.loads(done.stdout)
     assert answer["eval_set_id"] is None
-    assert "in the warehouse already" in answer["logs"][0]["reason"]
+    assert answer["logs"][0]["reason"].endswith(f"its eval is in the warehouse already, in eval set {first}")
     status, sets = hawk.get("/meta/eval-sets")
     assert status == 200 and sets["total"] == 1
 
