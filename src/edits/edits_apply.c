@@ -154,10 +154,44 @@ static int start_child(const Trial *trial, Process *ret, Error *err)
     return process_start(&options, ret, err);
 }
 
+/* What the child says that it waits for, which is an environment; "" when it does not. */
+static Str detail_of(const char *path, Arena *arena)
+{
+    auto_buf Buf body = BUF_INIT(SMALL_FILE_MAX);
+    auto_error Error ignored = ERROR_INIT;
+    Json *status = NULL;
+    if (fs_read_file(path, &body, &ignored) < 0 ||
+        json_parse(arena, arena_str(arena, buf_str(&body)), &json_limits_config, &status,
+                   &ignored) < 0)
+        return STR("");
+    return json_text(status, "detail", STR(""));
+}
+
+/* Makes the row say so, when it is not what it says already. */
+static void note_detail(const Trial *trial, const char *path, Buf *said)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_error Error ignored = ERROR_INIT;
+    Str detail = detail_of(path, arena);
+    if (str_eq(detail, buf_str(said)))
+        return;
+    const char *reason =
+        arena_printf(arena,
+                     "makes an environment with the Inspect that wrote the log, which is kept for "
+                     "the next time: %.*s",
+                     STR_ARG(detail));
+    (void)!edits_priv_note(trial->edits->options.sql, trial->work->pk, EDITS_APPLYING,
+                           detail.n ? reason : NULL, &ignored);
+    buf_reset(said);
+    buf_add_str(said, detail);
+}
+
 /* Waits for the child's end; ERR_CANCELLED when the server ends first. */
 static int wait_for_child(const Trial *trial, Process *child, Error *err)
 {
     int64_t deadline = clock_monotonic_ms() + CHILD_MS;
+    const char *status = in_folder(trial, "status.json");
+    auto_buf Buf said = BUF_INIT(SMALL_FILE_MAX);
     bool was_told = false;
     while (clock_monotonic_ms() < deadline) {
         if (process_wait(child, LOOK_MS, err) == 0)
@@ -165,6 +199,7 @@ static int wait_for_child(const Trial *trial, Process *child, Error *err)
         if (err->kind != ERR_TIMEOUT)
             return -1;
         error_reset(err);
+        note_detail(trial, status, &said);
         if (!was_told && atomic_load(&trial->edits->is_closing)) {
             was_told = true;
             deadline = clock_monotonic_ms() + GRACE_MS;
@@ -311,7 +346,7 @@ static void note_wait(Edits *edits, const EditsWork *work)
     if (work->reason && strcmp(work->reason, reason) == 0)
         return;
     auto_error Error ignored = ERROR_INIT;
-    (void)!edits_priv_note(edits->options.sql, work->pk, reason, &ignored);
+    (void)!edits_priv_note(edits->options.sql, work->pk, EDITS_PENDING, reason, &ignored);
 }
 
 /* Whether the table says that the job is not over: another server on the same database may have it.

@@ -51,8 +51,9 @@ int edits_priv_candidates(Sql *sql, Arena *arena, int64_t after_pk, EditsWork **
 /* Makes a pending row one that is being applied; false in *ret when somebody else was faster. */
 int edits_priv_claim(Sql *sql, const EditsWork *work, bool *ret, Error *err) HAWK_MUST_USE;
 
-/* Says why a pending row waits. */
-int edits_priv_note(Sql *sql, int64_t pk, const char *reason, Error *err) HAWK_MUST_USE;
+/* Says why a row that is in this state waits, or with NULL that it does not. */
+int edits_priv_note(Sql *sql, int64_t pk, EditsState state, const char *reason,
+                    Error *err) HAWK_MUST_USE;
 
 /* Moves a row that is being applied. */
 typedef struct EditsMove {

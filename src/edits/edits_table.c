@@ -115,15 +115,16 @@ int edits_priv_claim(Sql *sql, const EditsWork *work, bool *ret, Error *err)
     return 0;
 }
 
-int edits_priv_note(Sql *sql, int64_t pk, const char *reason, Error *err)
+int edits_priv_note(Sql *sql, int64_t pk, EditsState state, const char *reason, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_begin(sql, SQL_WRITE, &tx, err) < 0 ||
         sql_exec(tx,
                  "UPDATE sample_edit SET reason = $2, updated_at = $3 "
-                 "WHERE pk = $1 AND state = 'pending'",
-                 SQL_ARGS(SQL_INT(pk), SQL_TEXTZ(reason), SQL_INSTANT(clock_now_us())), NULL,
-                 err) < 0)
+                 "WHERE pk = $1 AND state = $4",
+                 SQL_ARGS(SQL_INT(pk), SQL_TEXTZ(reason), SQL_INSTANT(clock_now_us()),
+                          SQL_TEXTZ(state_names[state])),
+                 NULL, err) < 0)
         return -1;
     return sql_commit(TAKE(tx), err);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An editor that keeps to the files of src/runner/edit.h, without Inspect: it puts a member "applied/<request>" into the
 archive. What else it is to do stands in the data of the first edit: die (once), fail (with a detail), touch (a file, once),
-seconds. Marks of what was done once are beside the folder's parent.
+install (what it says that it does meanwhile), seconds. Marks of what was done once are beside the folder's parent.
 """
 
 import json
@@ -33,6 +33,10 @@ def main() -> None:
     first = json.loads((folder / "edits.jsonl").read_text().splitlines()[0])
     log = json.loads((folder / "edit.json").read_text())["log"]
     wish = first["details"]["data"]
+    if wish.get("install"):
+        status = folder / "status.part"
+        status.write_text(json.dumps({"phase": "installing", "detail": wish["install"]}))
+        status.rename(folder / "status.json")
     time.sleep(wish.get("seconds", 0))
     if wish.get("die") and once(folder, "die"):
         os.kill(os.getpid(), signal.SIGKILL)

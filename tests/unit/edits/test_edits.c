@@ -250,6 +250,15 @@ static void an_eval_set_that_a_runner_has_is_waited_for(void **state)
     assert_int_equal(wait_for(uuid, NULL).state, EDITS_DONE);
 }
 
+static void an_environment_that_is_being_made_is_the_reason_to_wait(void **state)
+{
+    (void)state;
+    put_log("one");
+    const char *uuid = submit("one", "{\"install\": \"installing packages\", \"seconds\": 600}");
+    EditsStatus status = wait_for(uuid, "kept for the next time: installing packages");
+    assert_int_equal(status.state, EDITS_APPLYING);
+}
+
 static void a_sample_that_has_moved_is_not_edited_where_it_was(void **state)
 {
     (void)state;
@@ -339,6 +348,7 @@ int main(void)
         T(a_log_that_changes_meanwhile_is_edited_as_it_is_then),
         T(what_cannot_be_applied_has_failed_with_the_reason),
         T(an_eval_set_that_a_runner_has_is_waited_for),
+        T(an_environment_that_is_being_made_is_the_reason_to_wait),
         T(a_sample_that_has_moved_is_not_edited_where_it_was),
         T(a_log_that_is_not_there_is_refused),
         T(a_request_that_is_not_there_is_not_found),
