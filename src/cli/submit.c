@@ -36,8 +36,9 @@ int submit_load(Cli *cli, const char *path, JobspecKind kind, bool skip_confirm,
     Setting url = {0};
     if (setting_find(cli, "HAWK_API_URL", &url, err) < 0)
         return -1;
-    JobspecOptions options = {.refuse_local_packages =
-                                  url.value && !loopback_is_url(str_of(url.value)),
+    bool is_elsewhere = url.value && !loopback_is_url(str_of(url.value));
+    JobspecOptions options = {.refuse_local_packages = is_elsewhere,
+                              .refuse_credentials = is_elsewhere,
                               .allow_online_scan = true};
     Diagnostics list;
     diagnostics_init(&list, cli->arena);

@@ -25,8 +25,10 @@ typedef enum JobspecKind {
 typedef struct JobspecOptions {
     bool refuse_local_packages; /* paths on the submitter's machine mean nothing to a runner
                                    elsewhere */
-    bool refuse_non_bmp;        /* characters above U+FFFF, which the chart's parser cannot read */
-    bool allow_online_scan;     /* `scan` in an eval set */
+    bool refuse_credentials; /* in addresses of packages: the config is about to be shown to others
+                              */
+    bool refuse_non_bmp;     /* characters above U+FFFF, which the chart's parser cannot read */
+    bool allow_online_scan;  /* `scan` in an eval set */
 } JobspecOptions;
 
 typedef struct Jobspec {

@@ -219,6 +219,12 @@ void schema_rule_package(Check *check, const SchemaField *field, Json *value, co
     else if (check->options.refuse_local_packages && jobspec_is_local_package(spec))
         check_error(check, value, path, fix,
                     "a local path means nothing to a runner on another machine");
+    else if (check->options.refuse_credentials && !str_eq(jobspec_redact(check->arena, spec), spec))
+        check_error(check, value, path,
+                    "take them out and hand them to the job with --secret, as the installer reads "
+                    "them",
+                    "the address of the package has credentials, and all who may see the job see "
+                    "its config");
 }
 
 void schema_rule_eval_set_id(Check *check, const SchemaField *field, Json *value,

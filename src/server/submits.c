@@ -114,7 +114,7 @@ int submits_config(RouteCtx *ctx, const Json *config, const char *name, JobspecK
 {
     Diagnostics list;
     diagnostics_init(&list, ctx->arena);
-    const JobspecOptions options = {0};
+    const JobspecOptions options = {.refuse_credentials = !ctx->caller->sees_all};
     Jobspec *spec = NULL;
     auto_error Error refused = ERROR_INIT;
     if (jobspec_check(ctx->arena, config, name, kind, &options, &list, &spec, &refused) < 0)

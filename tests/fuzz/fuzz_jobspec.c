@@ -61,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     JobspecOptions options = {
         .allow_online_scan = data[0] & 4,
         .refuse_local_packages = data[0] & 8,
+        .refuse_credentials = data[0] & 8,
     };
     auto_arena Arena *arena = arena_new();
     auto_error Error err = ERROR_INIT;

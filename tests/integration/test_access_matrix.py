@@ -422,6 +422,15 @@ def test_a_secret_model_is_not_hidden_by_a_public_one_whose_name_ends_as_its(pla
     assert (status, json.loads(got).get("title")) == (403, "Cross-lab scan not allowed"), got
 
 
+def test_credentials_of_packages_do_not_become_part_of_a_config(place):
+    """Everybody who may see the job sees that; the refusal does not repeat them."""
+    body = config("with-credentials")
+    body["eval_set_config"]["packages"] = [f"git+https://{CANARY}@github.com/x/y"]
+    status, _, got = place.hawk.request("POST", "/eval_sets/", body, token=place.people["owner"])
+    assert status == 422 and "packages[0]" in json.loads(got)["detail"] and CANARY not in got.decode(), got
+    assert not (place.hawk.data / "store/evals/with-credentials").exists()
+
+
 def test_every_route_has_a_row(place):
     """And there is no row without a route."""
     paths = place.hawk.described().document["paths"]

@@ -23,6 +23,7 @@ static JobspecOptions options_of(Str text)
     first = str_slice(first, 0, end < 0 ? first.n : (size_t)end);
     return (JobspecOptions){
         .refuse_local_packages = str_find_str(first, STR("refuse_local_packages")) >= 0,
+        .refuse_credentials = str_find_str(first, STR("refuse_credentials")) >= 0,
         .refuse_non_bmp = str_find_str(first, STR("refuse_non_bmp")) >= 0,
         .allow_online_scan = str_find_str(first, STR("allow_online_scan")) >= 0,
     };
