@@ -10,6 +10,10 @@
    names are not looked up. */
 bool loopback_is_name(Str name);
 
+/* The same of a Host header: a name or address, IPv6 in brackets, and perhaps a port (RFC 9110,
+   section 7.2). */
+bool loopback_is_host(Str host);
+
 /* The same of the host of an http or https URL (RFC 3986, section 3.2). False for a URL with user
    information, which is easily taken for the host. */
 bool loopback_is_url(Str url);

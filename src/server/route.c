@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "codec/percent.h"
+#include "http/loopback.h"
 #include "http/problem.h"
 #include "server/login.h"
 #include "server/page.h"
@@ -293,6 +294,20 @@ static void note_request(const RouteCtx *ctx, int64_t begun_us)
 bool route_has_json_logins(Str path)
 {
     return str_starts(path, STR("/auth/"));
+}
+
+bool route_is_local(const RouteCtx *ctx)
+{
+    /* Forwarded is of RFC 7239, Via of RFC 9110 section 7.6.3, the others are what proxies sent
+       before there was one. */
+    static const char *const of_proxies[] = {"Forwarded",        "X-Forwarded-For",
+                                             "X-Forwarded-Host", "X-Forwarded-Proto",
+                                             "X-Real-IP",        "Via"};
+    for (size_t i = 0; i < ARRAY_LEN(of_proxies); i++)
+        if (http_request_header(ctx->request, of_proxies[i]).p)
+            return false;
+    return loopback_is_name(http_request_peer(ctx->request)) &&
+           loopback_is_host(http_request_header(ctx->request, "Host"));
 }
 
 /* Login failures are plain text for API clients, and a page that says what to do for browsers. */

@@ -83,6 +83,10 @@ bool route_has_plain_errors(Str path);
    so, or a page. */
 bool route_has_json_logins(Str path);
 
+/* Whether a request comes from a program of this machine by itself. What a proxy on this machine
+   passes on for others does not: it says so in a header, or names another host. */
+bool route_is_local(const RouteCtx *ctx);
+
 /* Percent-encoded text in the arena, for links; the characters in safe stay. */
 const char *route_encode(Arena *arena, Str s, const char *safe);
 

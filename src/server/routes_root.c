@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
-#include "http/loopback.h"
 #include "server/openapi.h"
 #include "server/server_priv.h"
 
@@ -135,8 +134,7 @@ static int64_t resident_bytes(void)
 
 static int metrics(RouteCtx *ctx, Error *err)
 {
-    if (!ctx->app->settings.has_open_metrics &&
-        !loopback_is_name(http_request_peer(ctx->request))) {
+    if (!ctx->app->settings.has_open_metrics && !route_is_local(ctx)) {
         (void)error_set(err, ERR_DENIED, "metrics are for this machine only");
         return error_fix(err, "set HAWK_API_METRICS_OPEN=true");
     }

@@ -80,19 +80,7 @@ const char *server_viewer_url(const App *app)
 
 bool server_host_is_ours(const App *app, Str host)
 {
-    if (app->settings.issuer)
-        return true;
-    bool is_v6 = host.n && host.p[0] == '[';
-    ptrdiff_t end = is_v6 ? str_find(host, ']') : str_find(host, ':');
-    if (is_v6 && end < 0)
-        return false;
-    Str name = str_slice(host, is_v6, end < 0 ? host.n : (size_t)end);
-    /* Behind the name there is nothing, or a port. */
-    Str rest = end < 0 ? STR_NONE : str_slice(host, (size_t)end + is_v6, host.n);
-    int64_t port = 0;
-    if (rest.n && (rest.p[0] != ':' || str_to_i64(str_slice(rest, 1, rest.n), 0, 65535, &port) < 0))
-        return false;
-    return loopback_is_name(name);
+    return app->settings.issuer || loopback_is_host(host);
 }
 
 /* --- what others tell --- */

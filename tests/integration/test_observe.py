@@ -39,6 +39,12 @@ def test_requests_are_counted_by_route_and_answer(hawk):
     assert after["process_resident_memory_bytes"] > 1e6
 
 
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"])
+def test_metrics_are_not_for_what_a_proxy_on_this_machine_passes_on(shared, header):
+    """Its own address says nothing of who asks."""
+    assert shared.request("GET", "/metrics", token="", headers={header: "203.0.113.7"})[0] == 403
+
+
 def test_a_line_for_each_request_has_its_id_and_no_token(home):
     """As JSON; the answer has the same id, and the caller's trace is named."""
     home.start("--log-json", "--log-requests")

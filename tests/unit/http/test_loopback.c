@@ -32,6 +32,19 @@ static void names_and_addresses_of_this_machine_are_known(void **state)
             fail_msg("%s", rows[i].text);
 }
 
+static void a_host_header_may_have_a_port(void **state)
+{
+    (void)state;
+    static const Row rows[] = {
+        {"localhost", true},      {"127.0.0.1:8137", true},      {"[::1]:8137", true},
+        {"[::1]", true},          {"example.org", false},        {"example.org:80", false},
+        {"127.0.0.1:80x", false}, {"127.0.0.1:99999999", false}, {"", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (loopback_is_host(str_of(rows[i].text)) != rows[i].is_here)
+            fail_msg("%s", rows[i].text);
+}
+
 static void what_only_looks_like_this_machine_in_a_url_is_not(void **state)
 {
     (void)state;
@@ -60,6 +73,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_addresses_of_this_machine_are_known),
+        cmocka_unit_test(a_host_header_may_have_a_port),
         cmocka_unit_test(what_only_looks_like_this_machine_in_a_url_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
