@@ -122,6 +122,8 @@ static int open_remote(Cli *cli, const Setting *url, Api **ret, Error *err)
         !str_starts(str_of(url->value), STR("https://")))
         return error_set(err, ERR_USAGE, "HAWK_API_URL (%s) is no http or https address: %s",
                          url->origin, url->value);
+    if (settings_check_token(cli, url, err) < 0 || settings_check_http(cli, url->value, err) < 0)
+        return -1;
     Api *api = new_api(str_of(url->value), false);
     /* Without a token the server says what needs one; what it says is then joined by what is wrong
        with the login. */

@@ -236,7 +236,8 @@ static const Pair statuses[] = {
 
 static const Pair variables[] = {
     {"HAWK_API_URL",       "The server; unset: the local one of the data folder. Also read from .env in this folder and from the env file below."},
-    {"HAWK_ACCESS_TOKEN",  "The token to show to a server that HAWK_API_URL names."},
+    {"HAWK_ACCESS_TOKEN",  "The token to show to a server that HAWK_API_URL names; not to one that only the .env of this folder names."},
+    {"HAWK_ALLOW_HTTP",    "1: talk to a server of another machine by plain http too. Not read from the .env of this folder."},
     {"HAWK_LOG_VIEWER_URL", "The viewer, when it is not the server's."},
     {"HAWK_VERSION_CHECK", "\"off\" leaves out the question which version the server has, \"block\" makes a difference an error."},
     {"HAWK_DATA",          "The data folder of the local server; default: $XDG_STATE_HOME/hawk."},

@@ -121,6 +121,8 @@ static const char *scope_of(Cli *cli, const Json *config)
 int provider_find(Cli *cli, const char *api_url, bool is_fresh, Provider *ret, Error *err)
 {
     Json *config = NULL;
+    if (settings_check_http(cli, api_url, err) < 0)
+        return -1;
     if (read_config(cli, api_url, is_fresh, &config, err) < 0)
         return error_wrap(err, "cannot ask the server how to log in");
     Provider provider = {
@@ -138,6 +140,8 @@ int provider_find(Cli *cli, const char *api_url, bool is_fresh, Provider *ret, E
         (void)error_set(err, ERR_UNSUPPORTED, "the server at %s has no identity provider", api_url);
         return error_fix(err, "set HAWK_ACCESS_TOKEN to its token");
     }
+    if (settings_check_http(cli, provider.token_endpoint, err) < 0)
+        return error_wrap(err, "the identity provider of %s", api_url);
     *ret = provider;
     return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "http/loopback.h"
 #include "jobspec/ids.h"
 
 enum { ID_FILE_MAX = 256 };
@@ -50,19 +51,67 @@ static int find_in_file(Cli *cli, const char *path, const char *origin, Setting 
     return 0;
 }
 
+#define OF_FOLDER "./.env"
+
+static void find_in_environment(Setting *ret)
+{
+    const char *value = getenv(ret->name);
+    if (!value || !*value)
+        return;
+    ret->value = value;
+    ret->origin = "environment";
+}
+
+static int find_in_config(Cli *cli, Setting *ret, Error *err)
+{
+    return find_in_file(cli, config_path(cli, "env"), "~/.config/hawk-cli/env", ret, err);
+}
+
 int setting_find(Cli *cli, const char *name, Setting *ret, Error *err)
 {
     Setting found = {.name = name};
-    const char *value = getenv(name);
-    if (value && *value) {
-        found.value = value;
-        found.origin = "environment";
-    }
-    if (find_in_file(cli, ".env", "./.env", &found, err) < 0 ||
-        find_in_file(cli, config_path(cli, "env"), "~/.config/hawk-cli/env", &found, err) < 0)
+    find_in_environment(&found);
+    if (find_in_file(cli, ".env", OF_FOLDER, &found, err) < 0 ||
+        find_in_config(cli, &found, err) < 0)
         return -1;
     *ret = found;
     return 0;
+}
+
+int settings_check_http(Cli *cli, const char *url, Error *err)
+{
+    Setting allowed = {.name = "HAWK_ALLOW_HTTP"};
+    if (str_starts(str_of(url), STR("https://")) || loopback_is_url(str_of(url)))
+        return 0;
+    find_in_environment(&allowed);
+    if (find_in_config(cli, &allowed, err) < 0)
+        return -1;
+    if (str_eqz(str_of(allowed.value), "1"))
+        return 0;
+    (void)error_set(err, ERR_USAGE, "%s is not https: a token or a secret could be read on the way",
+                    url);
+    return error_fix(err, "use the server's https address, or export HAWK_ALLOW_HTTP=1 when the "
+                          "network in between is yours");
+}
+
+int settings_check_token(Cli *cli, const Setting *url, Error *err)
+{
+    const char *token = getenv("HAWK_ACCESS_TOKEN");
+    Setting own = {.name = url->name};
+    if (!token || !*token || strcmp(url->origin, OF_FOLDER) != 0)
+        return 0;
+    if (find_in_config(cli, &own, err) < 0)
+        return -1;
+    if (own.value && strcmp(own.value, url->value) == 0)
+        return 0;
+    (void)error_set(err, ERR_USAGE,
+                    OF_FOLDER " sets HAWK_API_URL to %s, which would get the HAWK_ACCESS_TOKEN of "
+                              "the environment",
+                    url->value);
+    return error_fix(err,
+                     "if the token is for that server, export HAWK_API_URL=%s; else unset "
+                     "HAWK_ACCESS_TOKEN and run 'hawk login'",
+                     url->value);
 }
 
 static const char *id_file(Cli *cli, SettingsId which)

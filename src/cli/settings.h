@@ -17,6 +17,14 @@ typedef struct Setting {
    not set. A file that cannot be read is an error; one that is not there is none. */
 int setting_find(Cli *cli, const char *name, Setting *ret, Error *err) HAWK_MUST_USE;
 
+/* Fails when an address is plain http to another machine and HAWK_ALLOW_HTTP of the environment or
+   of ~/.config/hawk-cli/env is not 1: nobody who only made a folder decides that. */
+int settings_check_http(Cli *cli, const char *url, Error *err) HAWK_MUST_USE;
+
+/* Fails when HAWK_ACCESS_TOKEN would go to a server that only ./.env names, which may have come
+   with somebody else's files. A login needs no such check: it is kept for its server alone. */
+int settings_check_token(Cli *cli, const Setting *url, Error *err) HAWK_MUST_USE;
+
 /* Reads a file of NAME=value lines into the Cli's arena. */
 int settings_read_dotenv(Cli *cli, const char *path, Dotenv *ret, Error *err) HAWK_MUST_USE;
 

@@ -116,6 +116,30 @@ def test_a_server_that_cannot_be_reached_is_75_and_named(home):
         assert shown["origin"] == ["environment", "./.env", "~/.config/hawk-cli/env"][port - 1]
 
 
+def test_a_token_of_the_environment_does_not_go_where_a_folder_says(home):
+    """The address of ./.env may be somebody else's; said once more by the user it is meant."""
+    folder = home.home / "cloned"
+    folder.mkdir()
+    (folder / ".env").write_text("HAWK_API_URL=http://127.0.0.1:9\n")
+    env = {"HAWK_ACCESS_TOKEN": "of-the-company"}
+    done = home.run("list", "jobs", check=False, cwd=folder, env=env)
+    assert done.returncode == 2 and "./.env sets HAWK_API_URL" in done.stderr and "export HAWK_API_URL=http://127.0.0.1:9" in done.stderr
+    assert home.run("list", "jobs", check=False, cwd=folder, env={**env, "HAWK_API_URL": "http://127.0.0.1:9"}).returncode == 75
+    (home.home / ".config/hawk-cli").mkdir(parents=True)
+    (home.home / ".config/hawk-cli/env").write_text("HAWK_API_URL=http://127.0.0.1:9\n")
+    assert home.run("list", "jobs", check=False, cwd=folder, env=env).returncode == 75
+
+
+@pytest.mark.parametrize("command", [("list", "jobs"), ("login", "--device")])
+def test_nothing_goes_to_another_machine_by_plain_http(home, command):
+    """Unless the user says so, and not the folder."""
+    url = {"HAWK_API_URL": "http://hawk.invalid", "HAWK_ACCESS_TOKEN": "x"}
+    (home.home / ".env").write_text("HAWK_ALLOW_HTTP=1\n")
+    done = home.run(*command, check=False, cwd=home.home, env=url)
+    assert done.returncode == 2 and "http://hawk.invalid is not https" in done.stderr and "HAWK_ALLOW_HTTP=1" in done.stderr
+    assert home.run(*command, check=False, cwd=home.home, env={**url, "HAWK_ALLOW_HTTP": "1"}).returncode == 75
+
+
 def test_a_broken_config_is_shown_with_its_places_and_sends_nothing(home):
     """Every mistake with file, line and column; status 2; no server is started."""
     config = home.home / "broken.yaml"
