@@ -2,6 +2,9 @@
 
 #include "warehouse/queries/listing_priv.h"
 
+/* Of a walk, that take what it takes to fetch a sample by its number, or to look one up. */
+enum { ROWS_PER_STEP = 10 };
+
 /* A merge takes some steps for each eval, a gathering some for each sample: as many samples as take
    what the merge does. */
 static int64_t merge_steps(const Listing *listing)
@@ -83,12 +86,25 @@ static int walk_far(Listing *listing, ListingStretch *stretch, const ListingDriv
    sooner than these are fetched, if the order has nothing to do with what they are. */
 static bool is_walk_worth(const Listing *listing, const ListingStretch *stretch, int64_t n_left)
 {
-    enum { ROWS_PER_STEP = 10 };
     if (listing->n_samples_about <= 0)
         return true;
     int64_t n_rows = (int64_t)stretch->max * listing->n_samples_about / n_left;
     return n_rows + n_rows / 2 <= listing->limits->walk_driven_max &&
            (n_rows + n_left) / ROWS_PER_STEP < n_left;
+}
+
+/* Whether the samples of a condition lie elsewhere in the order: the first walk has met none of
+   them, though it would have met several if the order had nothing to do with the condition. */
+static bool lie_elsewhere(const Listing *listing, const ListingStretch *stretch,
+                          const ListingDriver *driver)
+{
+    enum { SEVERAL = 2 };
+    if (stretch->n > 0 || listing->n_samples_about <= 0)
+        return false;
+    double share = (double)listing->n_evals / (double)(listing->n_evals_all + 1);
+    double n_expected = (double)listing->limits->walk_first_max * share * (double)driver->n /
+                        (double)listing->n_samples_about;
+    return n_expected >= SEVERAL;
 }
 
 /* What samples have a word is known, and perhaps not tested any more. */
@@ -130,14 +146,15 @@ static int walk_on(Listing *listing, ListingStretch *stretch, bool *ret_is_done,
 static int walk_as_promised(Listing *listing, ListingStretch *stretch, bool *ret_is_done,
                             Error *err)
 {
-    enum { ROWS_PER_STEP = 10, STEPS_MAX = 5000, SPARE = 3 };
+    enum { STEPS_MAX = 2500, SPARE = 2 };
     bool has_looks =
         listing_needs_sample(listing) || listing_has_range(listing) || stretch->part->lacks_score;
+    size_t n_first = stretch->n;
     *ret_is_done = false;
-    if (stretch->n == 0 || !are_many(listing))
+    if (n_first == 0 || !are_many(listing))
         return 0;
     int64_t n_rows =
-        SPARE * (int64_t)stretch->max * listing->limits->walk_first_max / (int64_t)stretch->n;
+        SPARE * (int64_t)stretch->max * listing->limits->walk_first_max / (int64_t)n_first;
     int64_t n_looks =
         has_looks ? n_rows * (int64_t)listing->n_evals / (int64_t)(listing->n_evals_all + 1) : 0;
     int64_t steps = n_rows / ROWS_PER_STEP + n_looks;
@@ -147,6 +164,8 @@ static int walk_as_promised(Listing *listing, ListingStretch *stretch, bool *ret
     if (listing_walk(listing, stretch, n_rows, NULL, err) < 0)
         return -1;
     *ret_is_done = stretch->n == stretch->max;
+    if (!*ret_is_done)
+        stretch->n = n_first; /* which says more than what was cut off */
     return 0;
 }
 
@@ -174,7 +193,8 @@ static int pick_slowly(Listing *listing, ListingStretch *stretch, Error *err)
         max = merge_steps(listing);
     if (listing_find_driver(listing, max, &driver, err) < 0)
         return -1;
-    bool may_fill = !driver->is_time || promises_page(listing, stretch, limits->walk_driven_max);
+    bool may_fill = driver->is_time ? promises_page(listing, stretch, limits->walk_driven_max)
+                                    : !lie_elsewhere(listing, stretch, driver);
     if (driver->text && may_fill && walk_far(listing, stretch, driver, &is_done, err) < 0)
         return -1;
     if (!is_done && !driver->text && !is_short && walk_on(listing, stretch, &is_done, err) < 0)
