@@ -431,6 +431,17 @@ def test_credentials_of_packages_do_not_become_part_of_a_config(place):
     assert not (place.hawk.data / "store/evals/with-credentials").exists()
 
 
+def test_an_import_names_the_eval_set_that_has_an_eval_to_its_readers_only(place):
+    """Somebody else who has the log is told that it is there."""
+    (sample,) = place.hawk.get("/meta/samples", token=place.people["owner"])[1]["items"]
+    for person, is_named in (("owner", True), ("other group", False)):
+        begun = place.hawk.request("POST", "/eval_sets/import/", {}, token=place.people[person])[2]
+        path = f"/eval_sets/import/{json.loads(begun)['eval_set_id']}/uploads"
+        files = [FILES["files"][0] | {"eval_id": sample["eval_id"]}]
+        status, _, body = place.hawk.request("POST", path, {"files": files}, token=place.people[person])
+        assert (status, b"hidden-set" in body) == (409, is_named)
+
+
 def test_every_route_has_a_row(place):
     """And there is no row without a route."""
     paths = place.hawk.described().document["paths"]
