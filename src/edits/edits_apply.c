@@ -179,7 +179,7 @@ static void note_detail(const Trial *trial, const char *path, Buf *said)
         arena_printf(arena,
                      "makes an environment with the Inspect that wrote the log, which is kept for "
                      "the next time: %.*s",
-                     STR_ARG(detail));
+                     STR_ARG(str_slice(detail, 0, REASON_MAX)));
     (void)!edits_priv_note(trial->edits->options.sql, trial->work->pk, EDITS_APPLYING,
                            detail.n ? reason : NULL, &ignored);
     buf_reset(said);
