@@ -1,18 +1,17 @@
 /* hawk scan run, hawk scan resume. */
 
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/settings.h"
 #include "cli/submit.h"
+#include "cli/watch.h"
 #include "codec/json_out.h"
 
-enum { BODY_MAX = 32 << 20, TEXT_MAX = 64 << 10, POLL_MS = 500 };
+enum { BODY_MAX = 32 << 20, TEXT_MAX = 64 << 10 };
 
 typedef struct Options {
     const char *config;
@@ -25,7 +24,7 @@ typedef struct Options {
 /* clang-format off */
 #define COMMON_ROWS \
     {"allow-sensitive-cross-lab-scan", 0, OPT_FLAG, offsetof(Options, allow_cross_lab), "Even when scanners of one lab read secret models of another"}, \
-    SUBMIT_ROWS(Options, "Wait until it is over; 1 when it failed", "low")
+    SUBMIT_ROWS(Options, "Follow it to the end; 1 when it failed", "low")
 
 static const OptRow run_rows[] = {
     {"skip-confirm", 0, OPT_FLAG, offsetof(Options, skip_confirm), "Do not ask about warnings"},
@@ -89,41 +88,20 @@ static int print_submitted(Cli *cli, const char *id, bool resumed, bool json, Er
     return 0;
 }
 
-static bool is_over(Str status)
+static int watch_to_the_end(Cli *cli, const char *id, const Options *options, Error *err)
 {
-    static const char *const ends[] = {"complete", "failed", "deleted"};
-    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-        if (str_eqz(status, ends[i]))
-            return true;
-    return false;
-}
-
-/* Asks until it is over, saying each change. */
-static int wait_for_end(Cli *cli, const char *id, Error *err)
-{
-    auto_buf Buf path = BUF_INIT(TEXT_MAX);
-    auto_buf Buf last = BUF_INIT(TEXT_MAX);
-    api_add_job_path(&path, id, "job-status");
-    for (;;) {
-        Json *answer = NULL;
-        if (api_get_path(cli, &path, &answer, err) < 0)
-            return -1;
-        Str status = json_text(answer, "status", STR(""));
-        if (!str_eq(status, buf_str(&last)))
-            cli_say(cli, "%s is %.*s", id, STR_ARG(status));
-        buf_reset(&last);
-        buf_add_str(&last, status);
-        if (str_eqz(status, "complete"))
-            return 0;
-        if (is_over(status)) {
-            Str why = json_text(json_get(answer, "details"), "trouble_reason", STR_NONE);
-            (void)error_set(err, ERR_FAILED, "scan %s is %.*s%s%.*s", id, STR_ARG(status),
-                            why.n ? ": " : "", STR_ARG(why));
-            return error_fix(err, "'hawk logs %s' shows its output, 'hawk scan resume %s' goes on",
-                             id, id);
-        }
-        (void)usleep(POLL_MS * 1000);
-    }
+    WatchOptions watch = {.out = stderr,
+                          .redraws = cli->err_is_tty,
+                          .colours = cli->err_colours,
+                          .is_quiet = options->submit.json};
+    WatchResult result = {0};
+    if (watch_follow(cli, id, &watch, &result, err) < 0)
+        return -1;
+    if (strcmp(result.status, "complete") == 0)
+        return 0;
+    (void)error_set(err, ERR_FAILED, "scan %s is %s%s%s", id, result.status,
+                    result.why[0] ? ": " : "", result.why);
+    return error_fix(err, "'hawk logs %s' shows its output, 'hawk scan resume %s' goes on", id, id);
 }
 
 static int submit(Cli *cli, const Options *options, const Request *request, Error *err)
@@ -138,7 +116,7 @@ static int submit(Cli *cli, const Options *options, const Request *request, Erro
     settings_keep_id(cli, SETTINGS_JOB, id);
     if (print_submitted(cli, id, !request->document, options->submit.json, err) < 0)
         return -1;
-    return options->submit.watch ? wait_for_end(cli, id, err) : 0;
+    return options->submit.watch ? watch_to_the_end(cli, id, options, err) : 0;
 }
 
 static int run_run(Cli *cli, const void *given, Error *err)

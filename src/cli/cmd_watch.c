@@ -1,4 +1,4 @@
-/* hawk watch: live progress of an eval set. */
+/* hawk watch: live progress of an eval set or a scan. */
 
 #include <unistd.h>
 
@@ -17,10 +17,10 @@ typedef struct Options {
 static const OptRow rows[] = {
     {"no-follow", 0, OPT_FLAG, offsetof(Options, no_follow), "Print what is now and leave"},
     {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: with following one status per line"},
-    {"exit-status", 0, OPT_FLAG, offsetof(Options, exit_status), "Leave with 1 when the eval set failed"},
+    {"exit-status", 0, OPT_FLAG, offsetof(Options, exit_status), "Leave with 1 when it failed"},
 };
 static const OptArg args[] = {
-    {"JOB_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last job", .is_optional = true, .completer = "jobs"},
+    {"JOB_ID", OPT_TEXT, offsetof(Options, id), "The eval set or scan; default: the last job", .is_optional = true, .completer = "jobs"},
 };
 /* clang-format on */
 
@@ -47,7 +47,7 @@ static int run(Cli *cli, const void *given, Error *err)
 const Command commands_watch = {
     .path = "watch",
     .section = COMMAND_LOOK,
-    .summary = "Show the progress of an eval set until it is over",
+    .summary = "Show the progress of an eval set or a scan until it is over",
     .examples = "hawk watch\nhawk watch my-set-0123456789abcdef --exit-status && echo passed",
     .spec = {.rows = rows,
              .n_rows = ARRAY_LEN(rows),

@@ -43,6 +43,7 @@ static bool is_over(Str status)
 /* ---- counts ---- */
 
 typedef struct Counts {
+    const char *what; /* is counted */
     int64_t total;
     int64_t done; /* in any way */
     int64_t completed;
@@ -53,9 +54,12 @@ typedef struct Counts {
     int64_t waiting;
 } Counts;
 
-static Counts counts_of(const Json *progress)
+/* Of samples, or of the transcripts that scanners read. */
+static Counts counts_of(const Json *data, const Json *progress)
 {
-    Counts counts = {.total = json_int(progress, "total", 0),
+    bool is_scan = str_eqz(json_text(data, "job_type", STR_NONE), "scan");
+    Counts counts = {.what = is_scan ? "transcripts" : "samples",
+                     .total = json_int(progress, "total", 0),
                      .completed = json_int(progress, "completed", 0),
                      .running = json_int(progress, "running", 0),
                      .errored = json_int(progress, "errored", 0),
@@ -80,7 +84,8 @@ static void add_counts(Buf *ret, const Counts *counts, bool colours)
                  {counts->errored, "failed", TERM_RED},
                  {counts->limit, "at a limit", TERM_YELLOW},
                  {counts->canceled, "cancelled", TERM_YELLOW}};
-    buf_printf(ret, "%lld/%lld samples", (long long)counts->done, (long long)counts->total);
+    buf_printf(ret, "%lld/%lld %s", (long long)counts->done, (long long)counts->total,
+               counts->what);
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (parts[i].n == 0)
             continue;
@@ -131,7 +136,7 @@ static TermColour status_colour(Str status)
 /* "id: status  3/10 samples, ..." */
 static void add_summary(Buf *ret, const Json *data, bool colours)
 {
-    Counts counts = counts_of(json_get(data, "progress"));
+    Counts counts = counts_of(data, json_get(data, "progress"));
     Str status = json_text(data, "status", STR("unknown"));
     auto_free char *word = mem_strndup(status.p, status.n);
     term_add_line(ret, json_text(data, "job_id", STR_NONE));
@@ -221,13 +226,16 @@ static void add_tasks(Buf *ret, const Json *data, size_t tasks_max, bool colours
         auto_buf Buf name = BUF_INIT(TEXT_MAX);
         if (++n > tasks_max)
             break;
-        Counts counts = counts_of(json_get(task, "progress"));
+        Counts counts = counts_of(data, json_get(task, "progress"));
         add_name(&name, tasks, task);
         buf_addz(ret, "  ");
         add_padded(ret, buf_str(&name), width);
         buf_addc(ret, ' ');
         add_bar(ret, &counts);
         add_counts(ret, &counts, colours);
+        int64_t found = json_int(task, "results", 0);
+        if (found > 0)
+            buf_printf(ret, ", %lld with results", (long long)found);
         buf_addc(ret, '\n');
         add_trouble(ret, json_text(task, "trouble_reason", STR_NONE), colours);
     }
@@ -414,7 +422,7 @@ static void judge(WatchResult *result, const Json *data)
 {
     Str status = json_text(data, "status", STR("unknown"));
     Str trouble = json_text(data, "trouble_reason", STR_NONE);
-    Counts counts = counts_of(json_get(data, "progress"));
+    Counts counts = counts_of(data, json_get(data, "progress"));
     const Json *bad = bad_task(data);
     (void)snprintf(result->status, sizeof(result->status), "%.*s", STR_ARG(status));
     result->is_over = is_over(status);
@@ -429,7 +437,8 @@ static void judge(WatchResult *result, const Json *data)
             mem_printf("task %.*s ended with status %.*s", STR_ARG(name), STR_ARG(ended));
         set_why(result, trouble, text);
     } else if (counts.errored > 0 && counts.completed == 0) {
-        set_why(result, trouble, "every sample failed");
+        auto_free char *text = mem_printf("all %s failed", counts.what);
+        set_why(result, trouble, text);
     } else {
         result->succeeded = true;
     }

@@ -1,4 +1,4 @@
-/* Watch: follows an eval set until it is over, and says what came out. */
+/* Watch: follows an eval set or a scan until it is over, and says what came out. */
 #ifndef HAWK_CLI_WATCH_H
 #define HAWK_CLI_WATCH_H
 
@@ -18,7 +18,7 @@ typedef struct WatchOptions {
     bool is_quiet; /* nothing at all, only wait */
 } WatchOptions;
 
-/* What an eval set has come to. */
+/* What it has come to. */
 typedef struct WatchResult {
     bool is_over;
     bool succeeded; /* it is complete, every eval says success, and not all samples failed */
@@ -26,7 +26,7 @@ typedef struct WatchResult {
     char why[512]; /* why it has not succeeded; "" when nothing is known */
 } WatchResult;
 
-/* Follows the eval set; a server that is away for a while is asked again. */
+/* Follows the job; a server that is away for a while is asked again. */
 int watch_follow(Cli *cli, const char *id, const WatchOptions *options, WatchResult *ret,
                  Error *err) HAWK_MUST_USE;
 

@@ -17,6 +17,7 @@
 #include "jobs/reasons_priv.h"
 #include "jobs/status_priv.h"
 #include "jobs/status_samples.h"
+#include "jobs/status_scan.h"
 
 enum {
     LOGS_MAX = 2000,
@@ -47,7 +48,8 @@ typedef struct Set {
     Arena *arena;
     Log *logs;
     size_t n_logs;
-    bool is_running; /* somebody may be writing */
+    StatusScanners scanners; /* of a scan, which has no logs */
+    bool is_running;         /* somebody may be writing */
     Reasons reasons;
     StatusLive *lives; /* of all its processes, sorted by uuid */
     size_t n_lives;
@@ -137,6 +139,15 @@ static void make_etag(const Set *set, const ExecutorState *state, const JobsImpo
         hash_text(hash, set->logs[i].key);
         hash_text(hash, set->logs[i].etag);
         hash_text(hash, set->logs[i].live_etag);
+    }
+    for (size_t i = 0; i < set->scanners.n; i++) {
+        const StatusScanner *scanner = &set->scanners.items[i];
+        hash_text(hash, scanner->name);
+        hash_number(hash, scanner->n_transcripts);
+        hash_number(hash, scanner->n_scans);
+        hash_number(hash, scanner->n_results);
+        hash_number(hash, scanner->n_errors);
+        hash_number(hash, scanner->is_complete);
     }
     if (EVP_DigestFinal_ex(hash, bytes, NULL) != 1)
         abort();
@@ -306,6 +317,13 @@ static void write_samples(Set *set, const StatusSamples *samples, JsonOut *out)
     json_out_end_array(out);
 }
 
+static void add_progress(Progress *sum, const Progress *more)
+{
+    sum->total += more->total;
+    for (int i = 0; i < PHASES; i++)
+        sum->n[i] += more->n[i];
+}
+
 static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
 {
     auto_arena Arena *arena = arena_new();
@@ -329,9 +347,7 @@ static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
         status_samples_refine(&samples, str_of(strrchr(log->key, '/') + 1), set->lives,
                               set->n_lives);
     count_phases(&samples, count_total(arena, header), goes_on, &progress);
-    set->progress.total += progress.total;
-    for (int i = 0; i < PHASES; i++)
-        set->progress.n[i] += progress.n[i];
+    add_progress(&set->progress, &progress);
     size_t package = (size_t)(str_rfind(header->task, '/') + 1);
     json_out_object(out);
     json_out_kv_str(out, "task_name", str_slice(header->task, package, header->task.n));
@@ -354,9 +370,38 @@ static int write_task(Set *set, Log *log, JsonOut *out, Error *err)
     return 0;
 }
 
+/* A scanner as a task, transcripts as its samples. */
+static void write_scanner(Set *set, const StatusScanner *scanner, JsonOut *out)
+{
+    auto_arena Arena *arena = arena_new();
+    const int64_t left = scanner->n_transcripts - scanner->n_scans;
+    Progress progress = {.total = left > 0 ? scanner->n_transcripts : scanner->n_scans};
+    progress.n[PHASE_ERRORED] = scanner->n_errors;
+    progress.n[PHASE_COMPLETED] = scanner->n_scans - scanner->n_errors;
+    progress.n[set->is_running ? PHASE_WAITING : PHASE_CANCELED] = left > 0 ? left : 0;
+    add_progress(&set->progress, &progress);
+    json_out_object(out);
+    json_out_kvz(out, "task_name", scanner->name);
+    json_out_kvz(out, "task_id", scanner->scan_id);
+    json_out_kvz(out, "model", scanner->model);
+    json_out_kv_null(out, "task_args");
+    json_out_kvz(out, "log_file",
+                 arena_printf(arena, "scan_id=%s/%s.parquet", scanner->scan_id, scanner->name));
+    json_out_kvz(out, "eval_status", scanner->is_complete ? "success" : "started");
+    json_out_kv_bool(out, "live", set->is_running && !scanner->is_complete);
+    json_out_kv_null(out, "trouble_reason");
+    json_out_kv_int(out, "results", scanner->n_results);
+    write_progress(&progress, out);
+    json_out_kv_array(out, "samples");
+    json_out_end_array(out);
+    json_out_end_object(out);
+}
+
 static void write_tasks(Set *set, JsonOut *out)
 {
     json_out_kv_array(out, "tasks");
+    for (size_t i = 0; i < set->scanners.n; i++)
+        write_scanner(set, &set->scanners.items[i], out);
     for (size_t i = 0; i < set->n_logs; i++) {
         Log *log = &set->logs[i];
         auto_error Error err = ERROR_INIT;
@@ -383,6 +428,7 @@ static int write_set(Set *set, const ExecutorState *state, const JobsImports *im
     json_out_init(&out, data, 0);
     json_out_object(&out);
     json_out_kvz(&out, "job_id", job->job_id);
+    json_out_kvz(&out, "job_type", job->type == JOB_SCAN ? "scan" : "eval_set");
     json_out_kvz(&out, "status", job_status_name(status_priv_now(job, imports, &set->reasons)));
     json_out_kv_int(&out, "pending_interactions", set->reasons.n_approval);
     json_out_kvz(&out, "created_by", job->created_by);
@@ -415,7 +461,9 @@ int status_write_eval_set(Jobs *jobs, const Job *job, const Caller *caller, Str 
     StatusTag tag = {0};
     size_t n_live = 0;
     size_t n_running = 0;
-    if (status_priv_imports(jobs, arena, job, &imports, err) < 0 || list_logs(&set, err) < 0)
+    if (status_priv_imports(jobs, arena, job, &imports, err) < 0 ||
+        (job->type == JOB_SCAN ? status_scan_read(jobs, job, arena, &set.scanners, err)
+                               : list_logs(&set, err)) < 0)
         return -1;
     executor->probe(executor, arena, job->job_id, job->attempt, &state);
     reasons_look(jobs, job, arena, &set.reasons);

@@ -303,9 +303,9 @@ static const Shape shapes[] = {
       " last_events: EventBrief[]" },
     { "TaskStatus",
       "task_name: str; task_id: str?; model: str?; task_args: object?; log_file: str; eval_status: str?; live: bool; trouble_reason: str?;"
-      " progress: StatusProgress; samples: SampleStatus[]" },
+      " results?: int; progress: StatusProgress; samples: SampleStatus[]" },
     { "EvalSetStatus",
-      "job_id: str; status: " JOB_STATUSES "; pending_interactions: int; created_by: str?; is_owner_or_admin: bool;"
+      "job_id: str; job_type: 'eval_set' | 'scan'; status: " JOB_STATUSES "; pending_interactions: int; created_by: str?; is_owner_or_admin: bool;"
       " trouble_reason: str?; pods: PodStatusData?; metrics: MetricsQueryResult{}?; admission: AdmissionStatus?;"
       " progress: StatusProgress; tasks: TaskStatus[]; waiting_samples: object[]; errors: str{}" },
     { "Finding", "what: str; job_id: str?; text: str; since: time?; fix: str" },
@@ -328,7 +328,7 @@ static const Route rows[] = {
       .answer = "{findings: Finding[]; jobs: int}" },
     { "GET", "/monitoring/jobs/{job_id}/explain",                ROUTE_READ, monitoring_explain, "why a job is not done, with the evidence",
       .answer = "Explanation" },
-    { "GET", "/monitoring/jobs/{job_id}/eval-set-status",        ROUTE_READ, monitoring_eval_set_status, "tasks and samples of an eval set",
+    { "GET", "/monitoring/jobs/{job_id}/eval-set-status",        ROUTE_READ, monitoring_eval_set_status, "tasks and samples of an eval set, scanners of a scan",
       .answer = "EvalSetStatusResponse; 304" },
     { "GET", "/monitoring/jobs/{job_id}/eval-set-status/stream", ROUTE_READ, monitoring_eval_set_stream, "the same as server-sent events",
       .answer = "text/event-stream" },

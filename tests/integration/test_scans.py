@@ -154,6 +154,14 @@ def test_an_export_has_every_column_but_the_transcripts(scanned):
     assert pyarrow.parquet.read_table(path).equals(scouts.drop_columns(["input", "scan_events"]))
 
 
+def test_watch_shows_the_transcripts_of_each_scanner(scanned):
+    """As it shows the samples of each task, and in how many of them something was found."""
+    shown = scanned.hawk.run("watch", scanned.id).stdout
+    assert f"{scanned.id}: complete, 6/6 transcripts\n" in shown
+    assert "  mentions [####################] 3/3 transcripts, 1 with results\n" in shown
+    assert "  polite   [####################] 3/3 transcripts" in shown
+
+
 def test_a_result_that_is_not_there_cannot_be_exported(scanned):
     """And a scan of several scanners asks which one."""
     done = scanned.hawk.run("scan-export", "nothing", check=False)

@@ -1,0 +1,171 @@
+/* Scout tells in scan_id=<id>/_scan.json what a scan is to read, and in _summary.json how far it
+   is: in the job's folder while it goes on, beside the other once it is over. */
+
+#include "jobs/status_scan.h"
+
+#include <stdlib.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "codec/json_scan.h"
+#include "codec/murmur3.h"
+
+enum {
+    SPEC_MAX = 64 << 20, /* it has the id of each transcript */
+    SUMMARY_MAX = 16 << 20,
+    SCANS_MAX = 200,
+};
+
+typedef struct Reading {
+    Jobs *jobs;
+    const Job *job;
+    Arena *arena;
+    const char *keys[SCANS_MAX]; /* of _scan.json */
+    size_t n_keys;
+    StatusScanners *scanners;
+} Reading;
+
+static int each_object(void *context, const char *key, const StoreStat *stat, Error *err)
+{
+    (void)stat;
+    (void)err;
+    Reading *reading = context;
+    if (str_ends(str_of(key), STR("/_scan.json")) && reading->n_keys < SCANS_MAX)
+        reading->keys[reading->n_keys++] = arena_strdup(reading->arena, key);
+    return 0;
+}
+
+/* The summary of a scan that goes on: Scout names its folder by the hash of where results go. */
+static int read_live(const Reading *reading, const char *folder, Buf *ret, Error *err)
+{
+    Executor *executor = reading->jobs->options.executor;
+    char hex[MURMUR3_HEX_MAX];
+    auto_free char *place = store_location(reading->jobs->options.store, folder);
+    auto_free char *real = place[0] == '/' ? realpath(place, NULL) : NULL;
+    murmur3_hex(murmur3_of(str_of(real ? real : place)), hex);
+    auto_free char *name = mem_printf(".scanbuffer/%s/_summary.json", hex);
+    auto_free char *path = executor->file(executor, reading->job->job_id, name);
+    return path ? fs_read_file(path, ret, err) : error_set(err, ERR_NOT_FOUND, "no folder");
+}
+
+static const Json *read_summary(const Reading *reading, const char *folder, Arena *arena)
+{
+    auto_error Error ignored = ERROR_INIT;
+    auto_buf Buf text = BUF_INIT(SUMMARY_MAX);
+    Json *summary = NULL;
+    if (read_live(reading, folder, &text, &ignored) < 0) {
+        auto_free char *key = mem_printf("%s/_summary.json", folder);
+        error_reset(&ignored);
+        buf_reset(&text);
+        if (store_get(reading->jobs->options.store, key, &text, &ignored) < 0)
+            return NULL;
+    }
+    return json_parse(arena, arena_str(arena, buf_str(&text)), &json_limits_config, &summary,
+                      &ignored) == 0
+               ? summary
+               : NULL;
+}
+
+static int64_t count_items(Str raw)
+{
+    JsonScan scan;
+    Str key = STR_NONE;
+    int64_t n = 0;
+    json_scan_init(&scan, raw, true);
+    if (json_scan_kind(&scan) == JSON_SCAN_OBJECT && json_scan_object(&scan))
+        while (json_scan_member(&scan, &key))
+            n++;
+    else if (json_scan_kind(&scan) == JSON_SCAN_ARRAY && json_scan_array(&scan))
+        while (json_scan_item(&scan))
+            n++;
+    return n;
+}
+
+/* How many transcripts a scanner is to read: those of a list of its own, or all. */
+static int64_t count_transcripts(Str spec, Str scanner, Arena *arena)
+{
+    Str raw = STR_NONE;
+    Str item = STR_NONE;
+    Str value = STR_NONE;
+    Str name = STR_NONE;
+    JsonScan scan;
+    if (json_scan_get(spec, "worklist", &raw)) {
+        json_scan_init(&scan, raw, true);
+        if (json_scan_kind(&scan) == JSON_SCAN_ARRAY && json_scan_array(&scan))
+            while (json_scan_item(&scan) && json_scan_skip(&scan, &item))
+                if (json_scan_get(item, "scanner", &value) && json_scan_str(value, arena, &name) &&
+                    str_eq(name, scanner) && json_scan_get(item, "transcripts", &value))
+                    return count_items(value);
+    }
+    return json_scan_get(spec, "transcripts", &raw) && json_scan_get(raw, "transcript_ids", &value)
+               ? count_items(value)
+               : 0;
+}
+
+static const char *text_of(Str raw, const char *name, Arena *arena)
+{
+    Str value = STR_NONE;
+    Str text = STR_NONE;
+    return json_scan_get(raw, name, &value) && json_scan_str(value, arena, &text)
+               ? arena_strndup(arena, text.p, text.n)
+               : NULL;
+}
+
+static void add_scanner(const Reading *reading, Str spec, const Json *summary, Str name)
+{
+    Str model = STR_NONE;
+    StatusScanners *scanners = reading->scanners;
+    const Json *counts = json_get_str(json_get(summary, "scanners"), name);
+    const char *scan_id = text_of(spec, "scan_id", reading->arena);
+    if (scanners->n == STATUS_SCANNERS_MAX)
+        return;
+    (void)json_scan_get(spec, "model", &model);
+    scanners->items[scanners->n++] = (StatusScanner){
+        .scan_id = scan_id ? scan_id : "",
+        .model = text_of(model, "model", reading->arena),
+        .name = arena_strndup(reading->arena, name.p, name.n),
+        .n_transcripts = count_transcripts(spec, name, reading->arena),
+        .n_scans = json_int(counts, "scans", 0),
+        .n_results = json_int(counts, "results", 0),
+        .n_errors = json_int(counts, "errors", 0),
+        .is_complete = json_bool(summary, "complete", false),
+    };
+}
+
+static void read_scan(const Reading *reading, const char *key)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_error Error ignored = ERROR_INIT;
+    auto_buf Buf text = BUF_INIT(SPEC_MAX);
+    Str folder = str_slice(str_of(key), 0, (size_t)str_rfind(str_of(key), '/'));
+    Str scanners = STR_NONE;
+    Str written = STR_NONE;
+    JsonScan scan;
+    if (store_get(reading->jobs->options.store, key, &text, &ignored) < 0 ||
+        !json_scan_get(buf_str(&text), "scanners", &scanners))
+        return;
+    const Json *summary = read_summary(reading, arena_strndup(arena, folder.p, folder.n), arena);
+    json_scan_init(&scan, scanners, true);
+    if (json_scan_kind(&scan) != JSON_SCAN_OBJECT || !json_scan_object(&scan))
+        return;
+    while (json_scan_member(&scan, &written)) {
+        Str name = STR_NONE;
+        if (json_scan_str((Str){written.p - 1, written.n + 2}, arena, &name))
+            add_scanner(reading, buf_str(&text), summary, name);
+    }
+}
+
+int status_scan_read(Jobs *jobs, const Job *job, Arena *arena, StatusScanners *ret, Error *err)
+{
+    StatusScanners scanners = {
+        .items = arena_array(arena, STATUS_SCANNERS_MAX, sizeof(*scanners.items))};
+    Reading reading = {.jobs = jobs, .job = job, .arena = arena, .scanners = &scanners};
+    auto_free char *prefix = mem_printf("%s/%s", job_type_root(JOB_SCAN), job->job_id);
+    if (store_list(jobs->options.store, prefix, true, each_object, &reading, err) < 0)
+        return -1;
+    for (size_t i = 0; i < reading.n_keys; i++)
+        read_scan(&reading, reading.keys[i]);
+    *ret = scanners;
+    return 0;
+}
