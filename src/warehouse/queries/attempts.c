@@ -34,8 +34,10 @@ static void add_evals(Query *query, const QueriesAccess *access, Str eval_set_id
 static void add_samples(Query *query, const QueriesAccess *access, Str eval_set_id)
 {
     begin(query, "s.uuid", eval_set_id);
-    query_add(query, " JOIN sample s ON s.eval_pk = e.pk");
-    query_where(query, "(s.error_message IS NOT NULL OR s.is_provisional)");
+    /* Which samples failed, or are not over, an index knows. */
+    query_add(query, " JOIN listing_eval i ON i.eval_pk = e.pk JOIN listing_sample q ON "
+                     "q.eval_no = i.no AND q.status IN (SELECT no FROM listing_status WHERE name "
+                     "IN ('error', 'provisional')) JOIN sample s ON s.pk = q.sample_pk");
     query_where(query, "EXISTS (SELECT 1 FROM eval n JOIN sample l ON l.eval_pk = n.pk AND "
                        "l.id = s.id AND l.epoch = s.epoch WHERE n.eval_set_id = e.eval_set_id AND "
                        "n.task_id = e.task_id AND n.created_at > e.created_at)");
