@@ -138,6 +138,11 @@ static int find_scan(Cli *cli, const char *id, bool *ret, Error *err)
     return 0;
 }
 
+static bool is_over(Str state)
+{
+    return str_eqz(state, "complete") || str_eqz(state, "failed") || str_eqz(state, "cancelled");
+}
+
 static int wait_until_over(Cli *cli, const char *id, int64_t within_s, Error *err)
 {
     int64_t deadline_ms = clock_monotonic_ms() + within_s * 1000;
@@ -146,7 +151,7 @@ static int wait_until_over(Cli *cli, const char *id, int64_t within_s, Error *er
         if (get_about(cli, id, "explain", &why, err) < 0)
             return -1;
         Str state = json_text(why, "state", STR(""));
-        if (str_eqz(state, "complete") || str_eqz(state, "failed") || str_eqz(state, "cancelled"))
+        if (is_over(state))
             return 0;
         if (clock_monotonic_ms() >= deadline_ms)
             return error_set(err, ERR_TIMEOUT, "%s is not over: %.*s", id,
@@ -173,6 +178,16 @@ static int post_stop(Cli *cli, const char *id, const StopOptions *options, int64
     return api_post(cli, path.data, buf_str(&body), NULL, err) < 0 ? settings_no_job(id, err) : 0;
 }
 
+/* Says what comes of a stop that is not waited for; of what is over, that nothing does. */
+static void say_asked(Cli *cli, const char *id, const Json *before)
+{
+    if (is_over(json_text(before, "state", STR_NONE)))
+        cli_say(cli, "There was nothing to stop: %.*s",
+                STR_ARG(json_text(before, "text", STR(""))));
+    else
+        cli_say(cli, "%s was asked to stop; 'hawk explain %s' says what it is at", id, id);
+}
+
 static int run_stop(Cli *cli, const void *given, Error *err)
 {
     const StopOptions *options = given;
@@ -188,11 +203,16 @@ static int run_stop(Cli *cli, const void *given, Error *err)
     if (within_s &&
         (find_scan(cli, id, &is_scan, err) < 0 || (!is_scan && tally(cli, id, &before, err) < 0)))
         return -1;
+    Json *before_stop = NULL;
+    auto_error Error ignored = ERROR_INIT; /* of servers that do not know */
+    if (!within_s && get_about(cli, id, "explain", &before_stop, &ignored) < 0)
+        before_stop = NULL;
     if (post_stop(cli, id, options, within_s, err) < 0)
         return -1;
     settings_keep_id(cli, SETTINGS_EVAL_SET, id);
     if (!within_s) {
-        cli_say(cli, "%s was asked to stop; 'hawk explain %s' says what it is at", id, id);
+        if (!options->sample)
+            say_asked(cli, id, before_stop);
         return 0;
     }
     if (wait_until_over(cli, id, within_s, err) < 0)
