@@ -235,7 +235,7 @@ static SqlConn *warm_conn(const Sql *sql, SqlConn *conn)
     return conn;
 }
 
-/* Makes one more connection ready. false: there is none to be made, or the server is away. */
+/* Makes one more connection ready. false: there is none to be made, or it is not to be had now. */
 static bool ready_one(Sql *sql)
 {
     auto_error Error err = ERROR_INIT;
@@ -247,8 +247,9 @@ static bool ready_one(Sql *sql)
         put_conn(sql, NULL);
         return false;
     }
-    put_conn(sql, warm_conn(sql, conn));
-    return true;
+    conn = warm_conn(sql, conn);
+    put_conn(sql, conn);
+    return conn != NULL;
 }
 
 static void keep_ready(void *context, Looper *looper)
@@ -265,9 +266,11 @@ int sql_keep_ready(Sql *sql, size_t n, SqlWarm *warm, void *context, Error *err)
     Looper *keeper = NULL;
     if (sql->driver->dialect != SQL_POSTGRES)
         return 0;
-    sql->n_ready = n;
     sql->warm = warm;
     sql->warm_context = context;
+    pthread_mutex_lock(&sql->lock);
+    sql->n_ready = n;
+    pthread_mutex_unlock(&sql->lock);
     if (looper_start(keep_ready, sql, &keeper, err) < 0)
         return -1;
     pthread_mutex_lock(&sql->lock);
