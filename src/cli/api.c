@@ -211,10 +211,12 @@ int api_check_id(Cli *cli, const char *id, Error *err)
         /* Only a server that has the route tells a code with its 404. */
         if (problem.kind != ERR_NOT_FOUND || !problem.code)
             return 0;
-        (void)error_set(err, ERR_NOT_FOUND, "%s: there is no eval set and no scan of this id", id);
+        (void)error_set(err, ERR_NOT_FOUND, "%s: there is no eval set of this id", id);
         return error_fix(err,
                          "'hawk list eval-sets' and 'hawk list jobs --all' show what there is");
     }
+    if (str_eqz(json_text(answer, "type", STR("")), "scan"))
+        return error_set(err, ERR_NOT_FOUND, "%s is a scan, not an eval set", id);
     if (json_bool(answer, "allowed", true))
         return 0;
     (void)error_set(err, ERR_DENIED, "%s: %.*s", id, STR_ARG(json_text(answer, "reason", STR(""))));

@@ -81,8 +81,8 @@ void api_add_path(Buf *path, Str name);
 /* Appends the path of what the server tells about a job: "status", "explain", "logs", ... */
 void api_add_job_path(Buf *path, const char *id, const char *what);
 
-/* Fails when there is no eval set, scan or job of that id, or none that may be seen: an empty list
- * does not tell. A server that cannot be asked such a thing is taken at its list's word. */
+/* Fails when there is no eval set of that id, or none that may be seen: an empty list does not
+ * tell. A server that cannot be asked such a thing is taken at its list's word. */
 int api_check_id(Cli *cli, const char *id, Error *err) HAWK_MUST_USE;
 
 /* Append "?name=value" or "&name=value", encoded; a NULL value adds nothing. */

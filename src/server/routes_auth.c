@@ -125,6 +125,9 @@ static int auth_why(RouteCtx *ctx, Error *err)
         return error_set(err, ERR_NOT_FOUND, "Job not found.");
     if (logs_resource(ctx, resource.name, &resource, err) < 0)
         return -1;
+    bool is_scan = !resource.groups_known;
+    if (is_scan && logs_scan_resource(ctx, resource.name, &resource, err) < 0)
+        return -1;
     if (!resource.groups_known)
         return error_set(err, ERR_NOT_FOUND, "Job not found.");
     bool may = access_allows(ctx->caller, ACCESS_LOG_READ, &resource, &refusal) == 0;
@@ -133,6 +136,7 @@ static int auth_why(RouteCtx *ctx, Error *err)
     json_out_init(&out, &body, 0);
     json_out_object(&out);
     json_out_kvz(&out, "id", resource.name);
+    json_out_kvz(&out, "type", is_scan ? "scan" : "eval-set");
     json_out_kv_bool(&out, "allowed", may);
     json_out_kvz(&out, "reason", may ? "you are in all of its model groups" : error_text(&refusal));
     json_out_kvz(&out, "code", refusal.code);
@@ -279,7 +283,7 @@ static const Shape shapes[] = {
       " datadog_scan_dashboard_url: str; middleman_url: str; relay_url: str; code_access_git_hosts: str[]?;"
       " supports_import_code_sources: bool; viewers: object[]" },
     { "MeResponse",     "sub: str; email: str?; exp: int?" },
-    { "Why",            "id: str; allowed: bool; reason: str; code: str?; is_owner: bool; is_read_only: bool;"
+    { "Why",            "id: str; type: 'eval-set' | 'scan'; allowed: bool; reason: str; code: str?; is_owner: bool; is_read_only: bool;"
                         " model_groups: {name: str; is_yours: bool}[]" },
     { "LogoutResponse", "status: 'ok'" },
     { "CallbackRequest",  "code: str; code_verifier: str; redirect_uri: str" },

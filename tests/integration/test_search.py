@@ -113,6 +113,17 @@ def test_an_id_that_is_nowhere_is_said(filled, args):
     assert done.returncode == 5 and done.stdout == "", done.stderr
 
 
+def test_a_scan_is_told_from_an_eval_set_and_from_nothing(filled):
+    """Where an eval set is asked for; and why it may be seen is told, as of one."""
+    folder = filled.data / "store/scans/looked"
+    folder.mkdir(parents=True)
+    (folder / ".models.json").write_text(json.dumps({"model_names": [], "model_groups": ["model-access-a"]}))
+    done = filled.run("list", "imports", "looked", check=False)
+    assert done.returncode == 5 and "looked is a scan, not an eval set" in done.stderr
+    why = filled.json("auth", "why", "looked")
+    assert (why["type"], why["allowed"], [group["name"] for group in why["model_groups"]]) == ("scan", True, ["model-access-a"])
+
+
 def test_an_expression_is_found_and_a_broken_one_is_named(filled):
     """PCRE2, its mistakes in words."""
     assert filled.json("search", "--regex", "t[o]{2}ls?")["items"]
