@@ -12,8 +12,10 @@
 
 /* A group that nobody is in: models whose group could not be found. */
 #define ACCESS_GROUP_UNRESOLVED "__unresolved__"
+/* What the names of all groups of the registry begin with. */
+#define ACCESS_GROUP_PREFIX "model-access-"
 /* The group of models that everybody may use. */
-#define ACCESS_GROUP_PUBLIC "model-access-public"
+#define ACCESS_GROUP_PUBLIC ACCESS_GROUP_PREFIX "public"
 /* The group of everything that a single-user installation runs. */
 #define ACCESS_GROUP_LOCAL "local"
 

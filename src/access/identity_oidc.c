@@ -11,8 +11,6 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 
-#define GROUP_PREFIX "model-access-"
-
 enum {
     GROUPS_MAX = 512,
     SETS = 512, /* of the cache; a token has its place in one of them */
@@ -55,7 +53,7 @@ static void add_grant(Grants *grants, Str name)
     name = str_trim(name);
     if (name.n == 0)
         return;
-    if (str_starts(name, STR(GROUP_PREFIX))) {
+    if (str_starts(name, STR(ACCESS_GROUP_PREFIX))) {
         bool is_read_only = str_ends(name, STR(":read"));
         grants->n_model++;
         grants->n_read_only += is_read_only;

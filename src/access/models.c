@@ -2,6 +2,9 @@
 
 #include "access/models.h"
 
+#include <stdlib.h>
+
+#include "access/access.h"
 #include "access_embed.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -76,6 +79,9 @@ static int check_entry(const char *path, const Json *entry, Error *err)
         return bad_entry(path, entry, "expected name, the model's public name", err);
     if (!is_name(json_text(entry, "group", STR(""))))
         return bad_entry(path, entry, "expected group, such as model-access-public", err);
+    if (!str_starts(json_text(entry, "group", STR("")), STR(ACCESS_GROUP_PREFIX)))
+        return bad_entry(path, entry, "the group's name has to begin with " ACCESS_GROUP_PREFIX,
+                         err);
     if (dead && dead->type != JSON_BOOL && dead->type != JSON_NULL)
         return bad_entry(path, dead, "expected true or false", err);
     return 0;
@@ -134,6 +140,37 @@ static int read_file(Arena *arena, const char *path, Json **ret, Error *err)
     return 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const Json *const *left = a;
+    const Json *const *right = b;
+    return str_cmp(json_text(*left, "name", STR("")), json_text(*right, "name", STR("")));
+}
+
+/* A model that is listed in two groups would be in the last: a secret one may become public. */
+static int check_groups(Arena *arena, const char *path, const Json *list, Error *err)
+{
+    const Json **models = arena_array(arena, list->n, sizeof(*models));
+    size_t n = 0;
+    for (const Json *entry = list->first; entry; entry = entry->next)
+        models[n++] = entry;
+    if (n > 0)
+        qsort(models, n, sizeof(*models), by_name);
+    for (size_t i = 1; i < n; i++) {
+        const Json *one = models[i - 1];
+        const Json *other = models[i];
+        if (by_name(&one, &other) != 0 ||
+            str_eq(json_text(one, "group", STR("")), json_text(other, "group", STR(""))))
+            continue;
+        bool is_later = one->line > other->line;
+        return error_set(err, ERR_BAD_DATA, "%s:%d: %.*s is in another group already at line %d",
+                         path, is_later ? one->line : other->line,
+                         STR_ARG(json_text(one, "name", STR(""))),
+                         is_later ? other->line : one->line);
+    }
+    return 0;
+}
+
 int models_seed(Sql *sql, const char *path, Error *err)
 {
     auto_arena Arena *arena = arena_new();
@@ -144,7 +181,7 @@ int models_seed(Sql *sql, const char *path, Error *err)
     for (const Json *entry = list->first; entry; entry = entry->next)
         if (check_entry(path, entry, err) < 0)
             return -1;
-    if (sql_begin(sql, SQL_WRITE, &tx, err) < 0)
+    if (check_groups(arena, path, list, err) < 0 || sql_begin(sql, SQL_WRITE, &tx, err) < 0)
         return -1;
     for (const Json *entry = list->first; entry; entry = entry->next)
         if (put_entry(sql, tx, entry, err) < 0)

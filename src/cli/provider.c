@@ -136,6 +136,13 @@ int provider_find(Cli *cli, const char *api_url, bool is_fresh, Provider *ret, E
         .token_endpoint = text_of(cli, config, "token_endpoint"),
         .jwks_uri = text_of(cli, config, "jwks_uri"),
     };
+    if (!*provider.token_endpoint && *provider.issuer) {
+        (void)error_set(err, ERR_UNSUPPORTED,
+                        "the server at %s does not say where its identity provider %s gives tokens",
+                        api_url, provider.issuer);
+        return error_fix(err, "its operator sets HAWK_API_MODEL_ACCESS_TOKEN_TOKEN_ENDPOINT; until "
+                              "then set HAWK_ACCESS_TOKEN");
+    }
     if (!*provider.token_endpoint) {
         (void)error_set(err, ERR_UNSUPPORTED, "the server at %s has no identity provider", api_url);
         return error_fix(err, "set HAWK_ACCESS_TOKEN to its token");

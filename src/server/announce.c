@@ -30,6 +30,16 @@ typedef struct News {
     const char *key; /* which of the job's changes it is */
 } News;
 
+bool announce_is_type(Str type)
+{
+    Str rest = STR(ANNOUNCE_TYPES);
+    Str word = STR_NONE;
+    while (str_split(&rest, ' ', &word))
+        if (str_eq(word, type))
+            return true;
+    return false;
+}
+
 /* Where the job is shown; NULL for jobs that end before it is known where this server listens. */
 static const char *page_of(const App *app, const Job *job, Arena *arena)
 {

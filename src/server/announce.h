@@ -7,6 +7,13 @@
 #include "server/route.h"
 #include "sql/sql.h"
 
+/* The types of notices. */
+#define ANNOUNCE_TYPES                                                                             \
+    "job.complete job.failed job.cancelled job.retrying job.approval job.no_progress"
+
+/* Whether there are notices of a type. */
+bool announce_is_type(Str type);
+
 /* A hook of Jobs (`moved`), whose context is the App: leaves a notice "job.complete", "job.failed"
    or "job.cancelled" for each attempt of a job that is over, "job.retrying" when another is made
    because the runner was lost. */

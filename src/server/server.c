@@ -244,7 +244,8 @@ static int open_store(App *app, Error *err)
 {
     if (app->settings.bucket) {
         auto_free char *bucket = mem_printf("s3://%s", app->settings.bucket);
-        return store_open(bucket, &app->store, err);
+        return store_open(bucket, &app->store, err) < 0 ? error_wrap(err, "HAWK_API_S3_BUCKET_NAME")
+                                                        : 0;
     }
     auto_free char *folder_url = mem_printf("file:%s/store", app->data_dir);
     auto_free char *store_dir = fs_join(app->data_dir, "store");
@@ -260,12 +261,14 @@ static int open_data(App *app, Error *err)
     if (rc == 0)
         rc = sql_open(sql, N_SQL_CONNECTIONS + (size_t)app->options->n_importers, &app->sql, err);
     mem_wipe(sql, strlen(sql)); /* it may have a password */
+    if (rc < 0 && app->settings.database_url && app->store)
+        return error_wrap(err, "HAWK_API_DATABASE_URL");
     if (rc < 0 || warehouse_migrate(app->sql, err) < 0 || models_migrate(app->sql, err) < 0 ||
         humans_migrate(app->sql, err) < 0 || code_rules_migrate(app->sql, err) < 0)
         return -1;
     const char *models = app->settings.models_file;
     if (models && models_seed(app->sql, models, err) < 0)
-        return -1;
+        return error_wrap(err, "HAWK_API_MODELS_FILE");
     const ImportQueueOptions imports = {.sql = app->sql, .store = app->store};
     return import_queue_open(&imports, &app->imports, err);
 }
@@ -328,7 +331,9 @@ static int open_notices(App *app, Error *err)
         .format = settings->webhook_format,
         .types = settings->webhook_types,
     };
-    return settings->webhook_url ? notices_open(&options, &app->notices, err) : 0;
+    if (!settings->webhook_url || notices_open(&options, &app->notices, err) == 0)
+        return 0;
+    return err->kind == ERR_USAGE ? error_wrap(err, "HAWK_API_WEBHOOK_...") : -1;
 }
 
 static int open_jobs(App *app, Error *err)
@@ -462,7 +467,10 @@ static int app_open(App *app, Error *err)
 {
     app->settings_arena = arena_new();
     if (server_settings_read(app->settings_arena, &app->settings, err) < 0 ||
-        check_address(app, err) < 0 || open_folders(app, err) < 0 || open_data(app, err) < 0)
+        check_address(app, err) < 0)
+        return -1;
+    server_settings_warn(&app->settings);
+    if (open_folders(app, err) < 0 || open_data(app, err) < 0)
         return -1;
     app->link_key = secret_random(32);
     app->uploads = imports_new();

@@ -67,4 +67,8 @@ typedef struct ServerSettings {
    that is missing when an identity provider is set. */
 int server_settings_read(Arena *arena, ServerSettings *ret, Error *err) HAWK_MUST_USE;
 
+/* Logs what is no error but hardly meant: a HAWK_API_ variable that nobody knows, with the nearest
+   one that there is, and a provider at which nobody can log in. */
+void server_settings_warn(const ServerSettings *settings);
+
 #endif
