@@ -5,9 +5,9 @@
    planner of a database knows how a filter and a sort order hang together. So the way is chosen
    here, by trying and counting:
 
-   - walk: along the index of the sort column, taking what fits: past some hundred rows, later some
-   thousand, and far when it is known which samples a condition leaves, so that none has to be
-   looked up. Enough whenever a fair share of the samples fits.
+   - walk: along the index of the sort column, taking what fits: past some hundred rows, then as far
+   as these let expect that the page is full, and far when it is known which samples a condition
+   leaves, so that none has to be looked up. Enough whenever a fair share of the samples fits.
    - gather: when one of the conditions on samples (status, score, time, words in the id) leaves
    few, these are fetched, tested and sorted.
    - merge: the first row of each eval that may be seen, by the index within evals, tells which

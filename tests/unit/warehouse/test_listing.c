@@ -295,6 +295,20 @@ static void the_rows_of_lists_follow_their_samples(void **state)
     assert_int_equal(list_all(tx, &readers[0], moved, &ways[1], arena, found), 0);
 }
 
+static void a_word_with_letters_beyond_ascii_is_found_as_it_is(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    auto_arena Arena *arena = arena_new();
+    auto_sql_tx SqlTx *tx = NULL;
+    int64_t found[ROWS_MAX];
+    const QueriesSamples filter = {.page = {1, 100}, .search = STR("\xc3\x89preuve")};
+    assert_int_equal(sql_begin(sql, SQL_WRITE, &tx, &err), 0);
+    run(tx, "UPDATE eval SET task_name = $1 WHERE model = 'model-1'",
+        SQL_ARGS(SQL_TEXTZ("\xc3\x89preuve 1")));
+    assert_int_not_equal(list_all(tx, &readers[0], filter, &ways[1], arena, found), 0);
+}
+
 static int next_page(QueriesSamples filter, Str cursor, Error *err)
 {
     auto_arena Arena *arena = arena_new();
@@ -349,6 +363,7 @@ int main(void)
         cmocka_unit_test(all_ways_find_the_same_pages),
         cmocka_unit_test(a_cursor_fits_its_own_list_only),
         cmocka_unit_test(the_rows_of_lists_follow_their_samples),
+        cmocka_unit_test(a_word_with_letters_beyond_ascii_is_found_as_it_is),
     };
     return cmocka_run_group_tests(tests, open_warehouse, close_warehouse);
 }
