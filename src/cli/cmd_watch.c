@@ -47,7 +47,7 @@ static int run(Cli *cli, const void *given, Error *err)
 const Command commands_watch = {
     .path = "watch",
     .section = COMMAND_LOOK,
-    .summary = "Show the progress of an eval set or a scan until it is over",
+    .summary = "Show the progress of an eval set or a scan to its end",
     .examples = "hawk watch\nhawk watch my-set-0123456789abcdef --exit-status && echo passed",
     .spec = {.rows = rows,
              .n_rows = ARRAY_LEN(rows),
