@@ -14,6 +14,7 @@
 #include "cli/tokens.h"
 #include "codec/percent.h"
 #include "http/client.h"
+#include "http/loopback.h"
 #include "http/problem.h"
 #include "server/trace.h"
 
@@ -186,6 +187,15 @@ int api_open(Cli *cli, Api **ret, Error *err)
     }
     *ret = api;
     return 0;
+}
+
+int api_check_secrets(const Api *api, Error *err)
+{
+    if (api->is_local || api->authorization.len > 0 || loopback_is_url(str_of(api->url)))
+        return 0;
+    (void)error_set(err, ERR_LOGIN, "%s gets no secrets without a login there: %s", api->url,
+                    api->login_problem ? api->login_problem : "there is none");
+    return error_fix(err, "run 'hawk login' first");
 }
 
 void api_add_segment(Buf *path, Str segment)

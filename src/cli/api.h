@@ -58,6 +58,10 @@ int api_send(Api *api, const ApiCall *call, Buf *body, int *ret_status, Error *e
    server, and not of what was asked. */
 bool api_may_pass(const Error *err);
 
+/* Fails when there is no login or token for a server elsewhere: it may be one that only a folder
+   names, and gets no secrets to say so. */
+int api_check_secrets(const Api *api, Error *err) HAWK_MUST_USE;
+
 /* GET or POST through the Cli's connection, which they open; the answer becomes a tree in the Cli's
  * arena (ret of api_post may be NULL). */
 int api_get(Cli *cli, const char *path, Json **ret, Error *err) HAWK_MUST_USE;

@@ -189,5 +189,10 @@ int submit_gather(Cli *cli, const Jobspec *spec, const SubmitOptions *options, S
     const SubmitSecretOptions how = {.files = options->secrets_files,
                                      .names = options->secrets,
                                      .takes_model_keys = api_is_local(api) && !options->no_env};
-    return submit_secrets(cli, spec, &how, ret, err);
+    SubmitSecrets secrets = {0};
+    if (submit_secrets(cli, spec, &how, &secrets, err) < 0 ||
+        (secrets.n && api_check_secrets(api, err) < 0))
+        return -1;
+    *ret = secrets;
+    return 0;
 }

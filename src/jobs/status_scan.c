@@ -112,6 +112,13 @@ static const char *text_of(Str raw, const char *name, Arena *arena)
                : NULL;
 }
 
+/* A number of a summary, which the job writes: what is no count is none. */
+static int64_t count_of(const Json *counts, const char *name)
+{
+    int64_t n = json_int(counts, name, 0);
+    return n < 0 ? 0 : n < INT32_MAX ? n : INT32_MAX;
+}
+
 static void add_scanner(const Reading *reading, Str spec, const Json *summary, Str name)
 {
     Str model = STR_NONE;
@@ -126,9 +133,9 @@ static void add_scanner(const Reading *reading, Str spec, const Json *summary, S
         .model = text_of(model, "model", reading->arena),
         .name = arena_strndup(reading->arena, name.p, name.n),
         .n_transcripts = count_transcripts(spec, name, reading->arena),
-        .n_scans = json_int(counts, "scans", 0),
-        .n_results = json_int(counts, "results", 0),
-        .n_errors = json_int(counts, "errors", 0),
+        .n_scans = count_of(counts, "scans"),
+        .n_results = count_of(counts, "results"),
+        .n_errors = count_of(counts, "errors"),
         .is_complete = json_bool(summary, "complete", false),
     };
 }

@@ -376,8 +376,9 @@ static void write_scanner(Set *set, const StatusScanner *scanner, JsonOut *out)
     auto_arena Arena *arena = arena_new();
     const int64_t left = scanner->n_transcripts - scanner->n_scans;
     Progress progress = {.total = left > 0 ? scanner->n_transcripts : scanner->n_scans};
+    const int64_t n_good = scanner->n_scans - scanner->n_errors;
     progress.n[PHASE_ERRORED] = scanner->n_errors;
-    progress.n[PHASE_COMPLETED] = scanner->n_scans - scanner->n_errors;
+    progress.n[PHASE_COMPLETED] = n_good > 0 ? n_good : 0;
     progress.n[set->is_running ? PHASE_WAITING : PHASE_CANCELED] = left > 0 ? left : 0;
     add_progress(&set->progress, &progress);
     json_out_object(out);

@@ -140,6 +140,17 @@ def test_nothing_goes_to_another_machine_by_plain_http(home, command):
     assert home.run(*command, check=False, cwd=home.home, env={**url, "HAWK_ALLOW_HTTP": "1"}).returncode == 75
 
 
+def test_secrets_do_not_go_to_a_server_that_one_is_not_logged_in_to(home):
+    """It may be one that only a folder names, and an honest one would take them from nobody."""
+    config = home.home / "set.yaml"
+    config.write_text("tasks: [{package: a-package, name: a, items: [{name: t}]}]\n")
+    env = {"HAWK_API_URL": "https://hawk.invalid", "HAWK_VERSION_CHECK": "off", "HAWK_CREDENTIALS": "file", "A_KEY": "of-mine"}
+    command = ("eval-set", "run", str(config), "--skip-confirm")
+    done = home.run(*command, "--secret", "A_KEY", check=False, env=env)
+    assert done.returncode == 3 and "https://hawk.invalid gets no secrets without a login there" in done.stderr
+    assert home.run(*command, check=False, env=env).returncode == 75
+
+
 def test_a_broken_config_is_shown_with_its_places_and_sends_nothing(home):
     """Every mistake with file, line and column; status 2; no server is started."""
     config = home.home / "broken.yaml"
