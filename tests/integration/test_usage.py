@@ -17,7 +17,7 @@ def used(request, tmp_path_factory, cache):
         server = request.getfixturevalue("postgresql")
         hawk.env["HAWK_API_DATABASE_URL"] = server.url(server.make("usage"))
     models = hawk.home / "models.yaml"
-    models.write_text("- {name: paid, group: g, provider: acme, input_cost_per_1m: 2.5}\n- {name: free, group: g}\n")
+    models.write_text("- {name: paid, group: model-access-g, provider: acme, input_cost_per_1m: 2.5}\n- {name: free, group: model-access-g}\n")
     hawk.env["HAWK_API_MODELS_FILE"] = str(models)
     hawk.start()
     status, _, body = hawk.request("POST", "/eval_sets/", {"eval_set_config": config_of(ROOT, eval_set_id="used")})
