@@ -66,16 +66,16 @@ static int read_rule(RouteCtx *ctx, CodeRule *ret, Error *err)
     return code_rules_check(ret, err);
 }
 
-static int allow_change(RouteCtx *ctx, const char *name, Error *err)
+static int allow_change(RouteCtx *ctx, Error *err)
 {
-    const AccessResource about = {.name = name};
+    const AccessResource about = {.name = "the rules for code"};
     return access_allows(ctx->caller, ACCESS_CODE_RULE_CHANGE, &about, err);
 }
 
 static int code_rule_add(RouteCtx *ctx, Error *err)
 {
     CodeRule rule = {0};
-    if (allow_change(ctx, "the rules for code", err) < 0 || read_rule(ctx, &rule, err) < 0 ||
+    if (allow_change(ctx, err) < 0 || read_rule(ctx, &rule, err) < 0 ||
         code_rules_add(ctx->app->sql, ctx->arena, &rule, err) < 0)
         return -1;
     http_response_status(ctx->response, 201);
@@ -86,7 +86,7 @@ static int code_rule_add(RouteCtx *ctx, Error *err)
 /* The pk of the path, if the caller may change rules. */
 static int find_pk(RouteCtx *ctx, Str *ret, Error *err)
 {
-    if (allow_change(ctx, "the rules for code", err) < 0)
+    if (allow_change(ctx, err) < 0)
         return -1;
     if (!str_is_uuid(ctx->params[0]))
         return error_set(err, ERR_BAD_DATA, "pk: expected a UUID");
