@@ -82,27 +82,6 @@ static int64_t count_items(Str raw)
     return n;
 }
 
-/* How many transcripts a scanner is to read: those of a list of its own, or all. */
-static int64_t count_transcripts(Str spec, Str scanner, Arena *arena)
-{
-    Str raw = STR_NONE;
-    Str item = STR_NONE;
-    Str value = STR_NONE;
-    Str name = STR_NONE;
-    JsonScan scan;
-    if (json_scan_get(spec, "worklist", &raw)) {
-        json_scan_init(&scan, raw, true);
-        if (json_scan_kind(&scan) == JSON_SCAN_ARRAY && json_scan_array(&scan))
-            while (json_scan_item(&scan) && json_scan_skip(&scan, &item))
-                if (json_scan_get(item, "scanner", &value) && json_scan_str(value, arena, &name) &&
-                    str_eq(name, scanner) && json_scan_get(item, "transcripts", &value))
-                    return count_items(value);
-    }
-    return json_scan_get(spec, "transcripts", &raw) && json_scan_get(raw, "transcript_ids", &value)
-               ? count_items(value)
-               : 0;
-}
-
 static const char *text_of(Str raw, const char *name, Arena *arena)
 {
     Str value = STR_NONE;
@@ -112,6 +91,45 @@ static const char *text_of(Str raw, const char *name, Arena *arena)
                : NULL;
 }
 
+/* What _scan.json says, of which it may have a lot: it is gone through once for all scanners. */
+typedef struct Spec {
+    const char *scan_id;
+    const char *model; /* NULL: of none */
+    Str worklist;
+    int64_t n_transcripts; /* of scanners without a list of their own */
+} Spec;
+
+static Spec read_spec(Str text, Arena *arena)
+{
+    Str model = STR_NONE;
+    Str raw = STR_NONE;
+    Str ids = STR_NONE;
+    Spec spec = {.scan_id = text_of(text, "scan_id", arena)};
+    (void)json_scan_get(text, "model", &model);
+    (void)json_scan_get(text, "worklist", &spec.worklist);
+    spec.model = text_of(model, "model", arena);
+    if (json_scan_get(text, "transcripts", &raw) && json_scan_get(raw, "transcript_ids", &ids))
+        spec.n_transcripts = count_items(ids);
+    return spec;
+}
+
+/* How many transcripts a scanner is to read: those of a list of its own, or all. */
+static int64_t count_transcripts(const Spec *spec, Str scanner)
+{
+    auto_arena Arena *arena = arena_new();
+    Str item = STR_NONE;
+    Str value = STR_NONE;
+    Str name = STR_NONE;
+    JsonScan scan;
+    json_scan_init(&scan, spec->worklist, true);
+    if (spec->worklist.n && json_scan_kind(&scan) == JSON_SCAN_ARRAY && json_scan_array(&scan))
+        while (json_scan_item(&scan) && json_scan_skip(&scan, &item))
+            if (json_scan_get(item, "scanner", &value) && json_scan_str(value, arena, &name) &&
+                str_eq(name, scanner) && json_scan_get(item, "transcripts", &value))
+                return count_items(value);
+    return spec->n_transcripts;
+}
+
 /* A number of a summary, which the job writes: what is no count is none. */
 static int64_t count_of(const Json *counts, const char *name)
 {
@@ -119,20 +137,17 @@ static int64_t count_of(const Json *counts, const char *name)
     return n < 0 ? 0 : n < INT32_MAX ? n : INT32_MAX;
 }
 
-static void add_scanner(const Reading *reading, Str spec, const Json *summary, Str name)
+static void add_scanner(const Reading *reading, const Spec *spec, const Json *summary, Str name)
 {
-    Str model = STR_NONE;
     StatusScanners *scanners = reading->scanners;
     const Json *counts = json_get_str(json_get(summary, "scanners"), name);
-    const char *scan_id = text_of(spec, "scan_id", reading->arena);
     if (scanners->n == STATUS_SCANNERS_MAX)
         return;
-    (void)json_scan_get(spec, "model", &model);
     scanners->items[scanners->n++] = (StatusScanner){
-        .scan_id = scan_id ? scan_id : "",
-        .model = text_of(model, "model", reading->arena),
+        .scan_id = spec->scan_id ? spec->scan_id : "",
+        .model = spec->model,
         .name = arena_strndup(reading->arena, name.p, name.n),
-        .n_transcripts = count_transcripts(spec, name, reading->arena),
+        .n_transcripts = count_transcripts(spec, name),
         .n_scans = count_of(counts, "scans"),
         .n_results = count_of(counts, "results"),
         .n_errors = count_of(counts, "errors"),
@@ -153,13 +168,14 @@ static void read_scan(const Reading *reading, const char *key)
         !json_scan_get(buf_str(&text), "scanners", &scanners))
         return;
     const Json *summary = read_summary(reading, arena_strndup(arena, folder.p, folder.n), arena);
+    const Spec spec = read_spec(buf_str(&text), reading->arena);
     json_scan_init(&scan, scanners, true);
     if (json_scan_kind(&scan) != JSON_SCAN_OBJECT || !json_scan_object(&scan))
         return;
     while (json_scan_member(&scan, &written)) {
         Str name = STR_NONE;
         if (json_scan_str((Str){written.p - 1, written.n + 2}, arena, &name))
-            add_scanner(reading, buf_str(&text), summary, name);
+            add_scanner(reading, &spec, summary, name);
     }
 }
 
