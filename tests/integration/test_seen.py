@@ -51,14 +51,14 @@ def buffered(hawk, job_id: str) -> list:
 
 def test_samples_that_run_again_are_not_counted_as_failed(hawk, lost):
     """Each is counted as what it is now, not as what became of it with the process that was killed."""
-    hawk.wait_for(lambda: progress(hawk, lost) == {"total": 3, "running": 3}, 10)
+    hawk.wait_for(lambda: progress(hawk, lost) == {"total": 3, "running": 3})
     assert "0/3 samples, 3 running\n" in hawk.run("watch", lost, "--no-follow").stdout
 
 
 def test_samples_of_a_lost_runner_wait(hawk, lost):
     """While nobody runs them, and will."""
     os.kill(json.loads((hawk.data / "jobs" / lost / "runner.json").read_text())["pid"], signal.SIGKILL)
-    hawk.wait_for(lambda: progress(hawk, lost) == {"total": 3, "waiting": 3}, 10)
+    hawk.wait_for(lambda: progress(hawk, lost) == {"total": 3, "waiting": 3})
 
 
 def rows(hawk, *args: str) -> list[list[str]]:
