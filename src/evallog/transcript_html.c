@@ -50,6 +50,8 @@ static void add_char(Buf *out, Str text, size_t n)
 static void add_text(Buf *out, Str text)
 {
     size_t from = 0;
+    if (text.n == 0)
+        return;
     for (size_t i = 0; i < text.n;) {
         unsigned char c = (unsigned char)text.p[i];
         bool is_plain =
