@@ -20,6 +20,8 @@ typedef struct Options {
     int64_t port;
     int64_t max_running;
     int64_t importers;
+    bool adopt;
+    bool single_user;
     bool log_json;
     bool log_requests;
     bool debug;
@@ -40,6 +42,8 @@ static const OptRow rows[] = {
     {"max-running", 0, OPT_INT, offsetof(Options, max_running), "How many jobs run at a time", .fallback = "4", .min = 1, .max = 10000},
     {"importers", 0, OPT_INT, offsetof(Options, importers), "How many logs are imported at a time", .fallback = "2", .min = 1, .max = 32},
     {"viewer", 0, OPT_FOLDER, offsetof(Options, viewer), "Inspect's log viewer as its wheel has it; default: the newest that is found"},
+    {"adopt-database", 0, OPT_FLAG, offsetof(Options, adopt), "Take a database that another store or data folder has, from now on; its server has ended"},
+    {"single-user", 0, OPT_FLAG, offsetof(Options, single_user), "Serve a database that had an identity provider to you alone, without a login"},
     {"log-json", 0, OPT_FLAG, offsetof(Options, log_json), "Log lines as JSON"},
     {"log-requests", 0, OPT_FLAG, offsetof(Options, log_requests), "Log a line for every request"},
     {"debug", 0, OPT_FLAG, offsetof(Options, debug), "Log more"},
@@ -95,13 +99,17 @@ static int run_background(Cli *cli, const Options *options, const char *data_dir
     auto_free char *port_text = mem_printf("%d", port);
     auto_free char *running = mem_printf("%lld", (long long)options->max_running);
     auto_free char *importers = mem_printf("%lld", (long long)options->importers);
-    const char *further[12] = {"--listen", options->address, "--max-running",
+    const char *further[14] = {"--listen", options->address, "--max-running",
                                running,    "--importers",    importers};
     size_t n = 6;
     if (port >= 0) {
         further[n++] = "--port";
         further[n++] = port_text;
     }
+    if (options->adopt)
+        further[n++] = "--adopt-database";
+    if (options->single_user)
+        further[n++] = "--single-user";
     if (options->log_json)
         further[n++] = "--log-json";
     if (options->log_requests)
@@ -138,6 +146,8 @@ static int run(Cli *cli, const void *given, Error *err)
                             .port = port,
                             .max_running = (int)options->max_running,
                             .n_importers = (int)options->importers,
+                            .adopts_database = options->adopt,
+                            .is_single_user = options->single_user,
                             .log_requests = options->log_requests,
                             .program = self,
                             .viewer_dir = options->viewer};

@@ -30,7 +30,7 @@ enum {
     POLL_MS = 10,
     ANSWER_TIMEOUT_MS = 2000,
     ANSWER_MAX = 4096,
-    OPTIONS_MAX = 16,
+    OPTIONS_MAX = 24,
 };
 
 /* clang-format off */

@@ -19,6 +19,7 @@
 #include "http/loopback.h"
 #include "jobs/executor.h"
 #include "server/notify.h"
+#include "server/pairing.h"
 #include "server/row_security.h"
 #include "server/server_priv.h"
 #include "warehouse/importer/importer.h"
@@ -254,6 +255,22 @@ static int open_store(App *app, Error *err)
     return store_open(folder_url, &app->store, err);
 }
 
+/* Before anything is written for this server's users, or acted on. */
+static int check_pairing(App *app, Error *err)
+{
+    const PairingOptions options = {
+        .sql = app->sql,
+        .store = app->store,
+        .data_dir = app->data_dir,
+        .issuer = app->settings.issuer,
+        .owns_database = !app->settings.database_url,
+        .owns_store = !app->settings.bucket,
+        .adopts = app->options->adopts_database,
+        .is_single_user = app->options->is_single_user,
+    };
+    return pairing_check(&options, err);
+}
+
 static int open_data(App *app, Error *err)
 {
     auto_free char *sql = database_url(app);
@@ -263,8 +280,9 @@ static int open_data(App *app, Error *err)
     mem_wipe(sql, strlen(sql)); /* it may have a password */
     if (rc < 0 && app->settings.database_url && app->store)
         return error_wrap(err, "HAWK_API_DATABASE_URL");
-    if (rc < 0 || warehouse_migrate(app->sql, err) < 0 || models_migrate(app->sql, err) < 0 ||
-        humans_migrate(app->sql, err) < 0 || code_rules_migrate(app->sql, err) < 0)
+    if (rc < 0 || warehouse_migrate(app->sql, err) < 0 || check_pairing(app, err) < 0 ||
+        models_migrate(app->sql, err) < 0 || humans_migrate(app->sql, err) < 0 ||
+        code_rules_migrate(app->sql, err) < 0)
         return -1;
     const char *models = app->settings.models_file;
     if (models && models_seed(app->sql, models, err) < 0)
