@@ -30,6 +30,7 @@ static const OptArg args[] = {
 typedef struct Answer {
     const Json *columns;
     const Json *rows;
+    Str warning; /* of what may be missing; or STR_NONE */
     bool is_truncated;
 } Answer;
 
@@ -57,6 +58,7 @@ static int ask(Cli *cli, const Options *options, Answer *ret, Error *err)
         return -1;
     *ret = (Answer){.columns = json_get(document, "columns"),
                     .rows = json_get(document, "rows"),
+                    .warning = json_text(document, "warning", STR_NONE),
                     .is_truncated = json_bool(document, "is_truncated", false)};
     if (!ret->columns || ret->columns->type != JSON_ARRAY || !ret->rows ||
         ret->rows->type != JSON_ARRAY)
@@ -204,6 +206,8 @@ static int run(Cli *cli, const void *given, Error *err)
             result = printers[i].print(cli, &answer, err);
     if (result == 0 && answer.is_truncated)
         cli_warn(cli, "there are more rows than these %zu; see --limit", answer.rows->n);
+    if (result == 0 && answer.warning.n > 0)
+        cli_warn(cli, "%.*s", STR_ARG(answer.warning));
     return result;
 }
 

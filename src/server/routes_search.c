@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "codec/digest.h"
 #include "codec/json.h"
+#include "server/reader.h"
 #include "server/server_priv.h"
 #include "sql/sql.h"
 #include "warehouse/queries/queries.h"
@@ -21,6 +22,8 @@ enum {
     SQL_LIMIT_MAX = 100 * 1000,
     SQL_TIMEOUT_S = 30,
     SQL_TIMEOUT_MAX_S = 300,
+    GROUPS_SHOWN_MAX = 8,
+    GROUPS_TEXT_MAX = 8 << 10,
 };
 
 static Str param(RouteCtx *ctx, const char *name)
@@ -124,7 +127,7 @@ static void write_value(const SqlRows *rows, int column, JsonOut *out)
     }
 }
 
-/* {"columns": [...], "rows": [[...]], "is_truncated": ...} */
+/* {"columns": [...], "rows": [[...]], "is_truncated": ... of an object that is left open */
 static int write_rows(SqlRows *rows, int64_t limit, const Buf *body, JsonOut *out, Error *err)
 {
     int n_columns = sql_rows_n_columns(rows);
@@ -148,57 +151,52 @@ static int write_rows(SqlRows *rows, int64_t limit, const Buf *body, JsonOut *ou
     }
     json_out_end_array(out);
     json_out_kv_bool(out, "is_truncated", is_truncated);
-    json_out_end_object(out);
     return has_row < 0 ? -1 : 0;
 }
 
+/* The groups of the registry that the caller is not in, each once, up to a few. */
+static int missing_groups(RouteCtx *ctx, Buf *ret, Error *err)
+{
+    Models models = {0};
+    size_t n = 0;
+    if (models_load(ctx->app->sql, ctx->arena, &models, err) < 0)
+        return -1;
+    const Str **shown = arena_array(ctx->arena, GROUPS_SHOWN_MAX, sizeof(*shown));
+    for (size_t i = 0; i < models.n && n < GROUPS_SHOWN_MAX; i++) {
+        const Str *group = &models.items[i].group;
+        bool is_new = !access_is_in(ctx->caller, *group);
+        for (size_t j = 0; j < n && is_new; j++)
+            is_new = !str_eq(*shown[j], *group);
+        if (!is_new)
+            continue;
+        buf_printf(ret, "%s%.*s", n > 0 ? ", " : "", STR_ARG(*group));
+        shown[n++] = group;
+    }
+    return buf_check(ret, "the names of model groups", err);
+}
+
 /* Administrators who are in every group of the registry and of all evals. */
-static int sees_everything(RouteCtx *ctx, bool *ret, Error *err)
+static int check_caller(RouteCtx *ctx, Error *err)
 {
     const Caller *caller = ctx->caller;
     const QueriesAccess access = server_queries_access(caller);
-    Models models = {0};
+    auto_buf Buf missing = BUF_INIT(GROUPS_TEXT_MAX);
     bool hides = false;
-    *ret = caller->sees_all;
-    if (caller->sees_all || !caller->is_admin)
+    if (caller->sees_all)
         return 0;
-    if (models_load(ctx->app->sql, ctx->arena, &models, err) < 0 ||
-        queries_hides(ctx->app->sql, &access, &hides, err) < 0)
+    if (caller->is_admin && (missing_groups(ctx, &missing, err) < 0 ||
+                             queries_hides(ctx->app->sql, &access, &hides, err) < 0))
         return -1;
-    for (size_t i = 0; i < models.n; i++)
-        hides = hides || !access_is_in(caller, models.items[i].group);
-    *ret = !hides;
-    return 0;
-}
-
-static int check_caller(RouteCtx *ctx, Error *err)
-{
-    bool may = false;
-    if (sees_everything(ctx, &may, err) < 0)
-        return -1;
-    if (may)
+    if (caller->is_admin && !hides && missing.len == 0)
         return 0;
-    (void)error_set(err, ERR_DENIED, "SQL is for administrators who are in every model group");
+    (void)error_set(err, ERR_DENIED, "SQL is for administrators who are in every model group%s%s",
+                    !caller->is_admin ? ", and you are no administrator"
+                    : missing.len > 0 ? "; you are not in "
+                                      : "; there are evals of groups that you are not in",
+                    missing.len > 0 ? missing.data : "");
     (void)error_code(err, "access.admin");
     return error_fix(err, "use `hawk search`, `hawk list samples` or `hawk export`, or ask an "
                           "administrator");
-}
-
-/* A database of its own for reading, since what a user types must not reach what hawk itself may.
- */
-static int open_reader(const App *app, Sql **ret, Error *err)
-{
-    const ServerSettings *settings = &app->settings;
-    if (settings->database_url && !settings->reader_database_url) {
-        (void)error_set(err, ERR_UNSUPPORTED, "this server has no role for reading by SQL");
-        return error_fix(err, "its operator sets HAWK_API_READER_DATABASE_URL to the address of "
-                              "the database with a role that may only read");
-    }
-    auto_free char *url = settings->database_url ? mem_strdup(settings->reader_database_url)
-                                                 : mem_printf("sqlite:%s/hawk.db", app->data_dir);
-    int result = sql_open_untrusted(url, 1, ret, err);
-    mem_wipe(url, strlen(url));
-    return result;
 }
 
 static int meta_sql(RouteCtx *ctx, Error *err)
@@ -208,13 +206,18 @@ static int meta_sql(RouteCtx *ctx, Error *err)
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
     auto_buf Buf body = BUF_INIT(ANSWER_MAX);
+    const char *warning = NULL;
     JsonOut out;
     json_out_init(&out, &body, 0);
     if (check_caller(ctx, err) < 0 || read_statement(ctx, &statement, err) < 0 ||
-        open_reader(ctx->app, &sql, err) < 0 || sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+        reader_open(ctx->app, &sql, err) < 0 || reader_hidden(sql, ctx->arena, &warning, err) < 0 ||
+        sql_begin(sql, SQL_READ, &tx, err) < 0 ||
         sql_query_untrusted(tx, statement.text, (int)statement.timeout_s * 1000, &rows, err) < 0 ||
         write_rows(rows, statement.limit, &body, &out, err) < 0)
         return -1;
+    if (warning)
+        json_out_kvz(&out, "warning", warning);
+    json_out_end_object(&out);
     if (buf_check(&body, "the answer", err) < 0)
         return error_fix(err, "ask for fewer rows or columns");
     route_send_json(ctx, &body);
@@ -230,7 +233,7 @@ static const Shape shapes[] = {
       " sample_id: str?; sample_uuid: str?; epoch: int?; task_name: str?; model: str?; location: str?" },
     { "SearchResponse", "items: SearchHit[]; query: str; next_cursor: str?; not_indexed: int" },
     { "SqlRequest",  "sql: str; limit: int(1..100000) = 1000; timeout_seconds: int(1..300) = 30" },
-    { "SqlResponse", "columns: str[]; rows: any[]; is_truncated: bool" },
+    { "SqlResponse", "columns: str[]; rows: any[]; is_truncated: bool; warning?: str" },
 };
 
 static const Route rows[] = {

@@ -20,6 +20,7 @@
 #include "jobs/executor.h"
 #include "server/notify.h"
 #include "server/pairing.h"
+#include "server/reader.h"
 #include "server/row_security.h"
 #include "server/server_priv.h"
 #include "warehouse/importer/importer.h"
@@ -501,7 +502,7 @@ static int app_open(App *app, Error *err)
     });
     if (start_spans(app, err) < 0 || open_identity(app, err) < 0 || open_notices(app, err) < 0 ||
         open_jobs(app, err) < 0 || open_edits(app, err) < 0 ||
-        row_security_update(app->sql, err) < 0 ||
+        row_security_update(app->sql, err) < 0 || reader_check(app, err) < 0 ||
         sql_keep_ready(app->sql, N_SQL_READY, warm, NULL, err) < 0)
         return -1;
     app->viewer = viewer_new(app->cache_dir, app->options->viewer_dir);

@@ -54,7 +54,8 @@ static void assert_groups(const char *name, const char *expected)
     auto_buf Buf groups = BUF_INIT(1024);
     const Model *model = models_match(&models, str_of(name), 0);
     for (size_t i = 1; model; i++) {
-        buf_printf(&groups, "%s%.*s", groups.len ? " " : "", STR_ARG(model->group));
+        buf_printf(&groups, "%s%.*s", groups.len ? " " : "",
+                   STR_ARG(str_slice(model->group, strlen("model-access-"), model->group.n)));
         model = models_match(&models, str_of(name), i);
     }
     assert_string_equal(groups.data, expected);
@@ -64,14 +65,17 @@ static void a_file_fills_the_registry_and_changes_it(void **state)
 {
     (void)state;
     auto_error Error err = ERROR_INIT;
-    assert_int_equal(
-        seed("- {name: a, group: g1, lab: x, dead: true}\n- {name: b, group: g1}\n", &err), 0);
-    assert_int_equal(
-        seed("- {name: a, group: g2, lab: y}\n- {name: c, group: g1, is_active: false}\n", &err),
-        0);
+    assert_int_equal(seed("- {name: a, group: model-access-g1, lab: x, dead: true}\n- {name: b, "
+                          "group: model-access-g1}\n",
+                          &err),
+                     0);
+    assert_int_equal(seed("- {name: a, group: model-access-g2, lab: y}\n- {name: c, group: "
+                          "model-access-g1, is_active: false}\n",
+                          &err),
+                     0);
     Models models = load();
     assert_int_equal(models.n, 3);
-    assert_true(str_eqz(models.items[0].group, "g2") && !models.items[0].is_dead);
+    assert_true(str_eqz(models.items[0].group, "model-access-g2") && !models.items[0].is_dead);
     assert_true(str_eqz(json_text(models.items[0].config, "lab", STR_NONE), "y"));
     assert_true(str_eqz(models.items[1].name, "b") && models.items[1].is_active);
     assert_false(models.items[2].is_active);
@@ -81,9 +85,11 @@ static void a_name_means_the_same_name_or_ends_at_a_slash(void **state)
 {
     (void)state;
     auto_error Error err = ERROR_INIT;
-    assert_int_equal(seed("- {name: gpt-4o, group: public}\n- {name: lab/secret, group: secret}\n"
-                          "- {name: other/gpt-4o, group: other}\n- {name: x/gpt-5, group: five}\n"
-                          "- {name: y/gpt-5, group: six}\n",
+    assert_int_equal(seed("- {name: gpt-4o, group: model-access-public}\n- {name: lab/secret, "
+                          "group: model-access-secret}\n"
+                          "- {name: other/gpt-4o, group: model-access-other}\n- {name: x/gpt-5, "
+                          "group: model-access-five}\n"
+                          "- {name: y/gpt-5, group: model-access-six}\n",
                           &err),
                      0);
     assert_groups("gpt-4o", "public");
@@ -104,10 +110,14 @@ static void a_wrong_entry_is_named_and_changes_nothing(void **state)
         const char *text;
         const char *place;
     } rows[] = {
-        {"- {name: good, group: g}\n- {name: bad}\n", "models.yaml:2:3: expected group"},
-        {"- {name: good, group: g}\n- name\n", "models.yaml:2:3: expected a model"},
-        {"- {name: ' x', group: g}\n", "models.yaml:1:3: expected name"},
-        {"- {name: x, group: g, dead: maybe}\n", "expected true or false"},
+        {"- {name: good, group: model-access-g}\n- {name: bad}\n",
+         "models.yaml:2:3: expected group"},
+        {"- {name: good, group: model-access-g}\n- name\n", "models.yaml:2:3: expected a model"},
+        {"- {name: ' x', group: model-access-g}\n", "models.yaml:1:3: expected name"},
+        {"- {name: x, group: model-access-g, dead: maybe}\n", "expected true or false"},
+        {"- {name: x, group: g}\n", "models.yaml:1:3: the group's name has to begin"},
+        {"- {name: x, group: model-access-g}\n- {name: x, group: model-access-h}\n",
+         "models.yaml:2: x is in another group already at line 1"},
         {"name: x\n", "expected a list"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
