@@ -129,7 +129,7 @@ static int run_why(Cli *cli, const void *given, Error *err)
     buf_addz(&path, "/auth/why/");
     api_add_segment(&path, str_of(id));
     if (api_get_path(cli, &path, &answer, err) < 0)
-        return -1;
+        return settings_no_job(id, err);
     if (options->json)
         return print_json(cli, answer, err);
     auto_buf Buf text = BUF_INIT(LINE_MAX_BYTES);

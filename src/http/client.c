@@ -50,6 +50,8 @@ static const CodeRow codes[] = {
     { CURLE_URL_MALFORMAT,           ERR_USAGE },
     { CURLE_UNSUPPORTED_PROTOCOL,    ERR_USAGE },
     { CURLE_WEIRD_SERVER_REPLY,      ERR_BAD_DATA },
+    { CURLE_PEER_FAILED_VERIFICATION, ERR_BAD_DATA },
+    { CURLE_SSL_CACERT_BADFILE,      ERR_USAGE },
     { CURLE_BAD_CONTENT_ENCODING,    ERR_BAD_DATA },
 };
 /* clang-format on */
@@ -337,6 +339,14 @@ static int explain(Attempt *attempt, CURLcode code, const char *url, Error *err)
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
         if (codes[i].code == code)
             kind = codes[i].kind;
+    if (code == CURLE_SSL_CACERT_BADFILE)
+        return error_set(err, kind, "SSL_CERT_FILE is no file of certificates");
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        (void)error_set(err, kind,
+                        "%s: its certificate is not trusted here, or is for another name", shown);
+        return error_fix(err, "when a CA of your own made it, set SSL_CERT_FILE to that CA's "
+                              "certificate");
+    }
     return error_set(err, kind, "%s: %s", shown, attempt->curl->easy_strerror(code));
 }
 
