@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "access/identity.h"
 #include "base/clock.h"
@@ -24,6 +25,7 @@ enum {
     ERROR_BODY_MAX = 1 << 20,
     DETAIL_MAX = 4096,
     PATH_BYTES_MAX = 8192,
+    WAIT_TOTAL_MAX_S = 30, /* of a request that the server asks to send later */
 };
 
 struct Api {
@@ -33,6 +35,7 @@ struct Api {
     char *login_problem; /* why there is no token; or NULL */
     char *trace;         /* value of X-Amzn-Trace-Id: all requests of a command are one trace */
     bool is_local;
+    const Cli *cli; /* whom waiting is told */
 };
 
 void api_close(Api *api)
@@ -58,7 +61,7 @@ static char *new_trace(void)
                       trace.id + 8);
 }
 
-static Api *new_api(Str url, bool is_local)
+static Api *new_api(const Cli *cli, Str url, bool is_local)
 {
     Api *api = mem_alloc(sizeof(*api));
     while (str_ends(url, STR("/")))
@@ -67,13 +70,14 @@ static Api *new_api(Str url, bool is_local)
     api->url = mem_strndup(url.p, url.n);
     api->authorization = BUF_INIT(64 << 10);
     api->is_local = is_local;
+    api->cli = cli;
     api->trace = new_trace();
     return api;
 }
 
 Api *api_copy(const Api *api)
 {
-    Api *copy = new_api(str_of(api->url), api->is_local);
+    Api *copy = new_api(api->cli, str_of(api->url), api->is_local);
     buf_add_str(&copy->authorization, buf_str(&api->authorization));
     free(copy->trace);
     copy->trace = mem_strdup(api->trace);
@@ -125,7 +129,7 @@ static int open_remote(Cli *cli, const Setting *url, Api **ret, Error *err)
                          url->origin, url->value);
     if (settings_check_token(cli, url, err) < 0 || settings_check_http(cli, url->value, err) < 0)
         return -1;
-    Api *api = new_api(str_of(url->value), false);
+    Api *api = new_api(cli, str_of(url->value), false);
     /* Without a token the server says what needs one; what it says is then joined by what is wrong
        with the login. */
     auto_error Error problem = ERROR_INIT;
@@ -168,7 +172,7 @@ static int open_local(Cli *cli, Api **ret, Error *err)
     auto_secret Secret *token = NULL;
     if (identity_read_token(data_dir, &token, err) < 0)
         return -1;
-    *ret = new_api(str_of(local.url), true);
+    *ret = new_api(cli, str_of(local.url), true);
     set_token(*ret, secret_reveal(token));
     return check_version(cli, str_of(local.version),
                          "the local server ('hawk serve --stop' ends it)", err);
@@ -367,11 +371,42 @@ static int send(Api *api, const ApiCall *call, HttpReply *reply, Error *err)
     return http_client_send(api->client, &request, reply, err);
 }
 
+/* After how many seconds the server wants a request again that it has no time for (RFC 9110,
+   section 10.2.3); 0: it is not to be repeated, or not within the time that is left. */
+static int wait_of(const Api *api, const ApiCall *call, const HttpReply *reply, int waited_s)
+{
+    int64_t seconds = 0;
+    bool is_read = !call->method || strcmp(call->method, "GET") == 0;
+    int may_take_s = call->timeout_ms > 0 ? call->timeout_ms / 1000 : WAIT_TOTAL_MAX_S;
+    if (!is_read || (reply->status != 429 && reply->status != 503) ||
+        str_to_i64(str_trim(buf_str(&reply->retry_after)), 1, WAIT_TOTAL_MAX_S, &seconds) < 0 ||
+        waited_s + seconds > WAIT_TOTAL_MAX_S || seconds > may_take_s)
+        return 0;
+    cli_say(api->cli, "The server is busy; asking again in %d s", (int)seconds);
+    return (int)seconds;
+}
+
+/* Sends, and again when the server asks for that, half a minute long. */
+static int send_patiently(Api *api, const ApiCall *call, HttpReply *reply, Error *err)
+{
+    for (int waited_s = 0;;) {
+        http_reply_init(reply, call->max ? call->max : API_ANSWER_MAX);
+        if (send(api, call, reply, err) < 0)
+            return -1;
+        int wait_s = wait_of(api, call, reply, waited_s);
+        if (wait_s == 0)
+            return 0;
+        const struct timespec pause = {.tv_sec = wait_s};
+        (void)nanosleep(&pause, NULL);
+        waited_s += wait_s;
+        http_reply_release(reply);
+    }
+}
+
 int api_send(Api *api, const ApiCall *call, Buf *body, int *ret_status, Error *err)
 {
     auto_http_reply HttpReply reply = {0};
-    http_reply_init(&reply, call->max ? call->max : API_ANSWER_MAX);
-    if (send(api, call, &reply, err) < 0)
+    if (send_patiently(api, call, &reply, err) < 0)
         return -1;
     bool is_success = reply.status >= 200 && reply.status < 300;
     bool is_unchanged = reply.status == 304 && call->if_none_match;

@@ -1,11 +1,13 @@
 """The command line by itself: help, mistakes, completion, documentation, JSON; and what it does with a server."""
 
+import http.server
 import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 from conftest import ROOT
@@ -149,6 +151,37 @@ def test_secrets_do_not_go_to_a_server_that_one_is_not_logged_in_to(home):
     done = home.run(*command, "--secret", "A_KEY", check=False, env=env)
     assert done.returncode == 3 and "https://hawk.invalid gets no secrets without a login there" in done.stderr
     assert home.run(*command, check=False, env=env).returncode == 75
+
+
+@pytest.mark.parametrize(("seconds", "returncode", "asked"), [("1", 0, 2), ("3600", 75, 1)])
+def test_a_server_that_is_busy_is_asked_again_when_it_says_so(home, seconds, returncode, asked):
+    """For half a minute at most, and the person is told."""
+    seen = []
+
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            is_first = self.path.startswith("/meta/jobs") and not seen
+            seen.extend([self.path] if self.path.startswith("/meta/jobs") else [])
+            self.send_response(429 if is_first else 200)
+            body = b"{}" if is_first else b'{"items": [], "total": 0, "counts": {}}'
+            self.send_header("Retry-After", seconds)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        env = {"HAWK_API_URL": f"http://127.0.0.1:{server.server_port}", "HAWK_ACCESS_TOKEN": "x", "HAWK_VERSION_CHECK": "off"}
+        done = home.run("list", "jobs", "--all", check=False, env=env)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (done.returncode, len(seen)) == (returncode, asked), done.stderr
+    assert ("asking again in 1 s" in done.stderr) == (asked == 2)
 
 
 def test_a_broken_config_is_shown_with_its_places_and_sends_nothing(home):
