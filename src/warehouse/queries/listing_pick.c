@@ -94,12 +94,15 @@ static bool is_walk_worth(const Listing *listing, const ListingStretch *stretch,
 }
 
 /* Whether the samples of a condition lie elsewhere in the order: the first walk has met none of
-   them, though it would have met several if the order had nothing to do with the condition. */
+   them, though it would have met several if the order had nothing to do with the condition. In
+   orders of time it has met few evals, and the next ones are another matter. */
 static bool lie_elsewhere(const Listing *listing, const ListingStretch *stretch,
                           const ListingDriver *driver)
 {
     enum { SEVERAL = 2 };
-    if (stretch->n > 0 || listing->n_samples_about <= 0)
+    const char *column = stretch->part->column;
+    bool is_by_time = column && str_ends(str_of(column), STR("_at"));
+    if (stretch->n > 0 || is_by_time || listing->n_samples_about <= 0)
         return false;
     double share = (double)listing->n_evals / (double)(listing->n_evals_all + 1);
     double n_expected = (double)listing->limits->walk_first_max * share * (double)driver->n /
