@@ -42,7 +42,7 @@ static const OptRow rows[] = {
     {"max-running", 0, OPT_INT, offsetof(Options, max_running), "How many jobs run at a time", .fallback = "4", .min = 1, .max = 10000},
     {"importers", 0, OPT_INT, offsetof(Options, importers), "How many logs are imported at a time", .fallback = "2", .min = 1, .max = 32},
     {"viewer", 0, OPT_FOLDER, offsetof(Options, viewer), "Inspect's log viewer as its wheel has it; default: the newest that is found"},
-    {"adopt-database", 0, OPT_FLAG, offsetof(Options, adopt), "Take a database that another store or data folder has, from now on; its server has ended"},
+    {"adopt-database", 0, OPT_FLAG, offsetof(Options, adopt), "Take over a database of another store, and jobs of another data folder, whose server has ended"},
     {"single-user", 0, OPT_FLAG, offsetof(Options, single_user), "Serve a database that had an identity provider to you alone, without a login"},
     {"log-json", 0, OPT_FLAG, offsetof(Options, log_json), "Log lines as JSON"},
     {"log-requests", 0, OPT_FLAG, offsetof(Options, log_requests), "Log a line for every request"},

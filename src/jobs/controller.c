@@ -523,6 +523,15 @@ static int take_over(Jobs *jobs, const Job *job, Error *err)
     return life == EXECUTOR_ALIVE ? jobs_priv_extend_token(jobs, job->job_id, err) : 0;
 }
 
+/* Whether the job was started from another data folder, whose server has its runner: starting it
+   here would make two of it. */
+static bool is_elsewhere(const Jobs *jobs, const Job *job)
+{
+    Executor *executor = jobs->options.executor;
+    auto_free char *config = executor->file(executor, job->job_id, "user-config.json");
+    return jobs->options.leaves_others && (!config || !fs_exists(config));
+}
+
 int jobs_priv_reconcile(Jobs *jobs, Error *err)
 {
     auto_arena Arena *arena = arena_new();
@@ -535,7 +544,9 @@ int jobs_priv_reconcile(Jobs *jobs, Error *err)
         return -1;
     sql_rollback(TAKE(tx));
     for (size_t i = 0; i < n; i++)
-        if (take_over(jobs, &found[i], err) < 0)
+        if (is_elsewhere(jobs, &found[i]))
+            log_warn("job.elsewhere", KV("job", found[i].job_id));
+        else if (take_over(jobs, &found[i], err) < 0)
             return -1;
     executor->sweep(executor);
     return 0;

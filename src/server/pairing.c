@@ -4,13 +4,10 @@
 
 #include "server/pairing.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/fs.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "server_embed.h"
@@ -18,7 +15,6 @@
 enum {
     ID_LENGTH = 24,
     ID_FILE_MAX = 128,
-    HOST_MAX = 256,
     N_LOGS_LOOKED_AT = 32, /* of those that the database knows, to find one in a store */
 };
 
@@ -27,8 +23,8 @@ static const SqlMigration migrations[] = {
 };
 
 /* What a database belongs to, of each kind. */
-typedef enum PairKind { PAIR_STORE, PAIR_DATA, PAIR_PROVIDER, N_PAIR_KINDS } PairKind;
-static const char *const kind_names[] = {"store", "data", "provider"};
+typedef enum PairKind { PAIR_STORE, PAIR_PROVIDER, N_PAIR_KINDS } PairKind;
+static const char *const kind_names[] = {"store", "provider"};
 
 /* One of them; where there is none both are NULL. */
 typedef struct Pair {
@@ -114,7 +110,7 @@ static const char *new_id(Arena *arena)
     return arena_strdup(arena, id);
 }
 
-/* The id that a file or object holds. */
+/* The id that an object holds. */
 static int id_of(Arena *arena, const Buf *body, const char *place, const char **ret, Error *err)
 {
     Str id = str_trim(buf_str(body));
@@ -152,48 +148,6 @@ static int give_store_id(Store *store, Arena *arena, const char *id, const char 
         return 0;
     return problem.kind == ERR_CONFLICT ? find_store_id(store, arena, ret, err)
                                         : error_move(err, &problem);
-}
-
-static int data_id(const char *data_dir, Arena *arena, const char **ret, Error *err)
-{
-    auto_free char *path = fs_join(data_dir, "id");
-    auto_buf Buf body = BUF_INIT(ID_FILE_MAX);
-    if (fs_exists(path))
-        return fs_read_file(path, &body, err) < 0 ? -1 : id_of(arena, &body, path, ret, err);
-    const char *id = new_id(arena);
-    auto_free char *line = mem_printf("%s\n", id);
-    if (fs_write_file(path, str_of(line), 0600, err) < 0)
-        return -1;
-    *ret = id;
-    return 0;
-}
-
-/* ---- the data folder ---- */
-
-/* One that the database is in needs no words. */
-static int check_data(Pairing *self, Error *err)
-{
-    const PairingOptions *options = self->options;
-    const Pair *was = &self->was[PAIR_DATA];
-    Pair *is = &self->is[PAIR_DATA];
-    char host[HOST_MAX] = "";
-    if (options->owns_database)
-        return 0;
-    if (gethostname(host, sizeof(host) - 1) < 0)
-        return error_errno(err, errno, "cannot tell the name of this machine");
-    is->place = arena_printf(self->arena, "%s:%s", host, options->data_dir);
-    if (data_id(options->data_dir, self->arena, &is->id, err) < 0)
-        return -1;
-    if (!was->id || is_same(was->id, is->id) || options->adopts)
-        return 0;
-    (void)error_set(err, ERR_CONFLICT,
-                    "the jobs of this database run from the data folder %s (id %s), not from %s "
-                    "(id %s)",
-                    was->place, was->id, is->place, is->id);
-    (void)error_code(err, "server.other_data");
-    return error_fix(err, "use that folder (--data or HAWK_DATA), or another database; if its "
-                          "server has ended for good and this one takes its place, start this "
-                          "one once with --adopt-database");
 }
 
 /* ---- the store ---- */
@@ -334,7 +288,7 @@ int pairing_check(const PairingOptions *options, Error *err)
         return -1;
     sql_rollback(TAKE(tx));
     /* The store last: it is given its id once nothing else is in the way. */
-    if (check_data(&self, err) < 0 || check_provider(&self, err) < 0 || check_store(&self, err) < 0)
+    if (check_provider(&self, err) < 0 || check_store(&self, err) < 0)
         return -1;
     return record(&self, err);
 }

@@ -1,6 +1,6 @@
-/* What a database belongs to: one store, whose logs its rows are made of, and one data folder, from
-   which its jobs run. A server that has another of either would take all logs for gone and start
-   running jobs a second time. */
+/* What a database belongs to: one store, whose logs its rows are made of, and an identity provider
+   once it had one. A server with another store would take all logs for gone; one without the
+   provider would show everything to whoever starts it. */
 #ifndef HAWK_SERVER_PAIRING_H
 #define HAWK_SERVER_PAIRING_H
 
@@ -15,18 +15,16 @@
 typedef struct PairingOptions {
     Sql *sql; /* with the tables of the warehouse */
     Store *store;
-    const char *data_dir;
     const char *issuer;  /* NULL: there is no identity provider */
     bool owns_database;  /* it is in the data folder, as a file */
     bool owns_store;     /* it is in the data folder, as a folder */
-    bool adopts;         /* the database is to belong to this store and data folder from now on */
+    bool adopts;         /* the database is to belong to this store from now on */
     bool is_single_user; /* the database is to be one person's, whatever it was before */
 } PairingOptions;
 
-/* Holds the database against store, data folder and identity provider, and records what is new.
-   Ids are made where there are none. ERR_CONFLICT with code "server.other_data",
-   "server.other_store" or "server.had_provider" names both sides and how to mend it; then nothing
-   was changed but that the data folder may have got its id. Call it with the data folder locked. */
+/* Holds the database against store and identity provider, and records what is new. An id is made
+   where there is none. ERR_CONFLICT with code "server.other_store" or "server.had_provider" names
+   both sides and how to mend it; then nothing was changed. */
 int pairing_check(const PairingOptions *options, Error *err) HAWK_MUST_USE;
 
 #endif

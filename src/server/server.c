@@ -262,7 +262,6 @@ static int check_pairing(App *app, Error *err)
     const PairingOptions options = {
         .sql = app->sql,
         .store = app->store,
-        .data_dir = app->data_dir,
         .issuer = app->settings.issuer,
         .owns_database = !app->settings.database_url,
         .owns_store = !app->settings.bucket,
@@ -370,6 +369,7 @@ static int open_jobs(App *app, Error *err)
                   .ended = job_ended,
                   .moved = announce_job},
         .max_running = app->options->max_running,
+        .leaves_others = app->settings.database_url && !app->options->adopts_database,
         .max_per_user = (int)app->settings.max_jobs_per_user,
         .token_s = (int)app->settings.job_token_seconds,
         .retries = app->settings.runner_retries,

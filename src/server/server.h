@@ -16,7 +16,7 @@ typedef struct ServerOptions {
     int port; /* -1: SERVER_DEFAULT_PORT, or any free one when that is taken; 0: any free one */
     int max_running;        /* jobs that run at a time */
     int n_importers;        /* logs that are imported at a time */
-    bool adopts_database;   /* that another store or data folder has, from now on */
+    bool adopts_database;   /* of another store, and jobs of another data folder */
     bool is_single_user;    /* although the database had an identity provider */
     bool log_requests;      /* a line for each */
     const char *program;    /* path of this program, for starting runners */

@@ -1,12 +1,16 @@
-"""A database belongs to one store, one data folder and, once it had one, an identity provider."""
+"""A database belongs to one store and, once it had one, an identity provider; its jobs to the data folder that they run from."""
 
 import shutil
 
 import one_log
 import pytest
-from conftest import Hawk
+from conftest import Hawk, ROOT
 
 REFUSED = 6
+CONFIG = {
+    "tasks": [{"package": str(ROOT / "examples/hawk_examples"), "name": "hawk_examples", "items": [{"name": "slow"}]}],
+    "models": [{"package": str(ROOT / "examples/hawk_examples"), "name": "hawk_examples", "items": [{"name": "steady"}]}],
+}
 PROVIDER = {
     f"HAWK_API_MODEL_ACCESS_TOKEN_{name}": value
     for name, value in {
@@ -67,11 +71,11 @@ def up(it: Hawk) -> Hawk:
     return it if it.server else it.start()
 
 
-def test_a_second_server_with_another_data_folder_is_refused(database, other):
-    """It names both folders, and what the first one has stays."""
+def test_a_second_server_with_another_store_is_refused(database, other):
+    """It names both, and what the first one has stays."""
     team = up(database.team)
     said = refusal(other)
-    assert str(team.data) in said and str(other.data) in said and "--adopt-database" in said
+    assert f"{team.data}/store" in said and f"{other.data}/store" in said and "--adopt-database" in said
     assert database.run("SELECT count(*) FROM eval").strip() == "1" and len(evals(team)) == 1
 
 
@@ -108,27 +112,34 @@ def test_a_database_from_before_ids_does_not_take_a_store_without_its_logs(datab
 
 
 def test_a_database_from_before_ids_takes_the_store_with_its_logs(database):
-    """And its data folder."""
+    """It gets an id again."""
     team = database.team
     team.stop()
     database.run("DELETE FROM pairing")
     (team.data / "store/.hawk-store").unlink()
     assert len(evals(team.start())) == 1
-    assert database.run("SELECT kind FROM pairing ORDER BY kind").split() == ["data", "store"]
+    assert database.run("SELECT kind FROM pairing ORDER BY kind").split() == ["store"]
 
 
-def test_a_second_data_folder_with_the_same_bucket_is_refused(postgresql, bucket, tmp_path, cache):
-    """It would start jobs again that run from the first; once told that it takes over, it does, and the first is refused."""
+def test_a_job_of_another_data_folder_is_left_to_its_server(postgresql, bucket, tmp_path, cache):
+    """With the same bucket and database a second server starts, but not that job; once told that it takes over, it has it."""
     homes = [Hawk(tmp_path / name, cache) for name in ("one", "two")]
-    url = postgresql.url(postgresql.make("bucket"))
+    name = postgresql.make("bucket")
     for it in homes:
         it.home.mkdir()
-        it.env.update(bucket.environment(), HAWK_API_DATABASE_URL=url, HAWK_API_S3_BUCKET_NAME=bucket.name)
+        it.env.update(bucket.environment(), HAWK_API_DATABASE_URL=postgresql.url(name), HAWK_API_S3_BUCKET_NAME=bucket.name)
+    one, two = homes
     try:
-        homes[0].start().stop()
-        assert str(homes[0].data) in refusal(homes[1])
-        homes[1].start("--adopt-database").stop()
-        assert str(homes[1].data) in refusal(homes[0])
+        one.start()
+        status, _, body = one.request("POST", "/eval_sets/", {"eval_set_config": {**CONFIG, "eval_set_id": "held"}})
+        assert status == 200, body
+        two.start().stop()
+        assert '"held"' in two.server_output() or "job=held" in two.server_output()
+        assert "job.elsewhere" in two.server_output() and "taken_over" not in two.server_output()
+        assert one.runners() and not (two.data / "jobs/held").exists()
+        one.stop()
+        two.start("--adopt-database")
+        assert "job.taken_over" in two.server_output()
     finally:
         for it in homes:
             it.stop()

@@ -1,7 +1,7 @@
--- What the database belongs to, a row for each kind: the store with its id, the data folder with its id, and the
--- identity provider that it was served with last.
+-- What the database belongs to, a row for each kind: the store with its id, and the identity provider that it was served
+-- with last.
 CREATE TABLE pairing (
-    kind  text NOT NULL PRIMARY KEY CHECK (kind IN ('store', 'data', 'provider')),
+    kind  text NOT NULL PRIMARY KEY CHECK (kind IN ('store', 'provider')),
     id    text NOT NULL,
     place text NOT NULL -- for people: where it was seen last
 );
