@@ -11,7 +11,7 @@
 
 #define API_VERSION "3.7.2"
 
-enum { METRICS_MAX = 4 << 20, OPENAPI_MAX = 8 << 20 };
+enum { METRICS_MAX = 4 << 20, OPENAPI_MAX = 8 << 20, HEALTH_WAIT_MS = 2000 };
 
 static int health_live(RouteCtx *ctx, Error *err)
 {
@@ -50,7 +50,8 @@ static int check_database(App *app, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
-    if (sql_begin(app->sql, SQL_READ, &tx, err) < 0 ||
+    if (sql_begin_within(app->sql, HEALTH_WAIT_MS, &tx, err) < 0 ||
+        sql_tx_limit_ms(tx, HEALTH_WAIT_MS, err) < 0 ||
         sql_query(tx, "select 1", SQL_NO_ARGS, &rows, err) < 0)
         return -1;
     return sql_rows_next(rows, err) < 0 ? -1 : 0;

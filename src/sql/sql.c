@@ -154,8 +154,8 @@ static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, b
     if (keeper)
         looper_wake(keeper);
     if (!conn && !may_connect)
-        return error_set(err, ERR_BUSY, "all %zu connections to the database were in use for %d ms",
-                         sql->n_max, sql->wait_ms);
+        return error_set(err, ERR_BUSY, "all %zu connections to the database are in use",
+                         sql->n_max);
     if (!conn &&
         sql->driver->connect(sql->url, sql->is_untrusted, ms_until(deadline), &conn, err) < 0) {
         put_conn(sql, NULL);
@@ -171,7 +171,7 @@ static int take_conn(Sql *sql, const struct timespec *deadline, SqlConn **ret, b
    replaced: all of them are, when the server has been restarted. */
 static int begin_on_conn(Sql *sql, const SqlBegin *how, SqlConn **ret, Error *err)
 {
-    struct timespec deadline = deadline_in(sql->wait_ms);
+    struct timespec deadline = deadline_in(how->wait_ms);
     for (;;) {
         SqlConn *conn = NULL;
         bool is_new = false;
@@ -347,7 +347,7 @@ static int begin_tx(Sql *sql, const SqlBegin *how, SqlTx **ret, Error *err)
         return error_set(err, ERR_DENIED, "the database was opened for reading");
     bool is_lone_writer =
         mode == SQL_WRITE || (mode == SQL_WRITE_SHARED && !sql->driver->shares_writing);
-    struct timespec deadline = deadline_in(sql->wait_ms);
+    struct timespec deadline = deadline_in(how->wait_ms);
     if (is_lone_writer && take_writer(sql, &deadline, err) < 0)
         return -1;
     SqlConn *conn = NULL;
@@ -366,6 +366,12 @@ static int begin_tx(Sql *sql, const SqlBegin *how, SqlTx **ret, Error *err)
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err)
 {
     const SqlBegin how = {.mode = mode, .wait_ms = sql->wait_ms};
+    return begin_tx(sql, &how, ret, err);
+}
+
+int sql_begin_within(Sql *sql, int wait_ms, SqlTx **ret, Error *err)
+{
+    const SqlBegin how = {.mode = SQL_READ, .wait_ms = wait_ms};
     return begin_tx(sql, &how, ret, err);
 }
 

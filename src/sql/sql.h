@@ -103,6 +103,9 @@ typedef enum SqlMode {
 } SqlMode;
 int sql_begin(Sql *sql, SqlMode mode, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
+/* Begins SQL_READ, but waits no longer than this for a connection. */
+int sql_begin_within(Sql *sql, int wait_ms, SqlTx **ret, Error *err) HAWK_MUST_USE;
+
 /* Who reads for somebody: a role that the connection's own may take on, and the setting in which
    the database's policies find for whom. */
 typedef struct SqlReader {

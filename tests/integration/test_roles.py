@@ -53,17 +53,29 @@ def test_all_roles_that_are_missing_are_told_at_once_with_what_makes_them(home, 
 def test_statements_of_users_are_not_run_by_a_role_that_may_more_than_read(home, owned, role, words):
     """The server does not start with it."""
     home.env.update(HAWK_API_DATABASE_URL=url(owned, "small"), HAWK_API_READER_DATABASE_URL=url(owned, role))
-    said = home.run("serve", "--port", "0", check=False)
+    said = home.run("serve", "--port", "0", "--adopt-database", check=False)
     assert said.returncode != 0 and "HAWK_API_READER_DATABASE_URL" in said.stderr and words in said.stderr
 
 
 def test_rows_that_are_hidden_from_statements_are_told(home, owned):
     """At the start and with the answer, until the role may see them."""
     home.env.update(HAWK_API_DATABASE_URL=url(owned, "small"), HAWK_API_READER_DATABASE_URL=url(owned, "looker"))
-    home.start("--log-json")
+    home.start("--log-json", "--adopt-database")
     owned.run("GRANT SELECT ON eval TO looker", "owned")
     assert "GRANT rls_bypass TO looker" in warnings(home)["sql.rows_hidden"]["what"]
     done = home.run("sql", "SELECT count(*) FROM eval")
     assert "row security hides everything from looker" in done.stderr
     owned.run("GRANT rls_bypass TO looker")
     assert home.run("sql", "SELECT count(*) FROM eval").stderr == ""
+
+
+def test_a_server_whose_database_is_away_says_so_while_somebody_still_listens(home, owned):
+    """Whoever asks for health has gone after ten seconds."""
+    home.env.update(HAWK_API_DATABASE_URL=url(owned, "small"))
+    home.start("--adopt-database")
+    owned.stop()
+    try:
+        status, _, body = home.request("GET", "/health", token="", timeout=10)
+    finally:
+        owned.start()
+    assert status == 503 and json.loads(body)["checks"]["database"]["status"] == "error"
