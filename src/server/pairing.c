@@ -206,7 +206,8 @@ static int kinship(const Pairing *self, Kinship *ret, Error *err)
         return 0;
     if (known_logs(self, &keys, &n, err) < 0)
         return -1;
-    if (n == 0)
+    /* A database that has no logs yet may have a server that is about to write the first. */
+    if (n == 0 && (!self->was[PAIR_STORE].id || options->owns_database))
         return 0;
     *ret = KIN_NONE;
     if (self->was[PAIR_STORE].id && self->is[PAIR_STORE].id)
