@@ -416,25 +416,23 @@ def test_a_command_outlives_a_new_start_of_the_server(hawk, logs, tmp_path):
     assert len(samples(hawk, eval_set_id)) == 60
 
 
-# --- one server after another ---
+# --- several servers ---
 
 
-def test_a_server_that_takes_over_ends_what_the_last_one_had_begun(postgresql, bucket, logs, tmp_path, cache):
-    """The last one died in the middle of its imports; each log is imported once."""
-    database = postgresql.make("taken")
+def test_two_servers_share_the_work_of_one_database(postgresql, bucket, logs, tmp_path, cache):
+    """Both import, each log is imported once, and what one has begun when it dies the other ends."""
+    database = postgresql.make("shared")
     servers = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         it = Hawk(tmp_path / name, cache)
         it.env.update(bucket.environment(), HAWK_API_DATABASE_URL=postgresql.url(database), HAWK_API_S3_BUCKET_NAME=bucket.name)
-        servers.append(it)
+        servers.append(it.start())
     one, two = servers
     try:
-        one.start()
         kinds = ["many", "tools", "errors", "failed", "limits_messages", "intermediate", "unscored"]
         made = [one.json("import", str(logs / f"{kind}.eval"), "--name", kind)["eval_set_id"] for kind in kinds]
         one.kill()
-        two.start("--adopt-database")
 
         def settled() -> bool:
             """Whether all logs are in."""
