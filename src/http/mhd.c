@@ -11,12 +11,11 @@
 #define SYMBOL(member) {"MHD_" #member, offsetof(Mhd, member)}
 
 static const LibrarySymbol symbols[] = {
-    SYMBOL(start_daemon),                  SYMBOL(quiesce_daemon),
-    SYMBOL(stop_daemon),                   SYMBOL(suspend_connection),
-    SYMBOL(resume_connection),             SYMBOL(get_connection_info),
-    SYMBOL(get_connection_values_n),       SYMBOL(lookup_connection_value_n),
-    SYMBOL(queue_response),                SYMBOL(create_response_from_callback),
-    SYMBOL(create_response_from_fd_at_offset64),
+    SYMBOL(start_daemon),                  SYMBOL(stop_daemon),
+    SYMBOL(suspend_connection),            SYMBOL(resume_connection),
+    SYMBOL(get_connection_info),           SYMBOL(get_connection_values_n),
+    SYMBOL(lookup_connection_value_n),     SYMBOL(queue_response),
+    SYMBOL(create_response_from_callback), SYMBOL(create_response_from_fd_at_offset64),
     SYMBOL(create_response_from_buffer),   SYMBOL(add_response_header),
     SYMBOL(destroy_response),              SYMBOL(get_version),
 };

@@ -12,7 +12,6 @@ typedef struct Mhd {
     struct MHD_Daemon *(*start_daemon)(unsigned flags, uint16_t port,
                                        MHD_AcceptPolicyCallback accept, void *accept_cls,
                                        MHD_AccessHandlerCallback handler, void *handler_cls, ...);
-    MHD_socket (*quiesce_daemon)(struct MHD_Daemon *daemon);
     void (*stop_daemon)(struct MHD_Daemon *daemon);
     void (*suspend_connection)(struct MHD_Connection *connection);
     void (*resume_connection)(struct MHD_Connection *connection);

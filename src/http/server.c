@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -382,8 +383,29 @@ static int start_loops(HttpServer *server, Error *err)
     thread_unblock_signals(&before);
     if (!server->daemon)
         return error_set(err, ERR_INTERNAL, "cannot start the loops of the HTTP server");
+    server->accept_fd = server->listen_fd;
     server->listen_fd = -1;
     return 0;
+}
+
+/* A socket that listens under a name that was told to nobody. */
+static int open_deaf(HttpServer *server, Error *err)
+{
+    const struct sockaddr_un none = {.sun_family = AF_UNIX};
+    server->deaf_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (server->deaf_fd < 0 ||
+        bind(server->deaf_fd, (const struct sockaddr *)&none, sizeof(sa_family_t)) < 0 ||
+        listen(server->deaf_fd, 0) < 0)
+        return error_errno(err, errno, "cannot make a socket");
+    return 0;
+}
+
+/* Refuses whoever comes from now on. The loops keep their descriptor, behind which there is then a
+   socket on which nothing happens: MHD_quiesce_daemon takes it from each loop while that may be
+   taking it out itself, and ends the program when both do. */
+static void stop_listening(HttpServer *server)
+{
+    (void)dup3(server->deaf_fd, server->accept_fd, O_CLOEXEC);
 }
 
 static void server_free(HttpServer *server)
@@ -396,6 +418,8 @@ static void server_free(HttpServer *server)
     http_watch_stop(server->watch);
     if (server->listen_fd >= 0)
         (void)close(server->listen_fd);
+    if (server->deaf_fd >= 0)
+        (void)close(server->deaf_fd);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server);
@@ -408,9 +432,10 @@ int http_server_start(const HttpServerOptions *options, HttpServer **ret, Error 
     HAWK_CLEANUP(server_cleanup_) HttpServer *server = mem_alloc(sizeof(*server));
     server->options = *options;
     server->listen_fd = options->listen_fd;
+    server->deaf_fd = -1;
     pthread_mutex_init(&server->lock, NULL);
     thread_cond_init(&server->changed);
-    if (mhd_load(err) < 0 || open_listener(server, err) < 0)
+    if (mhd_load(err) < 0 || open_listener(server, err) < 0 || open_deaf(server, err) < 0)
         return -1;
     if (pool_start(options->n_workers, options->n_queued_max, &server->pool, err) < 0)
         return -1;
@@ -450,9 +475,7 @@ void http_server_stop(HttpServer *server, int drain_ms)
     if (!server)
         return;
     atomic_store(&server->is_draining, true);
-    int listen_fd = libmhd.quiesce_daemon(server->daemon);
-    if (listen_fd >= 0)
-        (void)close(listen_fd);
+    stop_listening(server);
     http_watch_each_stream(server->watch, http_stream_wake);
     drain(server, drain_ms);
     pthread_mutex_lock(&server->lock);

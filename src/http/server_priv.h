@@ -30,6 +30,8 @@ typedef struct HttpServer {
     HttpServerOptions options;
     struct MHD_Daemon *daemon;
     int listen_fd; /* -1 once the daemon has it */
+    int accept_fd; /* it, as the daemon has it */
+    int deaf_fd;   /* a socket to which nobody can connect */
     int port;
     Pool *pool;
     HttpWatch *watch;
