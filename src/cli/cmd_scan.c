@@ -90,12 +90,8 @@ static int print_submitted(Cli *cli, const char *id, bool resumed, bool json, Er
 
 static int watch_to_the_end(Cli *cli, const char *id, const Options *options, Error *err)
 {
-    WatchOptions watch = {.out = stderr,
-                          .redraws = cli->err_is_tty,
-                          .colours = cli->err_colours,
-                          .is_quiet = options->submit.json};
     WatchResult result = {0};
-    if (watch_follow(cli, id, &watch, &result, err) < 0)
+    if (watch_submitted(cli, id, options->submit.json, &result, err) < 0)
         return -1;
     if (strcmp(result.status, "complete") == 0)
         return 0;

@@ -21,14 +21,16 @@ typedef struct Options {
 } Options;
 
 /* clang-format off */
-static const OptRow rows[] = {
-    {"no-browser", 0, OPT_FLAG, offsetof(Options, no_browser), "Only print the address"},
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: {\"url\"}; opens no browser"},
+#define COMMON_ROWS \
+    {"no-browser", 0, OPT_FLAG, offsetof(Options, no_browser), "Only print the address"}, \
+    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: {\"url\"}; opens no browser"}
+
+static const OptRow web_rows[] = {
+    COMMON_ROWS,
 };
 static const OptRow sample_rows[] = {
     {"at", 0, OPT_TEXT, offsetof(Options, at), "Where in it: message=ID or event=ID, as 'hawk search' prints it", .metavar = "PLACE"},
-    {"no-browser", 0, OPT_FLAG, offsetof(Options, no_browser), "Only print the address"},
-    {"json", 0, OPT_FLAG, offsetof(Options, json), "Print JSON: {\"url\"}; opens no browser"},
+    COMMON_ROWS,
 };
 static const OptArg web_args[] = {
     {"EVAL_SET_ID", OPT_TEXT, offsetof(Options, id), "The eval set; default: the last one, or the list", .is_optional = true,
@@ -178,7 +180,7 @@ const Command commands_web = {
     .description = "Prints the address and opens a browser where there is a display. An address of "
                    "the local server lets a browser in once, within a minute; afterwards that "
                    "browser stays logged in.",
-    SPEC(rows, web_args),
+    SPEC(web_rows, web_args),
     .run = run_web,
 };
 

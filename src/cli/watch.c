@@ -510,6 +510,15 @@ int watch_follow(Cli *cli, const char *id, const WatchOptions *options, WatchRes
     return 0;
 }
 
+int watch_submitted(Cli *cli, const char *id, bool is_quiet, WatchResult *ret, Error *err)
+{
+    const WatchOptions options = {.out = stderr,
+                                  .redraws = cli->err_is_tty,
+                                  .colours = cli->err_colours,
+                                  .is_quiet = is_quiet};
+    return watch_follow(cli, id, &options, ret, err);
+}
+
 bool watch_job_is_over(Cli *cli, const char *id)
 {
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);

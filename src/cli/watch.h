@@ -30,6 +30,10 @@ typedef struct WatchResult {
 int watch_follow(Cli *cli, const char *id, const WatchOptions *options, WatchResult *ret,
                  Error *err) HAWK_MUST_USE;
 
+/* Follows what was just submitted, on standard error: standard output is for what came of it. */
+int watch_submitted(Cli *cli, const char *id, bool is_quiet, WatchResult *ret,
+                    Error *err) HAWK_MUST_USE;
+
 /* Whether the job has come to its end; false also when that cannot be found out. */
 bool watch_job_is_over(Cli *cli, const char *id);
 
