@@ -285,10 +285,11 @@ def limit_memory(run) -> bool:
 
 def exhaust_memory(run) -> bool:
     """Give the processes of the run little more memory than they have, and one worker an answer that takes more."""
-    if not run.memory.has(run.pid("worker") or 0):
+    group = run.join_memory()
+    if not group.has(run.pid("worker") or 0):
         return False
     n_restarts = len(run.world.restarts)
-    with run.memory.narrow():
+    with group.narrow():
         run.world.endpoint.troubles[run.job_id] = hold = Trouble("hold", left=1)
         is_told = run.wait_for(lambda said: any(item["reason"] == "task.out_of_memory" for item in said["evidence"]), lambda: len(run.world.restarts) > n_restarts)
         assert hold.left == 0 or not is_told, "a process was out of memory before it was given much to hold"

@@ -171,9 +171,8 @@ class Run:
         self.job_id = f"run-{number}" + (f"-{part}" if part else "")
         self.folder = world.hawk.data / "jobs" / self.job_id
         self.logs = world.hawk.data / "store/evals" / self.job_id
-        self.memory = MemoryGroup(f"hawk-faults-{os.getpid()}-{self.job_id}")
-        self.runner: int | None = None
-        """Which process was its runner when that was looked at."""
+        self.memories: list[MemoryGroup] = []
+        """A cgroup for each time that it was out of memory."""
         self.begun = time.monotonic()
         self.paid: Counter = Counter()
         """Calls that there had been for each sample when it was first seen in a log."""
@@ -200,13 +199,15 @@ class Run:
         status, answer = self.world.ask("POST", "/eval_sets/", {"eval_set_config": self.config()})
         assert status in (200, 409), answer
 
-    def join_memory(self) -> None:
-        """Put a new runner into the run's cgroup, before it starts what it will count."""
-        pid = self.pid("runner")
-        if pid and pid != self.runner:
+    def join_memory(self) -> MemoryGroup:
+        """Put its processes into a new cgroup. What they have stays counted where it was; what they take is counted here."""
+        group = MemoryGroup(f"hawk-faults-{os.getpid()}-{self.job_id}-{len(self.memories)}")
+        assert not group.why_not, group.why_not
+        self.memories.append(group)
+        for pid in marked(self.world.hawk, self.job_id):
             with contextlib.suppress(OSError):
-                self.memory.add(pid)
-            self.runner = pid
+                group.add(pid)
+        return group
 
     # what it does
 
@@ -298,7 +299,6 @@ class Run:
         """What is said of it; nothing is that has not come about."""
         status, said = self.world.get(f"/monitoring/jobs/{self.job_id}/explain")
         assert status == 200, said
-        self.join_memory()
         strange = [item for item in said["evidence"] if item["trouble"] and not any(sign.fits(item) for sign in self.signs())]
         assert not strange, f"said without a cause: {strange}"
         self.said += [item for item in said["evidence"] if item not in self.said[-50:]]
@@ -404,7 +404,8 @@ class Run:
         assert not late, f"called after its end: {late}"
         assert not [status for each in logs.values() for _, status, _ in each if status == "started"]
         assert not marked(self.world.hawk, self.job_id)
-        self.memory.close()
+        for group in self.memories:
+            group.close()
 
 
 def name_of(sample: dict) -> str:

@@ -1,5 +1,6 @@
 """The token of a job: what it opens, and when it ends. The runs wait for an installer that takes its time."""
 
+import contextlib
 import json
 import socket
 import sqlite3
@@ -76,8 +77,13 @@ def test_a_job_sees_itself_and_nothing_else(office):
 def test_the_token_is_in_no_file(office):
     """Neither in the database nor in the folder of the job; the row has a hash."""
     token = office.submit("filed", office.owner).encode()
-    files = [file for file in office.hawk.data.rglob("*") if file.is_file()]
-    assert files and not [file for file in files if token in file.read_bytes()]
+    n_read = 0
+    for file in office.hawk.data.rglob("*"):
+        # The job runs, and its temporary files come and go.
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            assert token not in file.read_bytes(), file
+            n_read += 1
+    assert n_read
 
 
 def test_a_run_outlives_the_login_of_its_submitter(office):
