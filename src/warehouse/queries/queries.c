@@ -214,7 +214,7 @@ int queries_eval_sets(Sql *sql, const QueriesAccess *access, QueriesPage page, S
     size_t n = 0;
     size_t limit = (size_t)page.limit;
     EvalSet *sets = arena_array(arena, limit + 1, sizeof(*sets));
-    if (query_begin_simple_list(sql, access, &tx, err) < 0 ||
+    if (query_begin_planned_list(sql, access, &tx, err) < 0 ||
         read_eval_sets(&list, tx, arena, sets, limit + 1, &n, &n_total, err) < 0)
         return -1;
     bool is_first = !after.n && page.page == 1;
@@ -299,7 +299,7 @@ int queries_evals(Sql *sql, const QueriesAccess *access, QueriesPage page, Str e
     auto_sql_tx SqlTx *tx = NULL;
     auto_sql_rows SqlRows *rows = NULL;
     int64_t n = 0;
-    if (query_begin_simple_list(sql, access, &tx, err) < 0 || count(&total, tx, &n, err) < 0 ||
+    if (query_begin_planned_list(sql, access, &tx, err) < 0 || count(&total, tx, &n, err) < 0 ||
         query_run_few(&list, tx, &rows, err) < 0)
         return -1;
     begin_list(out);

@@ -71,9 +71,9 @@ int query_begin_as(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *er
 /* The same for lists: PostgreSQL plans each statement for the values that it has. */
 int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err) HAWK_MUST_USE;
 
-/* The same where one plan is good whatever the values are: a statement is planned once for a
-   connection, which takes longer than to run it, and joins in the order that it says. */
-int query_begin_simple_list(Sql *sql, const QueriesAccess *access, SqlTx **ret,
+/* A list whose plan is settled by its statement: the joins are in the order that it says, and it is
+   planned once for a connection, since that takes longer than to run it. */
+int query_begin_planned_list(Sql *sql, const QueriesAccess *access, SqlTx **ret,
                             Error *err) HAWK_MUST_USE;
 
 /* Runs what has been put together; the query must live as long as the rows. */

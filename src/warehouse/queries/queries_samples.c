@@ -235,7 +235,7 @@ int queries_samples(Sql *sql, const QueriesAccess *access, const QueriesSamples 
     auto_arena Arena *arena = arena_new();
     auto_sql_tx SqlTx *tx = NULL;
     ListingPage page = {0};
-    if (check_filter(filter, err) < 0 || query_begin_simple_list(sql, access, &tx, err) < 0)
+    if (check_filter(filter, err) < 0 || query_begin_planned_list(sql, access, &tx, err) < 0)
         return -1;
     const ListingQuestion question = {.tx = tx,
                                       .dialect = sql_dialect(sql),
@@ -264,7 +264,7 @@ static int read_no_page(Sql *sql, const QueriesAccess *access, JsonOut *out, Err
     auto_sql_tx SqlTx *tx = NULL;
     ListingRow none = {0};
     const ListingPage page = {.rows = &none, .n = 1};
-    if (query_begin_simple_list(sql, access, &tx, err) < 0)
+    if (query_begin_planned_list(sql, access, &tx, err) < 0)
         return -1;
     return write_items(tx, sql_dialect(sql), &page, STR_NONE, out, err);
 }

@@ -222,7 +222,7 @@ int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *
 }
 
 /* A plan that is kept may be from when the tables were empty, which any plan would read whole. */
-int query_begin_simple_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
+int query_begin_planned_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *err)
 {
     return begin_list(sql, access,
                       LIST_SETTINGS "SET LOCAL plan_cache_mode = force_generic_plan; "
