@@ -19,6 +19,7 @@ struct Regex {
     pcre2_code *code;
     pcre2_match_data *match;
     pcre2_match_context *limits;
+    bool is_whole;
     int64_t until_ms;
     unsigned n_calls;
 };
@@ -48,7 +49,8 @@ static uint32_t pcre2_options(unsigned options)
     return PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT |
            (options & REGEX_CASELESS ? PCRE2_CASELESS : 0) |
            (options & REGEX_MULTILINE ? PCRE2_MULTILINE : 0) |
-           (options & REGEX_UNICODE ? PCRE2_UCP : 0);
+           (options & REGEX_UNICODE ? PCRE2_UCP : 0) |
+           (options & REGEX_WHOLE ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0);
 }
 
 int regex_compile(Str pattern, unsigned options, Regex **ret, Error *err)
@@ -73,6 +75,7 @@ int regex_compile(Str pattern, unsigned options, Regex **ret, Error *err)
     regex->limits = pcre2_match_context_create(NULL);
     if (!regex->match || !regex->limits)
         return error_set(err, ERR_INTERNAL, "no memory for the expression");
+    regex->is_whole = options & REGEX_WHOLE;
     (void)pcre2_set_match_limit(regex->limits, STEPS_MAX);
     (void)pcre2_set_depth_limit(regex->limits, DEPTH_MAX);
     (void)pcre2_set_heap_limit(regex->limits, HEAP_MAX_KIB);
@@ -98,6 +101,9 @@ int regex_find(Regex *regex, Str text, size_t at, bool may_be_empty, int64_t unt
         return error_fix(err, "use fewer repetitions inside of repetitions");
     }
     const PCRE2_SIZE *places = pcre2_get_ovector_pointer(regex->match);
+    /* Of a text that is no UTF-8, PCRE2 takes what lies between the bad bytes for a text. */
+    if (regex->is_whole && !str_is_utf8(text))
+        return 0;
     *ret = (RegexPlace){places[0], places[1] > places[0] ? places[1] : places[0]};
     return 1;
 }

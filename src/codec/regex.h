@@ -15,6 +15,7 @@ typedef enum RegexOption {
     REGEX_CASELESS = 1 << 0,
     REGEX_MULTILINE = 1 << 1, /* ^ and $ at each line */
     REGEX_UNICODE = 1 << 2,   /* \w, \d and the like beyond ASCII */
+    REGEX_WHOLE = 1 << 3,     /* all of the text, in whatever way it can */
 } RegexOption;
 
 /* Compiles an expression over UTF-8; what is no UTF-8 in a text is not matched. Release with

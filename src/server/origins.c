@@ -2,14 +2,15 @@
 
 #include "server/origins.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "codec/regex.h"
 #include "server/server_priv.h"
 
-enum { ORIGIN_MAX = 300, PATTERN_MAX = 4096, MATCH_STEPS_MAX = 100000 };
+enum { ORIGIN_MAX = 300, PATTERN_MAX = 4096, MATCH_MAX_MS = 50 };
 
 #define LOCALHOST "https?://localhost(:[0-9]+)?"
 #define HEADERS                                                                                    \
@@ -19,7 +20,8 @@ enum { ORIGIN_MAX = 300, PATTERN_MAX = 4096, MATCH_STEPS_MAX = 100000 };
     "X-Inspect-View-Request, X-Requested-With"
 
 struct Origins {
-    pcre2_code *code; /* NULL: none but this server's own */
+    Regex *regex;         /* NULL: none but this server's own */
+    pthread_mutex_t lock; /* of regex, which works for one thread at a time */
 };
 
 typedef struct CorsRow {
@@ -55,10 +57,8 @@ static void add_literal(Buf *pattern, Str url)
 int origins_new(const char *pattern, const char *viewer_url, bool is_shared, Origins **ret,
                 Error *err)
 {
-    auto_origins Origins *origins = mem_alloc(sizeof(*origins));
     auto_buf Buf text = BUF_INIT(PATTERN_MAX);
-    int code = 0;
-    PCRE2_SIZE at = 0;
+    auto_regex Regex *regex = NULL;
     if (pattern) {
         buf_addz(&text, pattern);
     } else if (viewer_url) {
@@ -69,17 +69,13 @@ int origins_new(const char *pattern, const char *viewer_url, bool is_shared, Ori
     }
     if (buf_check(&text, "the expression for origins", err) < 0)
         return -1;
-    if (text.len > 0)
-        origins->code =
-            pcre2_compile((PCRE2_SPTR)text.data, text.len,
-                          PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF, &code, &at, NULL);
-    if (text.len > 0 && !origins->code) {
-        char why[128] = "";
-        (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
-        return error_set(err, ERR_USAGE, "HAWK_API_CORS_ALLOWED_ORIGIN_REGEX: %s at character %zu",
-                         why, (size_t)at);
-    }
-    *ret = TAKE(origins);
+    if (text.len > 0 && regex_compile(buf_str(&text), REGEX_WHOLE, &regex, err) < 0)
+        return error_wrap(err, "HAWK_API_CORS_ALLOWED_ORIGIN_REGEX");
+    Origins *origins = mem_alloc(sizeof(*origins));
+    origins->regex = TAKE(regex);
+    if (pthread_mutex_init(&origins->lock, NULL) != 0)
+        abort();
+    *ret = origins;
     return 0;
 }
 
@@ -87,23 +83,22 @@ void origins_free(Origins *origins)
 {
     if (!origins)
         return;
-    pcre2_code_free(origins->code);
+    regex_free(origins->regex);
+    (void)pthread_mutex_destroy(&origins->lock);
     free(origins);
 }
 
-static bool is_listed(const Origins *origins, Str origin)
+static bool is_listed(Origins *origins, Str origin)
 {
-    if (!origins->code || origin.n == 0 || origin.n > ORIGIN_MAX)
+    auto_error Error ignored = ERROR_INIT;
+    RegexPlace place;
+    if (!origins->regex || origin.n == 0 || origin.n > ORIGIN_MAX)
         return false;
-    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-    pcre2_match_context *how = pcre2_match_context_create(NULL);
-    if (!match || !how)
-        abort();
-    (void)pcre2_set_match_limit(how, MATCH_STEPS_MAX);
-    int found = pcre2_match(origins->code, (PCRE2_SPTR)origin.p, origin.n, 0, 0, match, how);
-    pcre2_match_context_free(how);
-    pcre2_match_data_free(match);
-    return found >= 0;
+    (void)pthread_mutex_lock(&origins->lock);
+    int found = regex_find(origins->regex, origin, 0, false, clock_monotonic_ms() + MATCH_MAX_MS,
+                           &place, &ignored);
+    (void)pthread_mutex_unlock(&origins->lock);
+    return found == 1;
 }
 
 /* Scheme and authority of an Origin or a Referer; STR_NONE when it has none. */

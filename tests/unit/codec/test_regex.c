@@ -33,6 +33,12 @@ static const Case cases[] = {
     {"\\w+",  REGEX_UNICODE,   "\xC3\xA9",        "0-2 "},
     {"a.c",   0,               "a\xFF" "c abc",   "4-7 "},
     {"(?<=a)b\\Kc", 0,         "abc",             "2-3 "},
+    {"a|ab",  REGEX_WHOLE,     "ab",              "0-2 "},
+    {"a|ab",  REGEX_WHOLE,     "abc",             ""},
+    {"b",     REGEX_WHOLE,     "ab",              ""},
+    {"a",     REGEX_WHOLE,     "a\n",             ""},
+    {"a",     REGEX_WHOLE,     "a\xFF" "b",       ""},
+    {"b",     REGEX_WHOLE,     "a\xFF" "b",       ""},
 };
 /* clang-format on */
 
