@@ -112,6 +112,10 @@ bool json_scan_bool(Str raw, bool *ret);
 /* Whether a key as json_scan_member gives it means this name; escapes are honoured. */
 bool json_scan_key_eq(Str key, const char *name);
 
+/* Such a key as a string: a slice of the text with its quotes, or as json_scan_str gives it. */
+Str json_scan_key_raw(Str key);
+bool json_scan_key_str(Str key, Arena *arena, Str *ret);
+
 /* The member of an object slice (the last of equal keys); false when raw is no object or has none.
  */
 bool json_scan_get(Str raw, const char *name, Str *ret_raw);

@@ -105,6 +105,16 @@ bool json_scan_key_eq(Str key, const char *name)
     return len == n && memcmp(plain, name, n) == 0;
 }
 
+Str json_scan_key_raw(Str key)
+{
+    return (Str){key.p - 1, key.n + 2};
+}
+
+bool json_scan_key_str(Str key, Arena *arena, Str *ret)
+{
+    return json_scan_str(json_scan_key_raw(key), arena, ret);
+}
+
 bool json_scan_get(Str raw, const char *name, Str *ret_raw)
 {
     if (json_scan_kind_of(raw) != JSON_SCAN_OBJECT)

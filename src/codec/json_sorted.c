@@ -179,7 +179,7 @@ static bool add_member(Sorter *sorter, Str key, Str raw)
     }
     Str plain = key;
     if (str_find(key, '\\') >= 0)
-        (void)json_scan_str((Str){key.p - 1, key.n + 2}, sorter->arena, &plain);
+        (void)json_scan_key_str(key, sorter->arena, &plain);
     sorter->members[sorter->n_members] =
         (Member){.key = plain, .raw = raw, .place = sorter->n_members};
     sorter->n_members++;

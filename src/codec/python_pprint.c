@@ -68,7 +68,7 @@ static size_t read_members(Str json, Arena *arena, Member **ret)
         members[n] = (Member){0};
         if (!json_scan_skip(&scan, &members[n].value))
             break;
-        (void)json_scan_str((Str){key.p - 1, key.n + 2}, arena, &members[n].key);
+        (void)json_scan_key_str(key, arena, &members[n].key);
         n++;
     }
     qsort(members, n, sizeof(*members), compare_members);

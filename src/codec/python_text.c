@@ -271,7 +271,7 @@ static void add_value(Buf *buf, const Style *style, JsonScan *scan)
         buf_addc(buf, '{');
         for (bool is_first = true; json_scan_member(scan, &key); is_first = false) {
             buf_addz(buf, is_first ? "" : ", ");
-            add_string(buf, style, (Str){key.p - 1, key.n + 2});
+            add_string(buf, style, json_scan_key_raw(key));
             buf_addz(buf, ": ");
             add_value(buf, style, scan);
         }

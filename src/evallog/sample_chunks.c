@@ -140,9 +140,8 @@ static int next_member(SampleChunks *chunks, SamplePart *ret, Error *err)
             if (keep_refs(chunks, err) < 0)
                 return -1;
         } else if (!is_replaced(key)) {
-            Str quoted = {key.p - 1, key.n + 2};
             buf_reset(&chunks->key);
-            (void)json_scan_add_str(quoted, &chunks->key);
+            (void)json_scan_add_str(json_scan_key_raw(key), &chunks->key);
             return give(chunks, buf_str(&chunks->key), ret, err);
         }
     }

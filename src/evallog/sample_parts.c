@@ -87,14 +87,13 @@ static const char *find_group(const char *group, Str key)
 /* A key without its escapes, valid as long as the part. */
 static Str plain_key(SampleParts *parts, Str key)
 {
-    Str quoted = {key.p - 1, key.n + 2};
     Str plain = STR_NONE;
     if (parts->text.is_whole) {
-        (void)json_scan_str(quoted, parts->arena, &plain);
+        (void)json_scan_key_str(key, parts->arena, &plain);
         return plain;
     }
     buf_reset(&parts->key);
-    (void)json_scan_add_str(quoted, &parts->key);
+    (void)json_scan_add_str(json_scan_key_raw(key), &parts->key);
     return buf_str(&parts->key);
 }
 

@@ -174,7 +174,7 @@ static void read_scan(const Reading *reading, const char *key)
         return;
     while (json_scan_member(&scan, &written)) {
         Str name = STR_NONE;
-        if (json_scan_str((Str){written.p - 1, written.n + 2}, arena, &name))
+        if (json_scan_key_str(written, arena, &name))
             add_scanner(reading, &spec, summary, name);
     }
 }

@@ -128,7 +128,7 @@ static Str plain_key(Str key, Arena *arena)
 {
     Str plain = key;
     if (str_find(key, '\\') >= 0)
-        (void)json_scan_str((Str){key.p - 1, key.n + 2}, arena, &plain);
+        (void)json_scan_key_str(key, arena, &plain);
     return plain;
 }
 

@@ -207,9 +207,8 @@ static void add_members(Merge *merge, int side, Str object, Str other, bool only
         Str values[N_SIDES] = {STR_NONE, STR_NONE};
         if (!json_scan_skip(&scan, &values[side]))
             return;
-        Str quoted = {key.p - 1, key.n + 2};
         Str name = STR_NONE;
-        if (!json_scan_str(quoted, arena, &name))
+        if (!json_scan_key_str(key, arena, &name))
             return;
         bool is_there = other.p && json_scan_get(other, arena_strndup(arena, name.p, name.n),
                                                  &values[1 - side]);

@@ -161,7 +161,7 @@ int export_members(Export *export, int rank, const char *prefix, Str object, Exp
         return 0;
     while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
         Str name = STR_NONE;
-        if (!json_scan_str((Str){key.p - 1, key.n + 2}, export->row, &name))
+        if (!json_scan_key_str(key, export->row, &name))
             continue;
         const char *column = arena_printf(export->row, "%s%.*s", prefix, STR_ARG(name));
         if (export_put(export, rank, str_of(column), convert(export, raw), err) < 0)

@@ -293,7 +293,7 @@ static Str find_metric(Export *export, Str metrics, Str name, Str *ret_name)
         return STR_NONE;
     while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
         Str found = STR_NONE;
-        if (!json_scan_str((Str){key.p - 1, key.n + 2}, export->row, &found))
+        if (!json_scan_key_str(key, export->row, &found))
             continue;
         if (name.p && !str_eq(found, name))
             continue;
@@ -337,7 +337,7 @@ static int put_scores(Export *export, const Scores *scores, Error *err)
             continue;
         while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
             Str metric = STR_NONE;
-            if (json_scan_str((Str){key.p - 1, key.n + 2}, export->row, &metric) &&
+            if (json_scan_key_str(key, export->row, &metric) &&
                 put_metric(export, scores, score, metric, raw, err) < 0)
                 return -1;
         }

@@ -60,7 +60,7 @@ static void join_arguments(Str arguments, const char *glue, AddArgument *add, Ar
         return;
     while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &raw)) {
         Str name = STR_NONE;
-        if (!json_scan_str((Str){key.p - 1, key.n + 2}, arena, &name))
+        if (!json_scan_key_str(key, arena, &name))
             continue;
         buf_addz(ret, is_first ? "" : glue);
         add(name, raw, ret);

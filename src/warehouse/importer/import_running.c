@@ -187,7 +187,7 @@ static int put_together(Str summary, Str data, Buf *ret, Error *err)
     (void)json_scan_object(&scan);
     while (json_scan_member(&scan, &key) && json_scan_skip(&scan, &value)) {
         Str plain = STR_NONE;
-        (void)json_scan_str((Str){key.p - 1, key.n + 2}, arena, &plain);
+        (void)json_scan_key_str(key, arena, &plain);
         json_out_key(&out, plain);
         json_out_raw(&out, value);
     }

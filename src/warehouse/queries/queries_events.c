@@ -61,8 +61,7 @@ static void write_key(Str key, JsonOut *out)
 {
     auto_arena Arena *arena = arena_new();
     Str plain = STR_NONE;
-    const Str quoted = {key.p - 1, key.n + 2};
-    (void)json_scan_str(quoted, arena, &plain);
+    (void)json_scan_key_str(key, arena, &plain);
     json_out_key(out, plain);
 }
 

@@ -25,7 +25,7 @@ bool rows_members_read(RowsMembers *members, Str raw, Arena *arena)
         }
         Str plain = key;
         if (memchr(key.p, '\\', key.n))
-            (void)json_scan_str((Str){key.p - 1, key.n + 2}, arena, &plain);
+            (void)json_scan_key_str(key, arena, &plain);
         members->items[members->n++] = (RowsMember){plain, key, value};
     }
     return true;

@@ -73,7 +73,7 @@ static void write_keys(JsonOut *out, Str json)
     (void)json_scan_object(&scan);
     json_out_kv_array(out, "keys");
     while (json_scan_member(&scan, &key))
-        json_out_raw(out, (Str){key.p - 1, key.n + 2});
+        json_out_raw(out, json_scan_key_raw(key));
     json_out_end_array(out);
 }
 
