@@ -4,8 +4,16 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "codec/json_out.h"
+#include "codec/murmur3.h"
+#include "warehouse/hash_map.h"
 
-enum { BODY_MAX = 2 << 20, TEXT_MAX = 256 << 20, MARGIN_MS = 30 * 1000, REAL_MAX = 64 };
+enum {
+    BODY_MAX = 2 << 20,
+    TEXT_MAX = 256 << 20,
+    MARGIN_MS = 30 * 1000,
+    REAL_MAX = 64,
+    COLUMNS_MAX = 10000, /* PostgreSQL gives 1,664, SQLite 2,000 */
+};
 
 typedef struct Options {
     const char *statement;
@@ -29,10 +37,24 @@ static const OptArg args[] = {
 
 typedef struct Answer {
     const Json *columns;
-    const Json *rows;
+    Json *rows;
     Str warning; /* of what may be missing; or STR_NONE */
     bool is_truncated;
 } Answer;
+
+static int check_answer(const Answer *answer, Error *err)
+{
+    if (!answer->columns || answer->columns->type != JSON_ARRAY || !answer->rows ||
+        answer->rows->type != JSON_ARRAY)
+        return error_set(err, ERR_BAD_DATA, "the server's answer has no columns and rows");
+    if (answer->columns->n > COLUMNS_MAX)
+        return error_set(err, ERR_BAD_DATA, "the server's answer has over %d columns", COLUMNS_MAX);
+    for (const Json *row = answer->rows->first; row; row = row->next)
+        if (row->type != JSON_ARRAY || row->n != answer->columns->n)
+            return error_set(err, ERR_BAD_DATA,
+                             "a row of the server's answer has no value for each column");
+    return 0;
+}
 
 static int ask(Cli *cli, const Options *options, Answer *ret, Error *err)
 {
@@ -60,57 +82,50 @@ static int ask(Cli *cli, const Options *options, Answer *ret, Error *err)
                     .rows = json_get(document, "rows"),
                     .warning = json_text(document, "warning", STR_NONE),
                     .is_truncated = json_bool(document, "is_truncated", false)};
-    if (!ret->columns || ret->columns->type != JSON_ARRAY || !ret->rows ||
-        ret->rows->type != JSON_ARRAY)
-        return error_set(err, ERR_BAD_DATA, "the server's answer has no columns and rows");
-    return 0;
-}
-
-static bool is_taken(const Str *names, size_t n, Str name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(names[i], name))
-            return true;
-    return false;
+    return check_answer(ret, err);
 }
 
 /* The names of members: columns whose name an earlier one has are called name_2, name_3, ... */
 static const Str *member_names(Cli *cli, const Answer *answer)
 {
     Str *names = arena_array(cli->arena, answer->columns->n + 1, sizeof(*names));
+    HAWK_CLEANUP(hash_map_release) HashMap next = {0}; /* the number to try, by name */
     size_t n = 0;
-    for (const Json *column = answer->columns->first; column; column = column->next, n++) {
-        size_t nth = 1;
-        names[n] = column->text;
-        while (is_taken(names, n, names[n]))
-            names[n] = str_of(arena_printf(cli->arena, "%.*s_%zu", STR_ARG(column->text), ++nth));
+    for (const Json *column = answer->columns->first; column; column = column->next) {
+        Murmur3 key = murmur3_of(column->text);
+        Str name = column->text;
+        while (!hash_map_add(&next, murmur3_of(name), 2)) {
+            uint32_t nth = (*hash_map_find(&next, key))++;
+            name = str_of(arena_printf(cli->arena, "%.*s_%u", STR_ARG(column->text), nth));
+        }
+        names[n++] = name;
     }
-    return names; /* STR_NONE behind the last one */
+    return names;
 }
 
-/* A row as an object. */
-static Json *object_of(Cli *cli, const Str *names, const Json *row)
+/* Makes each row the object of its values: they are as many as the names. */
+static void make_objects(Cli *cli, const Answer *answer)
 {
-    Json *object = json_new(cli->arena, JSON_OBJECT);
-    for (const Json *value = row->first; value && names->p; value = value->next)
-        json_set(object, *names++, json_copy(cli->arena, value));
-    return object;
+    const Str *names = member_names(cli, answer);
+    for (Json *row = answer->rows->first; row; row = row->next) {
+        size_t i = 0;
+        row->type = JSON_OBJECT;
+        for (Json *value = row->first; value; value = value->next)
+            value->key = names[i++];
+    }
 }
 
 static int print_as_json(Cli *cli, const Answer *answer, Error *err)
 {
-    Json *list = json_new(cli->arena, JSON_ARRAY);
-    const Str *names = member_names(cli, answer);
-    for (const Json *row = answer->rows->first; row; row = row->next)
-        json_append(list, object_of(cli, names, row));
-    return print_json(cli, list, err);
+    make_objects(cli, answer);
+    return print_json(cli, answer->rows, err);
 }
 
 static int print_as_ndjson(Cli *cli, const Answer *answer, Error *err)
 {
-    const Str *names = member_names(cli, answer);
+    make_objects(cli, answer);
     for (const Json *row = answer->rows->first; row; row = row->next)
-        if (print_json_line(cli, object_of(cli, names, row), err) < 0)
+        if (print_json_line(cli, row, err) < 0)
             return -1;
     return 0;
 }

@@ -69,6 +69,16 @@ def test_rows_that_are_hidden_from_statements_are_told(home, owned):
     assert home.run("sql", "SELECT count(*) FROM eval").stderr == ""
 
 
+def test_columns_of_one_name_are_all_members(home, owned):
+    """A number behind the name tells them apart, as many as PostgreSQL gives."""
+    home.env.update(HAWK_API_DATABASE_URL=url(owned, "small"), HAWK_API_READER_DATABASE_URL=url(owned, "looker"))
+    home.start("--adopt-database")
+    statement = "SELECT 0 AS a_3, " + ", ".join(f"{i} AS a" for i in range(1500))
+    row = json.loads(home.run("sql", statement, "--format", "ndjson").stdout)
+    assert list(row.values()) == [0, *range(1500)]
+    assert list(row)[:4] == ["a_3", "a", "a_2", "a_4"] and list(row)[-1] == "a_1501"
+
+
 def test_a_server_whose_database_is_away_says_so_while_somebody_still_listens(home, owned):
     """Whoever asks for health has gone after ten seconds."""
     home.env.update(HAWK_API_DATABASE_URL=url(owned, "small"))

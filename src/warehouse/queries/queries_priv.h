@@ -74,7 +74,7 @@ int query_begin_list(Sql *sql, const QueriesAccess *access, SqlTx **ret, Error *
 /* A list whose plan is settled by its statement: the joins are in the order that it says, and it is
    planned once for a connection, since that takes longer than to run it. */
 int query_begin_planned_list(Sql *sql, const QueriesAccess *access, SqlTx **ret,
-                            Error *err) HAWK_MUST_USE;
+                             Error *err) HAWK_MUST_USE;
 
 /* Runs what has been put together; the query must live as long as the rows. */
 int query_run(Query *query, SqlTx *tx, SqlRows **ret, Error *err) HAWK_MUST_USE;
