@@ -223,12 +223,13 @@ int edits_open(const EditsOptions *options, Edits **ret, Error *err)
     return 0;
 }
 
-/* What lies in the folder was at work when an earlier server ended. */
 int edits_start(Edits *edits, Error *err)
 {
-    if (fs_remove_tree(edits->folder, err) < 0 || fs_make_dirs(edits->folder, 0700, err) < 0 ||
-        edits_priv_take_up(edits->options.sql, err) < 0)
+    if (edits_priv_take_up(edits, err) < 0)
         return error_wrap(err, "cannot take up the edits of an earlier server");
+    if (thread_start(&edits->keeper, edits_priv_keep, edits, err) < 0)
+        return -1;
+    edits->has_keeper = true;
     for (; edits->n_threads < EDITS_THREADS; edits->n_threads++)
         if (thread_start(&edits->threads[edits->n_threads], edits_priv_work, edits, err) < 0)
             return -1;
@@ -243,6 +244,8 @@ void edits_close(Edits *edits)
     wake_all(edits);
     for (size_t i = 0; i < edits->n_threads; i++)
         (void)pthread_join(edits->threads[i], NULL);
+    if (edits->has_keeper)
+        (void)pthread_join(edits->keeper, NULL);
     (void)pthread_cond_destroy(&edits->wake);
     (void)pthread_mutex_destroy(&edits->lock);
     free(edits->folder);

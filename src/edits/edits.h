@@ -97,6 +97,10 @@ typedef struct EditsStatus {
 int edits_status(Edits *edits, Arena *arena, Str request_uuid, EditsStatus *ret,
                  Error *err) HAWK_MUST_USE;
 
+/* Whether samples of an eval set are being edited, by whichever server: meanwhile no runner may
+   have it. In a transaction that writes, so that none begins to be edited before its end. */
+int edits_are_applied(SqlTx *tx, const char *eval_set_id, bool *ret, Error *err) HAWK_MUST_USE;
+
 HAWK_DEFINE_AUTO(Edits, edits, edits_close)
 #define auto_edits HAWK_CLEANUP(edits_cleanup_)
 

@@ -3,8 +3,9 @@
 
    A crash before the new log is in place has changed nothing, and one after it but before the row
    says so makes the next server apply the edits to a log that has them, which changes nothing
-   either. The same holds when two servers on one database come to apply the same row: one of them
-   finds that the log has changed, and then the edits in it. */
+   either. The same holds when two servers on one database come to apply the same row, since the
+   claim of one has ended while it was slow: one of them finds that the log has changed, and then
+   the edits in it. */
 
 #include <fcntl.h>
 #include <signal.h>
@@ -54,8 +55,9 @@ typedef struct Trial {
     Edits *edits;
     const EditsWork *work;
     Arena *arena;
-    const char *folder;
-    StoreStat before; /* of the log that was copied */
+    const char *claim;
+    const char *folder; /* of that name */
+    StoreStat before;   /* of the log that was copied */
 } Trial;
 
 static const char *in_folder(const Trial *trial, const char *name)
@@ -244,8 +246,7 @@ static int run_child(const Trial *trial, Outcome *ret, Error *err)
 
 /* --- one row --- */
 
-/* Waits a tick, or until there are more wakes than were seen; false when the server ends. */
-static bool wait_for_wake(Edits *edits, uint64_t seen)
+bool edits_priv_wait(Edits *edits, uint64_t seen)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_REALTIME, &until);
@@ -275,9 +276,8 @@ static int put_new_log(const Trial *trial, Error *err)
 static int try(Trial *trial, Outcome *ret, Error *err)
 {
     Str lines = STR_NONE;
-    if (fs_make_dirs(trial->folder, 0700, err) < 0 || copy_edits(trial, &lines, err) < 0 ||
-        check_places(trial, lines, err) < 0 || copy_log(trial, err) < 0 ||
-        write_task(trial, err) < 0 || run_child(trial, ret, err) < 0)
+    if (copy_edits(trial, &lines, err) < 0 || check_places(trial, lines, err) < 0 ||
+        copy_log(trial, err) < 0 || write_task(trial, err) < 0 || run_child(trial, ret, err) < 0)
         return -1;
     return ret->state == EDITS_DONE ? put_new_log(trial, err) : 0;
 }
@@ -295,9 +295,12 @@ static char *words_of(const Error *err)
 }
 
 /* Makes the outcome known. One that may pass is tried again after a while that grows. */
-static void record(Edits *edits, const EditsWork *work, Outcome *outcome)
+static void record(const Trial *trial, Outcome *outcome)
 {
-    EditsMove move = {.pk = work->pk, .to = outcome->state, .reason = outcome->reason};
+    Edits *edits = trial->edits;
+    const EditsWork *work = trial->work;
+    EditsMove move = {
+        .pk = work->pk, .claim = trial->claim, .to = outcome->state, .reason = outcome->reason};
     if (move.to == EDITS_PENDING && work->attempts + 1 >= TRIALS_MAX)
         move.to = EDITS_FAILED;
     if (move.to == EDITS_PENDING) {
@@ -310,32 +313,26 @@ static void record(Edits *edits, const EditsWork *work, Outcome *outcome)
                   KV("error", error_text(&err)));
         error_reset(&err);
         /* The next server takes it up, and finds the edits in the log. */
-        if (i == RECORD_TRIALS_MAX || !wait_for_wake(edits, atomic_load(&edits->wakes)))
+        if (i == RECORD_TRIALS_MAX || !edits_priv_wait(edits, atomic_load(&edits->wakes)))
             return;
     }
     log_info("edit.moved", KV("request", work->request_uuid), KV("log", work->log_key),
              KV("to", edits_state_name(move.to)), KV("reason", move.reason));
 }
 
-static void apply(Edits *edits, const EditsWork *work, Arena *arena)
+/* False when the server ends: the next one finds the folder and takes the row up. */
+static bool apply(Trial *trial)
 {
-    char id[17];
-    random_id(id, sizeof(id) - 1);
-    Trial trial = {.edits = edits,
-                   .work = work,
-                   .arena = arena,
-                   .folder = arena_printf(arena, "%s/%s", edits->folder, id)};
     HAWK_CLEANUP(outcome_release) Outcome outcome = {0};
     auto_error Error err = ERROR_INIT;
-    if (try(&trial, &outcome, &err) < 0) {
+    if (try(trial, &outcome, &err) < 0) {
         free(outcome.reason);
         outcome = (Outcome){is_final(&err) ? EDITS_FAILED : EDITS_PENDING, words_of(&err)};
     }
-    /* A row of a server that ends is taken up by the next one. */
-    if (err.kind != ERR_CANCELLED || !atomic_load(&edits->is_closing))
-        record(edits, work, &outcome);
-    auto_error Error ignored = ERROR_INIT;
-    (void)!fs_remove_tree(trial.folder, &ignored);
+    if (err.kind == ERR_CANCELLED && atomic_load(&trial->edits->is_closing))
+        return false;
+    record(trial, &outcome);
+    return true;
 }
 
 /* --- the thread --- */
@@ -349,8 +346,7 @@ static void note_wait(Edits *edits, const EditsWork *work)
     (void)!edits_priv_note(edits->options.sql, work->pk, EDITS_PENDING, reason, &ignored);
 }
 
-/* Whether the table says that the job is not over: another server on the same database may have it.
- */
+/* Whether the job is not over, here or with another server on the same database. */
 static bool is_live(Edits *edits, const EditsWork *work, Arena *arena)
 {
     Job job;
@@ -365,18 +361,25 @@ static bool take(Edits *edits, const EditsWork *work, Arena *arena)
 {
     auto_error Error err = ERROR_INIT;
     bool is_ours = false;
-    if (!jobs_hold(edits->options.jobs, work->eval_set_id)) {
+    char claim[EDITS_CLAIM_MAX];
+    if (is_live(edits, work, arena)) {
         note_wait(edits, work);
         return false;
     }
-    if (is_live(edits, work, arena))
-        note_wait(edits, work);
-    else if (edits_priv_claim(edits->options.sql, work, &is_ours, &err) < 0)
+    random_id(claim, sizeof(claim) - 1);
+    Trial trial = {.edits = edits,
+                   .work = work,
+                   .arena = arena,
+                   .claim = claim,
+                   .folder = arena_printf(arena, "%s/%s", edits->folder, claim)};
+    if (fs_make_dirs(trial.folder, 0700, &err) < 0 ||
+        edits_priv_claim(edits->options.sql, work, claim, &is_ours, &err) < 0)
         log_error("edit.unclaimed", KV("request", work->request_uuid),
                   KV("error", error_text(&err)));
-    else if (is_ours)
-        apply(edits, work, arena);
-    jobs_unhold(edits->options.jobs, work->eval_set_id);
+    if (is_ours && !apply(&trial))
+        return true;
+    auto_error Error ignored = ERROR_INIT;
+    (void)!fs_remove_tree(trial.folder, &ignored);
     return is_ours;
 }
 
@@ -408,7 +411,7 @@ void *edits_priv_work(void *context)
     while (!atomic_load(&edits->is_closing)) {
         uint64_t seen = atomic_load(&edits->wakes);
         if (!look(edits))
-            (void)wait_for_wake(edits, seen);
+            (void)edits_priv_wait(edits, seen);
     }
     return NULL;
 }

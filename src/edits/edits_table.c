@@ -3,9 +3,11 @@
 #include "base/clock.h"
 #include "edits/edits_priv.h"
 #include "edits_embed.h"
+#include "jobs/job_table.h"
 
 static const SqlMigration migrations[] = {
     {1, &embed_sqlite_0001_sample_edit_sql, &embed_postgres_0001_sample_edit_sql},
+    {2, &embed_sqlite_0002_claims_sql, &embed_postgres_0002_claims_sql},
 };
 
 static const char *const state_names[] = {
@@ -34,6 +36,11 @@ static const char *keep(Arena *arena, Str text)
     return text.p ? arena_strndup(arena, text.p, text.n) : NULL;
 }
 
+static int64_t lease_end(int64_t now_us)
+{
+    return now_us + EDITS_LEASE_S * CLOCK_SECOND;
+}
+
 int edits_priv_migrate(Sql *sql, Error *err)
 {
     return sql_migrate(sql, "edits", migrations, ARRAY_LEN(migrations), err);
@@ -52,13 +59,36 @@ int edits_priv_insert(SqlTx *tx, const EditsWork *row, int64_t n_edits, const ch
                     NULL, err);
 }
 
-int edits_priv_take_up(Sql *sql, Error *err)
+int edits_priv_release(Sql *sql, const Str *claims, size_t n, Error *err)
 {
     auto_sql_tx SqlTx *tx = NULL;
     if (sql_begin(sql, SQL_WRITE, &tx, err) < 0 ||
-        sql_exec(tx, "UPDATE sample_edit SET state = 'pending' WHERE state = 'applying'",
+        sql_exec(tx,
+                 "UPDATE sample_edit SET state = 'pending' WHERE state = 'applying' AND "
+                 "claim IS NULL",
                  SQL_NO_ARGS, NULL, err) < 0)
         return -1;
+    for (size_t i = 0; i < n; i++)
+        if (sql_exec(tx,
+                     "UPDATE sample_edit SET state = 'pending', claim = NULL, lease_until = NULL "
+                     "WHERE state = 'applying' AND claim = $1",
+                     SQL_ARGS(SQL_TEXT(claims[i])), NULL, err) < 0)
+            return -1;
+    return sql_commit(TAKE(tx), err);
+}
+
+int edits_priv_renew(Sql *sql, const Str *claims, size_t n, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    if (sql_begin(sql, SQL_WRITE, &tx, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (sql_exec(tx,
+                     "UPDATE sample_edit SET lease_until = $2 WHERE state = 'applying' AND "
+                     "claim = $1",
+                     SQL_ARGS(SQL_TEXT(claims[i]), SQL_INSTANT(lease_end(clock_now_us()))), NULL,
+                     err) < 0)
+            return -1;
     return sql_commit(TAKE(tx), err);
 }
 
@@ -70,8 +100,9 @@ int edits_priv_candidates(Sql *sql, Arena *arena, int64_t after_pk, EditsWork **
     if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
         sql_query(tx,
                   "SELECT pk, request_uuid, log_key, eval_set_id, object_key, reason, attempts "
-                  "FROM sample_edit e WHERE state = 'pending' AND pk > $1 AND retry_at <= $2 AND "
-                  "NOT EXISTS (SELECT 1 FROM sample_edit o WHERE o.log_key = e.log_key AND "
+                  "FROM sample_edit e WHERE ((state = 'pending' AND retry_at <= $2) OR "
+                  "(state = 'applying' AND lease_until <= $2)) AND pk > $1 AND NOT EXISTS (SELECT "
+                  "1 FROM sample_edit o WHERE o.log_key = e.log_key AND "
                   "o.pk < e.pk AND o.state IN ('pending', 'applying')) ORDER BY pk LIMIT $3",
                   SQL_ARGS(SQL_INT(after_pk), SQL_INSTANT(clock_now_us()), SQL_INT(EDITS_PAGE)),
                   &rows, err) < 0)
@@ -96,22 +127,51 @@ int edits_priv_candidates(Sql *sql, Arena *arena, int64_t after_pk, EditsWork **
     return 0;
 }
 
-/* Asks again whether nothing is before it: since it was found, another thread may have taken it and
-   given it back. */
-int edits_priv_claim(Sql *sql, const EditsWork *work, bool *ret, Error *err)
+/* Asks again whether nothing is before it and its eval set is over: since it was found, somebody
+   may have taken it and given it back, or resumed the eval set. A resume asks edits_are_applied,
+   and one such transaction comes after the other. */
+int edits_priv_claim(Sql *sql, const EditsWork *work, const char *claim, bool *ret, Error *err)
 {
+    auto_arena Arena *arena = arena_new();
     auto_sql_tx SqlTx *tx = NULL;
+    Job job;
     int64_t n = 0;
-    if (sql_begin(sql, SQL_WRITE, &tx, err) < 0 ||
-        sql_exec(tx,
-                 "UPDATE sample_edit SET state = 'applying', reason = NULL, updated_at = $2 "
-                 "WHERE pk = $1 AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM sample_edit o "
-                 "WHERE o.log_key = $3 AND o.pk < $1 AND o.state IN ('pending', 'applying'))",
-                 SQL_ARGS(SQL_INT(work->pk), SQL_INSTANT(clock_now_us()), SQL_TEXTZ(work->log_key)),
+    int64_t now = clock_now_us();
+    if (sql_begin(sql, SQL_WRITE, &tx, err) < 0)
+        return -1;
+    int found = job_table_find(tx, arena, work->eval_set_id, &job, err);
+    if (found < 0)
+        return -1;
+    if (found && !job_state_is_over(job.state)) {
+        *ret = false;
+        return 0;
+    }
+    if (sql_exec(tx,
+                 "UPDATE sample_edit SET state = 'applying', reason = NULL, updated_at = $2, "
+                 "claim = $4, lease_until = $5 WHERE pk = $1 AND (state = 'pending' OR "
+                 "(state = 'applying' AND lease_until <= $2)) AND NOT EXISTS (SELECT 1 FROM "
+                 "sample_edit o WHERE o.log_key = $3 AND o.pk < $1 AND "
+                 "o.state IN ('pending', 'applying'))",
+                 SQL_ARGS(SQL_INT(work->pk), SQL_INSTANT(now), SQL_TEXTZ(work->log_key),
+                          SQL_TEXTZ(claim), SQL_INSTANT(lease_end(now))),
                  &n, err) < 0 ||
         sql_commit(TAKE(tx), err) < 0)
         return -1;
     *ret = n == 1;
+    return 0;
+}
+
+int edits_are_applied(SqlTx *tx, const char *eval_set_id, bool *ret, Error *err)
+{
+    auto_sql_rows SqlRows *rows = NULL;
+    if (sql_query(tx,
+                  "SELECT 1 FROM sample_edit WHERE eval_set_id = $1 AND state = 'applying' LIMIT 1",
+                  SQL_ARGS(SQL_TEXTZ(eval_set_id)), &rows, err) < 0)
+        return -1;
+    int found = sql_rows_next(rows, err);
+    if (found < 0)
+        return -1;
+    *ret = found == 1;
     return 0;
 }
 
@@ -136,10 +196,11 @@ int edits_priv_move(Sql *sql, const EditsMove *move, Error *err)
     if (sql_begin(sql, SQL_WRITE, &tx, err) < 0 ||
         sql_exec(tx,
                  "UPDATE sample_edit SET state = $2, reason = $3, attempts = attempts + 1, "
-                 "updated_at = $4, retry_at = $5 WHERE pk = $1 AND state = 'applying'",
+                 "updated_at = $4, retry_at = $5, claim = NULL, lease_until = NULL "
+                 "WHERE pk = $1 AND state = 'applying' AND claim = $6",
                  SQL_ARGS(SQL_INT(move->pk), SQL_TEXTZ(state_names[move->to]),
                           SQL_TEXTZ(move->reason), SQL_INSTANT(now),
-                          SQL_INSTANT(now + move->retry_in_us)),
+                          SQL_INSTANT(now + move->retry_in_us), SQL_TEXTZ(move->claim)),
                  NULL, err) < 0)
         return -1;
     return sql_commit(TAKE(tx), err);

@@ -166,48 +166,6 @@ void jobs_load(Jobs *jobs, size_t *ret_live, size_t *ret_running)
             (*ret_running)++;
 }
 
-/* ---- jobs that are held ---- */
-
-static JobsHeld *find_held(const Jobs *jobs, const char *job_id)
-{
-    for (size_t i = 0; i < jobs->n_held; i++)
-        if (strcmp(jobs->held[i].job_id, job_id) == 0)
-            return &jobs->held[i];
-    return NULL;
-}
-
-bool jobs_priv_is_held(const Jobs *jobs, const char *job_id)
-{
-    return find_held(jobs, job_id) != NULL;
-}
-
-bool jobs_hold(Jobs *jobs, const char *job_id)
-{
-    JOBS_HOLD(&jobs->moving);
-    JobsLive live;
-    if (jobs_priv_find_live(jobs, job_id, &live))
-        return false;
-    JobsHeld *held = find_held(jobs, job_id);
-    if (!held) {
-        jobs->held = mem_resize(jobs->held, jobs->n_held + 1, sizeof(*jobs->held));
-        held = &jobs->held[jobs->n_held++];
-        *held = (JobsHeld){.job_id = mem_strdup(job_id)};
-    }
-    held->n++;
-    return true;
-}
-
-void jobs_unhold(Jobs *jobs, const char *job_id)
-{
-    JOBS_HOLD(&jobs->moving);
-    JobsHeld *held = find_held(jobs, job_id);
-    assert(held);
-    if (--held->n > 0)
-        return;
-    free(held->job_id);
-    *held = jobs->held[--jobs->n_held];
-}
-
 /* ---- moves ---- */
 
 static int tell_moved(Jobs *jobs, SqlTx *tx, const char *job_id, Error *err)
@@ -456,8 +414,6 @@ void jobs_close(Jobs *jobs)
     for (size_t i = 0; i < jobs->n_live; i++)
         free(jobs->live[i].job_id);
     free(jobs->live);
-    assert(jobs->n_held == 0);
-    free(jobs->held);
     while (jobs->watches)
         jobs_unwatch(jobs, jobs->watches);
     (void)pthread_mutex_destroy(&jobs->watching);

@@ -56,6 +56,9 @@ typedef struct JobsHooks {
     /* A job has come to its end, which is about to be recorded: its logs will not change any more.
      */
     void (*ended)(void *context, const char *job_id, JobType type);
+    /* Whether the logs of an eval set are being changed, so that no runner may have it; asked in
+       the transaction that would give it one. */
+    int (*edited)(void *context, SqlTx *tx, const char *job_id, bool *ret, Error *err);
     /* A job has moved to another state, in the transaction that records it: -1 undoes the move. */
     int (*moved)(void *context, SqlTx *tx, const Job *job, Error *err);
 } JobsHooks;
@@ -243,12 +246,6 @@ int jobs_list(Jobs *jobs, const Caller *caller, const JobsQuery *query, Arena *a
 
 /* Jobs that are not over, and how many of those have their turn. */
 void jobs_load(Jobs *jobs, size_t *ret_live, size_t *ret_running);
-
-/* Keeps runners away from a job whose logs are about to be changed: until as many jobs_unhold, a
-   submit or resume of this id fails with ERR_CONFLICT. False, and nothing is held, while a runner
-   has the job. There need be no such job. */
-bool jobs_hold(Jobs *jobs, const char *job_id) HAWK_MUST_USE;
-void jobs_unhold(Jobs *jobs, const char *job_id);
 
 /* Calls changed() after every change of a job (any job when job_id is NULL), on the controller's or
    the changing thread; it must be quick and call nothing of Jobs. Ends with jobs_unwatch, after

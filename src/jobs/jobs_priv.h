@@ -32,12 +32,6 @@ typedef struct JobsLive {
     int64_t end_at_ms; /* when its end is recorded though logs could not be closed; 0: not set */
 } JobsLive;
 
-/* A job that no runner may have for now. */
-typedef struct JobsHeld {
-    char *job_id;
-    size_t n; /* how often it is held */
-} JobsHeld;
-
 struct JobsWatch {
     char *job_id; /* NULL: any */
     JobsChanged *changed;
@@ -53,8 +47,6 @@ struct Jobs {
     JobsLive *live;
     size_t n_live;
     size_t room;
-    JobsHeld *held; /* guarded by `moving` */
-    size_t n_held;
     pthread_mutex_t watching; /* of watches; held while they are called, so that unwatch can wait */
     JobsWatch *watches;
     pthread_t thread;
@@ -62,9 +54,6 @@ struct Jobs {
     atomic_bool is_started; /* what an earlier server left has been taken over */
     atomic_bool is_closing;
 };
-
-/* Whether jobs_hold keeps runners away from it; `moving` is held. */
-bool jobs_priv_is_held(const Jobs *jobs, const char *job_id);
 
 /* Lets go of a lock, for JOBS_HOLD. */
 void jobs_priv_unlock(pthread_mutex_t **lock);

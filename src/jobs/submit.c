@@ -177,6 +177,20 @@ static int check_outputs(Submit *submit, Error *err)
     return access_allows(submit->caller, ACCESS_JOB_CONTROL, &about, err);
 }
 
+/* What is changed in the logs of a run that goes on would be lost. */
+static int check_edits(const Submit *submit, SqlTx *tx, Error *err)
+{
+    const JobsHooks *hooks = &submit->jobs->options.hooks;
+    bool is_edited = false;
+    if (hooks->edited && hooks->edited(hooks->context, tx, submit->job.job_id, &is_edited, err) < 0)
+        return -1;
+    if (!is_edited)
+        return 0;
+    (void)error_set(err, ERR_CONFLICT, "samples of %s are being edited", submit->job.job_id);
+    (void)error_fix(err, "try again in a moment");
+    return error_code(err, "job.editing");
+}
+
 static int write_row(Submit *submit, Error *err)
 {
     const JobsRequest *request = submit->request;
@@ -192,11 +206,12 @@ static int write_row(Submit *submit, Error *err)
     submit->is_new = !found;
     bool changed = true;
     if (found) {
-        if (job_table_relaunch(tx, &submit->job, submit->config, request->log_dir_allow_dirty,
+        if (check_edits(submit, tx, err) < 0 ||
+            job_table_relaunch(tx, &submit->job, submit->config, request->log_dir_allow_dirty,
                                &changed, err) < 0)
             return -1;
         assert(changed);
-    } else if (check_outputs(submit, err) < 0 ||
+    } else if (check_outputs(submit, err) < 0 || check_edits(submit, tx, err) < 0 ||
                job_table_insert(tx, &submit->job, submit->config, request->log_dir_allow_dirty,
                                 err) < 0) {
         return -1;
@@ -240,11 +255,6 @@ static int reserve(Submit *submit, Error *err)
         (void)error_fix(err, "wait until some of them are over");
         (void)error_retry(err, JOBS_RETRY_S);
         return error_code(err, "outstanding_job_limit");
-    }
-    if (jobs_priv_is_held(jobs, submit->job.job_id)) {
-        (void)error_set(err, ERR_CONFLICT, "samples of %s are being edited", submit->job.job_id);
-        (void)error_fix(err, "try again in a moment");
-        return error_code(err, "job.editing");
     }
     if (check_own_jobs(submit, err) < 0 || write_row(submit, err) < 0)
         return -1;

@@ -354,6 +354,12 @@ static int open_notices(App *app, Error *err)
     return err->kind == ERR_USAGE ? error_wrap(err, "HAWK_API_WEBHOOK_...") : -1;
 }
 
+static int samples_edited(void *context, SqlTx *tx, const char *job_id, bool *ret, Error *err)
+{
+    (void)context;
+    return edits_are_applied(tx, job_id, ret, err);
+}
+
 static int open_jobs(App *app, Error *err)
 {
     /* Runners find the cache through their environment. */
@@ -367,6 +373,7 @@ static int open_jobs(App *app, Error *err)
         .hooks = {.context = app,
                   .imports = job_imports,
                   .ended = job_ended,
+                  .edited = samples_edited,
                   .moved = announce_job},
         .max_running = app->options->max_running,
         .leaves_others = app->settings.database_url && !app->options->adopts_database,

@@ -250,6 +250,53 @@ static void an_eval_set_that_a_runner_has_is_waited_for(void **state)
     assert_int_equal(wait_for(uuid, NULL).state, EDITS_DONE);
 }
 
+static void an_eval_set_whose_samples_are_edited_gets_no_runner(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    const char *id = NULL;
+    const JobsRequest request = {.spec = house_spec(room->house, "one", NULL, NULL),
+                                 .priority = JOB_MEDIUM};
+    room->house->edited = edits_are_applied;
+    put_log("one");
+    const char *uuid = submit("one", "{\"seconds\": 600}");
+    while (status_of(uuid).state == EDITS_PENDING)
+        (void)poll(NULL, 0, 5);
+    assert_int_equal(house_try(room->house, &request, &id, &err), -1);
+    assert_string_equal(err.code, "job.editing");
+}
+
+/* Its lease has ended, and it does not renew it: there is nobody of that name. */
+static void a_row_of_a_server_that_is_silent_is_taken_by_another(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    auto_sql_tx SqlTx *tx = NULL;
+    close_edits();
+    open_edits(false);
+    put_log("one");
+    const char *uuid = submit("one", "{}");
+    close_edits();
+    const int64_t leases[] = {clock_now_us() + 3600 * CLOCK_SECOND, clock_now_us() - 1};
+    for (size_t i = 0; i < ARRAY_LEN(leases); i++) {
+        assert_int_equal(sql_begin(room->house->sql, SQL_WRITE, &tx, &err), 0);
+        assert_int_equal(sql_exec(tx,
+                                  "UPDATE sample_edit SET state = 'applying', claim = 'other', "
+                                  "lease_until = $1",
+                                  SQL_ARGS(SQL_INSTANT(leases[i])), NULL, &err),
+                         0);
+        assert_int_equal(sql_commit(TAKE(tx), &err), 0);
+        if (i > 0)
+            continue;
+        open_edits(true);
+        put_log("two");
+        assert_int_equal(wait_for(submit("two", "{}"), NULL).state, EDITS_DONE);
+        assert_int_equal(status_of(uuid).state, EDITS_APPLYING);
+    }
+    assert_int_equal(wait_for(uuid, NULL).state, EDITS_DONE);
+    assert_true(place_in("one", uuid) > 0);
+}
+
 static void an_environment_that_is_being_made_is_the_reason_to_wait(void **state)
 {
     (void)state;
@@ -348,6 +395,8 @@ int main(void)
         T(a_log_that_changes_meanwhile_is_edited_as_it_is_then),
         T(what_cannot_be_applied_has_failed_with_the_reason),
         T(an_eval_set_that_a_runner_has_is_waited_for),
+        T(an_eval_set_whose_samples_are_edited_gets_no_runner),
+        T(a_row_of_a_server_that_is_silent_is_taken_by_another),
         T(an_environment_that_is_being_made_is_the_reason_to_wait),
         T(a_sample_that_has_moved_is_not_edited_where_it_was),
         T(a_log_that_is_not_there_is_refused),

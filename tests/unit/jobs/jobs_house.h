@@ -30,6 +30,7 @@ typedef struct House {
     int max_running;
     int max_live;
     Waits retries;
+    int (*edited)(SqlTx *tx, const char *job_id, bool *ret, Error *err); /* NULL: none is */
     Sql *sql;
     Store *store;
     Executor *executor;
@@ -40,6 +41,12 @@ typedef struct House {
 static const char *const house_groups[] = {ACCESS_GROUP_LOCAL};
 static const Caller house_admin = {
     .sub = "ann", .is_admin = true, .sees_all = true, .groups = house_groups, .n_groups = 1};
+
+static int house_edited(void *context, SqlTx *tx, const char *job_id, bool *ret, Error *err)
+{
+    const House *house = context;
+    return house->edited ? house->edited(tx, job_id, ret, err) : 0;
+}
 
 HAWK_UNUSED static void house_open(House *house)
 {
@@ -55,6 +62,7 @@ HAWK_UNUSED static void house_open(House *house)
         .sql = house->sql,
         .store = house->store,
         .executor = house->executor,
+        .hooks = {.context = house, .edited = house_edited},
         .max_running = house->max_running,
         .max_live = house->max_live,
         .retries = house->retries,
