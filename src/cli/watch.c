@@ -12,6 +12,7 @@
 #include "cli/api.h"
 #include "cli/print.h"
 #include "codec/json_out.h"
+#include "jobs/phase.h"
 
 enum {
     PATH_MAX_BYTES = 4096,
@@ -259,29 +260,13 @@ static void add_waiting(Buf *ret, const Json *data)
     }
 }
 
-/* clang-format off */
-static const struct {
-    const char *phase;
-    const char *text;
-} phases[] = {
-    { "queued",     "its runner is starting" },
-    { "installing", "its packages are being installed" },
-    { "retrying",   "its packages could not be installed, which is tried again" },
-    { "loading",    "its packages, models and tasks are being loaded" },
-    { "stopping",   "its logs are being finished" },
-};
-/* clang-format on */
-
 /* What a run that has begun is at, when that is not its samples. */
 static const char *phase_of(const Json *data)
 {
     const Json *pods = json_get(json_get(data, "pods"), "pods");
     const Json *parts = json_get(pods ? pods->first : NULL, "container_statuses");
-    Str phase = json_text(parts ? parts->first : NULL, "reason", STR_NONE);
-    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
-        if (str_eqz(phase, phases[i].phase))
-            return phases[i].text;
-    return NULL;
+    const Phase *phase = phase_find(json_text(parts ? parts->first : NULL, "reason", STR_NONE));
+    return phase ? phase->text : NULL;
 }
 
 /* Why it does not run samples: it waits, or is at something else. */

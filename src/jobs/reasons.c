@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "jobs/jobs_priv.h"
+#include "jobs/phase.h"
 #include "jobs/reasons_priv.h"
 #include "jobs/status.h"
 #include "jobs/status_priv.h"
@@ -237,20 +238,6 @@ static void add_deleted(const Job *job, Reasons *reasons)
     reasons_priv_add(reasons, &deleted);
 }
 
-/* clang-format off */
-static const struct {
-    const char *phase;
-    const char *code;
-    const char *text;
-} phases[] = {
-    { "queued",     "run.starting",   "its runner is starting" },
-    { "installing", "run.installing", "its packages are being installed" },
-    { "retrying",   "install.retrying", "its packages could not be installed, which is tried again" },
-    { "loading",    "run.loading",    "its packages, models and tasks are being loaded" },
-    { "stopping",   "run.finishing",  "its samples are done and its logs are being finished" },
-};
-/* clang-format on */
-
 static void add_stop(Jobs *jobs, const Job *job, Reasons *reasons)
 {
     if (jobs_priv_has_command(jobs, job, "stop"))
@@ -263,20 +250,18 @@ static void add_stop(Jobs *jobs, const Job *job, Reasons *reasons)
 /* False while no sample can run yet, or any more. */
 static bool add_phase(const ExecutorState *state, Reasons *reasons)
 {
-    for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
-        if (!state->phase || strcmp(state->phase, phases[i].phase) != 0)
-            continue;
-        const Reason phase = {.code = phases[i].code,
-                              .text = state->phase_detail
-                                          ? arena_printf(reasons->arena, "%s: %s", phases[i].text,
-                                                         state->phase_detail)
-                                          : phases[i].text,
-                              .since_us = state->phase_since_us,
-                              .rank = RANK_PHASE};
-        reasons_priv_add(reasons, &phase);
-        return false;
-    }
-    return true;
+    const Phase *phase = phase_find(str_of(state->phase));
+    if (!phase)
+        return true;
+    const Reason reason = {
+        .code = phase->code,
+        .text = state->phase_detail
+                    ? arena_printf(reasons->arena, "%s: %s", phase->text, state->phase_detail)
+                    : phase->text,
+        .since_us = state->phase_since_us,
+        .rank = RANK_PHASE};
+    reasons_priv_add(reasons, &reason);
+    return false;
 }
 
 static const char *running_in_words(const Reasons *reasons)
