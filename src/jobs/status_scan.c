@@ -4,6 +4,7 @@
 #include "jobs/status_scan.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
@@ -14,47 +15,92 @@
 enum {
     SPEC_MAX = 64 << 20, /* it has the id of each transcript */
     SUMMARY_MAX = 16 << 20,
-    SCANS_MAX = 200,
 };
 
 typedef struct Reading {
     Jobs *jobs;
     const Job *job;
     Arena *arena;
-    const char *keys[SCANS_MAX]; /* of _scan.json */
-    size_t n_keys;
     StatusScanners *scanners;
 } Reading;
 
-static int each_object(void *context, const char *key, const StoreStat *stat, Error *err)
+/* ---- which files ---- */
+
+/* The folder of a file. */
+static Str folder_of(const char *key)
 {
-    (void)stat;
-    (void)err;
-    Reading *reading = context;
-    if (str_ends(str_of(key), STR("/_scan.json")) && reading->n_keys < SCANS_MAX)
-        reading->keys[reading->n_keys++] = arena_strdup(reading->arena, key);
-    return 0;
+    return str_slice(str_of(key), 0, (size_t)str_rfind(str_of(key), '/'));
 }
 
-/* The summary of a scan that goes on: Scout names its folder by the hash of where results go. */
-static int read_live(const Reading *reading, const char *folder, Buf *ret, Error *err)
+/* The summary of a scan that goes on, or NULL: Scout names its folder by the hash of where results
+   go. */
+static char *live_path(Jobs *jobs, const Job *job, const char *folder)
 {
-    Executor *executor = reading->jobs->options.executor;
+    Executor *executor = jobs->options.executor;
     char hex[MURMUR3_HEX_MAX];
-    auto_free char *place = store_location(reading->jobs->options.store, folder);
+    auto_free char *place = store_location(jobs->options.store, folder);
     auto_free char *real = place[0] == '/' ? realpath(place, NULL) : NULL;
     murmur3_hex(murmur3_of(str_of(real ? real : place)), hex);
     auto_free char *name = mem_printf(".scanbuffer/%s/_summary.json", hex);
-    auto_free char *path = executor->file(executor, reading->job->job_id, name);
-    return path ? fs_read_file(path, ret, err) : error_set(err, ERR_NOT_FOUND, "no folder");
+    return executor->file(executor, job->job_id, name);
 }
+
+typedef struct Finding {
+    Arena *arena;
+    StatusScans *scans;
+} Finding;
+
+/* In the order of keys the description of a scan comes before its summary. */
+static int each_object(void *context, const char *key, const StoreStat *stat, Error *err)
+{
+    (void)err;
+    const Finding *finding = context;
+    StatusScans *scans = finding->scans;
+    if (str_ends(str_of(key), STR("/_scan.json")) && scans->n < STATUS_SCANS_MAX) {
+        scans->keys[scans->n] = arena_strdup(finding->arena, key);
+        scans->marks[scans->n++] = arena_strdup(finding->arena, stat->etag);
+    } else if (str_ends(str_of(key), STR("/_summary.json")) && scans->n &&
+               str_eq(folder_of(key), folder_of(scans->keys[scans->n - 1]))) {
+        const char **mark = &scans->marks[scans->n - 1];
+        *mark = arena_printf(finding->arena, "%s %s", *mark, stat->etag);
+    }
+    return 0;
+}
+
+static void mark_live(Jobs *jobs, const Job *job, Arena *arena, const char *key, const char **mark)
+{
+    struct stat st;
+    Str folder = folder_of(key);
+    auto_free char *path = live_path(jobs, job, arena_strndup(arena, folder.p, folder.n));
+    if (path && stat(path, &st) == 0)
+        *mark = arena_printf(arena, "%s %lld.%09ld-%lld-%llu", *mark, (long long)st.st_mtim.tv_sec,
+                             (long)st.st_mtim.tv_nsec, (long long)st.st_size,
+                             (unsigned long long)st.st_ino);
+}
+
+int status_scan_find(Jobs *jobs, const Job *job, Arena *arena, StatusScans *ret, Error *err)
+{
+    StatusScans scans = {.keys = arena_array(arena, STATUS_SCANS_MAX, sizeof(*scans.keys)),
+                         .marks = arena_array(arena, STATUS_SCANS_MAX, sizeof(*scans.marks))};
+    Finding finding = {.arena = arena, .scans = &scans};
+    auto_free char *prefix = mem_printf("%s/%s", job_type_root(JOB_SCAN), job->job_id);
+    if (store_list(jobs->options.store, prefix, true, each_object, &finding, err) < 0)
+        return -1;
+    for (size_t i = 0; i < scans.n; i++)
+        mark_live(jobs, job, arena, scans.keys[i], &scans.marks[i]);
+    *ret = scans;
+    return 0;
+}
+
+/* ---- reading ---- */
 
 static const Json *read_summary(const Reading *reading, const char *folder, Arena *arena)
 {
     auto_error Error ignored = ERROR_INIT;
     auto_buf Buf text = BUF_INIT(SUMMARY_MAX);
     Json *summary = NULL;
-    if (read_live(reading, folder, &text, &ignored) < 0) {
+    auto_free char *path = live_path(reading->jobs, reading->job, folder);
+    if (!path || fs_read_file(path, &text, &ignored) < 0) {
         auto_free char *key = mem_printf("%s/_summary.json", folder);
         error_reset(&ignored);
         buf_reset(&text);
@@ -160,7 +206,7 @@ static void read_scan(const Reading *reading, const char *key)
     auto_arena Arena *arena = arena_new();
     auto_error Error ignored = ERROR_INIT;
     auto_buf Buf text = BUF_INIT(SPEC_MAX);
-    Str folder = str_slice(str_of(key), 0, (size_t)str_rfind(str_of(key), '/'));
+    Str folder = folder_of(key);
     Str scanners = STR_NONE;
     Str written = STR_NONE;
     JsonScan scan;
@@ -179,16 +225,13 @@ static void read_scan(const Reading *reading, const char *key)
     }
 }
 
-int status_scan_read(Jobs *jobs, const Job *job, Arena *arena, StatusScanners *ret, Error *err)
+void status_scan_read(Jobs *jobs, const Job *job, const StatusScans *scans, Arena *arena,
+                      StatusScanners *ret)
 {
     StatusScanners scanners = {
         .items = arena_array(arena, STATUS_SCANNERS_MAX, sizeof(*scanners.items))};
-    Reading reading = {.jobs = jobs, .job = job, .arena = arena, .scanners = &scanners};
-    auto_free char *prefix = mem_printf("%s/%s", job_type_root(JOB_SCAN), job->job_id);
-    if (store_list(jobs->options.store, prefix, true, each_object, &reading, err) < 0)
-        return -1;
-    for (size_t i = 0; i < reading.n_keys; i++)
-        read_scan(&reading, reading.keys[i]);
+    const Reading reading = {.jobs = jobs, .job = job, .arena = arena, .scanners = &scanners};
+    for (size_t i = 0; i < scans->n; i++)
+        read_scan(&reading, scans->keys[i]);
     *ret = scanners;
-    return 0;
 }

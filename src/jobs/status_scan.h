@@ -22,9 +22,20 @@ typedef struct StatusScanners {
     size_t n;
 } StatusScanners;
 
-/* Reads the scanners of all scans that a job has begun, in the order of their ids, into the arena.
-   What is only half written says nothing. */
-int status_scan_read(Jobs *jobs, const Job *job, Arena *arena, StatusScanners *ret,
+/* The scans that a job has begun, in the order of their ids. */
+enum { STATUS_SCANS_MAX = 200 };
+typedef struct StatusScans {
+    const char **keys;  /* of what each is to read */
+    const char **marks; /* changes whenever one of its files does */
+    size_t n;
+} StatusScans;
+
+/* Finds the scans of a job, without reading any; all in the arena. */
+int status_scan_find(Jobs *jobs, const Job *job, Arena *arena, StatusScans *ret,
                      Error *err) HAWK_MUST_USE;
+
+/* Reads the scanners of all of them into the arena. What is only half written says nothing. */
+void status_scan_read(Jobs *jobs, const Job *job, const StatusScans *scans, Arena *arena,
+                      StatusScanners *ret);
 
 #endif

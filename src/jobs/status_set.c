@@ -3,7 +3,7 @@
 
    Logs are looked at twice: once at their headers, to leave out those that a retry has replaced,
    then one after the other in full. The etag is made of the etags of all files first, so that a
-   reader who knows it costs one listing. */
+   reader who knows it costs one listing; the files of a scan are read under the same rule. */
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -48,8 +48,9 @@ typedef struct Set {
     Arena *arena;
     Log *logs;
     size_t n_logs;
-    StatusScanners scanners; /* of a scan, which has no logs */
-    bool is_running;         /* somebody may be writing */
+    StatusScans scans; /* of a scan, which has no logs */
+    StatusScanners scanners;
+    bool is_running; /* somebody may be writing */
     Reasons reasons;
     StatusLive *lives; /* of all its processes, sorted by uuid */
     size_t n_lives;
@@ -140,14 +141,9 @@ static void make_etag(const Set *set, const ExecutorState *state, const JobsImpo
         hash_text(hash, set->logs[i].etag);
         hash_text(hash, set->logs[i].live_etag);
     }
-    for (size_t i = 0; i < set->scanners.n; i++) {
-        const StatusScanner *scanner = &set->scanners.items[i];
-        hash_text(hash, scanner->name);
-        hash_number(hash, scanner->n_transcripts);
-        hash_number(hash, scanner->n_scans);
-        hash_number(hash, scanner->n_results);
-        hash_number(hash, scanner->n_errors);
-        hash_number(hash, scanner->is_complete);
+    for (size_t i = 0; i < set->scans.n; i++) {
+        hash_text(hash, set->scans.keys[i]);
+        hash_text(hash, set->scans.marks[i]);
     }
     if (EVP_DigestFinal_ex(hash, bytes, NULL) != 1)
         abort();
@@ -442,6 +438,7 @@ static int write_set(Set *set, const ExecutorState *state, const JobsImports *im
     json_out_key(&out, STR("admission"));
     status_priv_admission(set->jobs, job, &out);
     leave_out_replaced(set);
+    status_scan_read(set->jobs, job, &set->scans, set->arena, &set->scanners);
     read_lives(set);
     write_tasks(set, &out);
     json_out_end_object(&out);
@@ -463,7 +460,7 @@ int status_write_eval_set(Jobs *jobs, const Job *job, const Caller *caller, Str 
     size_t n_live = 0;
     size_t n_running = 0;
     if (status_priv_imports(jobs, arena, job, &imports, err) < 0 ||
-        (job->type == JOB_SCAN ? status_scan_read(jobs, job, arena, &set.scanners, err)
+        (job->type == JOB_SCAN ? status_scan_find(jobs, job, arena, &set.scans, err)
                                : list_logs(&set, err)) < 0)
         return -1;
     executor->probe(executor, arena, job->job_id, job->attempt, &state);
