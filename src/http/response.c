@@ -38,6 +38,7 @@ void http_response_reset(HttpResponse *response)
     drop_body(response);
     buf_reset(&response->headers);
     response->status = MHD_HTTP_OK;
+    response->pace = 0;
 }
 
 void http_response_release(HttpResponse *response)
@@ -114,6 +115,11 @@ void http_response_stream(HttpResponse *response, const char *content_type,
     drop_body(response);
     set_type(response, content_type);
     response->stream = http_stream_new(response->request, ops, take_state);
+}
+
+void http_response_pace(HttpResponse *response, int64_t bytes_per_second)
+{
+    response->pace = bytes_per_second;
 }
 
 bool http_response_is_stream(const HttpResponse *response)

@@ -69,6 +69,7 @@ static HttpConnection *connection_of(struct MHD_Connection *mhd)
 static enum MHD_Result send_answer(HttpRequest *request)
 {
     request->state = HTTP_REQUEST_ANSWERED;
+    atomic_store(&request->connection->pace, request->response.pace);
     enter(request->connection, HTTP_PHASE_REPLY);
     if (request->response.stream)
         http_watch_stream(request->server->watch, request->connection, request->response.stream);

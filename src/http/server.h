@@ -140,6 +140,10 @@ typedef struct HttpStreamOps {
 void http_response_stream(HttpResponse *response, const char *content_type,
                           const HttpStreamOps *ops, void *take_state);
 
+/* The answer is broken off when the client takes fewer bytes a second than this, on average over
+   the idle time-out; 0, as it is unless set: a client has to take a little in that time. */
+void http_response_pace(HttpResponse *response, int64_t bytes_per_second);
+
 /* Whether the body is a stream so far. */
 bool http_response_is_stream(const HttpResponse *response);
 

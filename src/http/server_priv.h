@@ -62,6 +62,7 @@ typedef struct HttpConnection {
     const char *memory; /* where requests begin; NULL: none has come */
     atomic_int phase;
     atomic_llong since_ms; /* when the phase began */
+    atomic_llong pace;     /* bytes a second that the client has to take of the answer; 0: any */
 
     /* Guarded by the watch's lock. */
     HttpConnection *prev;
@@ -84,6 +85,7 @@ typedef struct HttpResponse {
     uint64_t offset;
     uint64_t n;
     HttpStream *stream;
+    int64_t pace; /* bytes a second; 0: none */
 } HttpResponse;
 
 typedef enum HttpRequestState {

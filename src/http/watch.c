@@ -155,12 +155,20 @@ static bool has_unsent(int fd)
     return ioctl(fd, SIOCOUTQ, &n) == 0 && n > 0;
 }
 
+/* How many bytes are progress. */
+static uint64_t progress_bytes(const HttpConnection *c, HttpPhase phase)
+{
+    int64_t pace = phase == HTTP_PHASE_REPLY ? atomic_load(&c->pace) : 0;
+    uint64_t n = (uint64_t)pace * (uint64_t)c->server->options.idle_timeout_ms / 1000;
+    return n > PROGRESS_BYTES ? n : PROGRESS_BYTES;
+}
+
 /* Moves the mark of progress; returns for how long there has been none. */
 static int64_t stalled_ms(HttpConnection *c, HttpPhase phase, int64_t now_ms)
 {
     uint64_t bytes = bytes_moved(c->fd, phase);
     bool waits_for_us = phase == HTTP_PHASE_REPLY && !has_unsent(c->fd);
-    if (bytes >= c->bytes + PROGRESS_BYTES || waits_for_us) {
+    if (bytes >= c->bytes + progress_bytes(c, phase) || waits_for_us) {
         c->bytes = bytes;
         c->progress_ms = now_ms;
     }

@@ -128,7 +128,8 @@ static void leave_archives(void *context)
     limits_archive_end(place->limits, place->i);
 }
 
-/* A place until the answer has been sent: as long, the file is there. */
+/* A place until the answer has been sent: as long, the file is there. Nobody keeps it by reading
+   slowly. */
 static int enter_archives(RouteCtx *ctx, const char *key, Error *err)
 {
     ArchivePlace *place = arena_alloc(ctx->arena, sizeof(*place));
@@ -136,6 +137,7 @@ static int enter_archives(RouteCtx *ctx, const char *key, Error *err)
     if (limits_archive_begin(place->limits, str_of(key), &place->i, err) < 0)
         return -1;
     http_response_when_done(ctx->response, leave_archives, place);
+    http_response_pace(ctx->response, ctx->app->settings.archive_pace);
     return 0;
 }
 

@@ -91,6 +91,7 @@ static const SettingRow rows[] = {
     { "HAWK_API_MAX_REQUESTS_PER_SECOND",           SETTING_COUNT, AT(max_requests_per_second), false, 100 },
     { "HAWK_API_MAX_REQUEST_BURST",                 SETTING_COUNT, AT(max_request_burst),      false, 1000 },
     { "HAWK_API_MAX_STREAMS_PER_USER",              SETTING_COUNT, AT(max_streams_per_user),   false, 64 },
+    { "HAWK_API_MIN_ARCHIVE_BYTES_PER_SECOND",      SETTING_COUNT, AT(archive_pace),           false, 65536 },
     { "HAWK_API_MAX_BODY_BYTES",                    SETTING_BYTES, AT(max_body_bytes),         false, 8 << 20 },
     { "HAWK_API_REFRESH_TOKEN_LIFETIME_DAYS",       SETTING_DAYS,  AT(refresh_token_days),     false, 90 },
     { "HAWK_API_EXPECTED_LONGEST_RUN_DAYS",         SETTING_DAYS,  AT(longest_run_days),       false, 30 },

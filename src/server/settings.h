@@ -58,6 +58,7 @@ typedef struct ServerSettings {
     int64_t max_requests_per_second; /* of one credential; 0: no limit */
     int64_t max_request_burst;
     int64_t max_streams_per_user; /* 0: no limit */
+    int64_t archive_pace;         /* bytes a second; 0: any */
     int64_t max_body_bytes;       /* of anything but uploaded logs */
     int64_t refresh_token_days;
     int64_t longest_run_days; /* 0: not said */

@@ -25,7 +25,9 @@ static void handle(void *context, HttpRequest *request, HttpResponse *response)
         while (!http_request_is_abandoned(request))
             ;
         gate_count(&gate);
-    } else if (str_eqz(path, "/large")) {
+    } else if (str_eqz(path, "/large") || str_eqz(path, "/paced")) {
+        if (str_eqz(path, "/paced"))
+            http_response_pace(response, INT64_C(1) << 30);
         Buf large = BUF_INIT(LARGE);
         memset(buf_room(&large, LARGE), 'x', LARGE);
         buf_grew(&large, LARGE);
@@ -309,6 +311,23 @@ static void an_answer_that_is_not_taken_is_given_up(void **state)
     END_SERVER();
 }
 
+/* Each step is progress for answers that have no pace. */
+static void an_answer_that_is_taken_below_its_pace_is_given_up(void **state)
+{
+    (void)state;
+    SERVER(options.idle_timeout_ms = 100);
+    int small = 4096;
+    size_t n_read = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    assert_true(peer_send(fd, STR("GET /paced HTTP/1.1\r\nHost: h\r\n\r\n")));
+    for (size_t n = 0; n_read > 0 && n < LARGE; n += n_read) {
+        (void)poll(NULL, 0, 1);
+        n_read = peer_read(fd, &answer, 64 << 10);
+    }
+    assert_true(answer.len < LARGE);
+    END_SERVER();
+}
+
 static void a_slow_handler_has_no_deadline_here(void **state)
 {
     (void)state;
@@ -361,6 +380,7 @@ int main(void)
         cmocka_unit_test(an_idle_connection_is_closed_and_an_answer_before_is_whole),
         cmocka_unit_test(a_body_that_stops_coming_is_given_up),
         cmocka_unit_test(an_answer_that_is_not_taken_is_given_up),
+        cmocka_unit_test(an_answer_that_is_taken_below_its_pace_is_given_up),
         cmocka_unit_test(a_slow_handler_has_no_deadline_here),
         cmocka_unit_test(a_port_in_use_is_a_conflict),
     };
