@@ -236,17 +236,37 @@ char *fs_join(const char *dir, const char *name)
     return mem_printf("%s%s%s", dir, n && dir[n - 1] == '/' ? "" : "/", name);
 }
 
+/* Whether it still has its name: whoever removed the file had the lock on it. */
+static bool is_removed(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+static int lock_file(const char *path, int how, Error *err)
+{
+    for (;;) {
+        auto_fd int fd = fs_open(path, O_RDWR | O_CREAT, 0600, err);
+        if (fd < 0)
+            return -1;
+        if (flock(fd, how | LOCK_NB) < 0) {
+            if (errno == EWOULDBLOCK)
+                return error_set(err, ERR_CONFLICT, "%s is locked by another process", path);
+            return error_errno(err, errno, "cannot lock %s", path);
+        }
+        if (!is_removed(fd))
+            return TAKE_FD(fd);
+    }
+}
+
 int fs_lock(const char *path, Error *err)
 {
-    auto_fd int fd = fs_open(path, O_RDWR | O_CREAT, 0600, err);
-    if (fd < 0)
-        return -1;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno == EWOULDBLOCK)
-            return error_set(err, ERR_CONFLICT, "%s is locked by another process", path);
-        return error_errno(err, errno, "cannot lock %s", path);
-    }
-    return TAKE_FD(fd);
+    return lock_file(path, LOCK_EX, err);
+}
+
+int fs_lock_shared(const char *path, Error *err)
+{
+    return lock_file(path, LOCK_SH, err);
 }
 
 char *fs_xdg(const char *variable, const char *below_home)

@@ -48,8 +48,12 @@ char *fs_join(const char *dir, const char *name) HAWK_MUST_USE;
 
 /* Takes an exclusive lock on the file (made 0600 when missing) for as long as the returned
    descriptor is open, also across fork and exec if the caller clears close-on-exec. ERR_CONFLICT
-   when another process holds it. */
+   when another process holds it. A file that was removed while it was waited for is made anew, so
+   who holds the lock may remove it. */
 int fs_lock(const char *path, Error *err) HAWK_MUST_USE;
+
+/* The same with a lock that others may share, but nobody has who has it for himself. */
+int fs_lock_shared(const char *path, Error *err) HAWK_MUST_USE;
 
 /* An XDG base folder for hawk: fs_xdg("XDG_STATE_HOME", ".local/state") gives
    "$XDG_STATE_HOME/hawk" or

@@ -242,6 +242,7 @@ static const Pair variables[] = {
     {"HAWK_VERSION_CHECK", "\"off\" leaves out the question which version the server has, \"block\" makes a difference an error."},
     {"HAWK_DATA",          "The data folder of the local server; default: $XDG_STATE_HOME/hawk."},
     {"HAWK_CACHE",         "Virtualenvs and viewers; default: $XDG_CACHE_HOME/hawk."},
+    {"HAWK_VENVS_KEPT",    "How many virtualenvs stay in the cache that no run uses; default: 20, those used last."},
     {"NO_COLOR",           "When set, no colours."},
 };
 

@@ -16,8 +16,8 @@ extern char **environ;
 /* clang-format off */
 static const char *const passed_on[] = {
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TZ", "TMPDIR", "XDG_*",
-    "HAWK_CACHE", "HAWK_UV", "HAWK_PYTHON", "HAWK_WORKER", "HAWK_INSTALL_WAITS", "UV_*", "PIP_*",
-    "SSL_*", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "HAWK_CACHE", "HAWK_UV", "HAWK_PYTHON", "HAWK_WORKER", "HAWK_INSTALL_WAITS",
+    "HAWK_VENVS_KEPT", "UV_*", "PIP_*", "SSL_*", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "*_proxy", "*SAN_OPTIONS",
 };
 /* clang-format on */

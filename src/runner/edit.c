@@ -64,7 +64,7 @@ static int read_task(Run *run, Json **ret, Error *err)
 
 static int edit(Run *run, RunEnd *ret, Error *err)
 {
-    auto_venv Venv venv = {0};
+    auto_venv Venv venv = VENV_INIT;
     RunChild child = {0};
     Json *task = NULL;
     const char *named = getenv("HAWK_CACHE");

@@ -245,7 +245,7 @@ static int run_scan(Run *run, const char *cache_dir, const Venv *venv, RunChild 
 
 static int run_job(Run *run, const Arguments *arguments, RunEnd *ret, Error *err)
 {
-    auto_venv Venv venv = {0};
+    auto_venv Venv venv = VENV_INIT;
     RunChild child = {0};
     const char *named = getenv("HAWK_CACHE");
     auto_free char *cache_dir =

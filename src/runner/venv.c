@@ -15,6 +15,7 @@
 #include "base/waits.h"
 #include "codec/digest.h"
 #include "codec/percent.h"
+#include "jobs/venv_cache.h"
 #include "runner/capsule.h"
 #include "runner/tree.h"
 
@@ -88,6 +89,7 @@ void venv_release(Venv *venv)
     free(venv->lock);
     free(venv->key);
     free(venv->version);
+    fs_close_cleanup(&venv->in_use);
 }
 
 /* --- what went wrong --- */
@@ -496,23 +498,38 @@ static int venv_name(Run *run, const Tools *tools, const char *lock, char ret[DI
     return lock_name(run, tools, str_of(lock), ret, err);
 }
 
-static int make_venv(Run *run, const Tools *tools, const char *lock, Venv *ret, Error *err)
+/* Installs it unless another runner has meanwhile. */
+static int make_venv(Run *run, const Tools *tools, const char *lock, const char *dir, Error *err)
+{
+    auto_free char *lock_path = mem_printf("%s.lock", dir);
+    auto_free char *ready = fs_join(dir, "ready");
+    auto_fd int held = -1;
+    run_phase(run, "installing", "installing packages");
+    if (lock_folder(run, lock_path, &held, err) < 0)
+        return -1;
+    return fs_exists(ready) ? 0 : install(run, tools, dir, lock, err);
+}
+
+static int take_venv(Run *run, const Tools *tools, const char *lock, Venv *ret, Error *err)
 {
     char name[DIGEST_HEX_MAX];
     auto_free char *folder = fs_join(tools->cache_dir, "venvs");
     if (venv_name(run, tools, lock, name, err) < 0 || fs_make_dirs(folder, 0700, err) < 0)
         return -1;
-    auto_free char *dir = mem_printf("%s/%.32s", folder, name);
-    auto_free char *ready = fs_join(dir, "ready");
-    if (!fs_exists(ready)) {
-        auto_free char *lock_path = mem_printf("%s.lock", dir);
-        auto_fd int held = -1;
-        run_phase(run, "installing", "installing packages");
-        if (lock_folder(run, lock_path, &held, err) < 0)
+    auto_free char *dir = mem_printf("%s/%.*s", folder, VENV_NAME_LENGTH, name);
+    bool made = false;
+    for (;;) {
+        if (venv_cache_use(dir, &ret->in_use, err) < 0)
             return -1;
-        if (!fs_exists(ready) && install(run, tools, dir, lock, err) < 0)
+        if (ret->in_use >= 0)
+            break;
+        if (make_venv(run, tools, lock, dir, err) < 0)
             return -1;
+        made = true;
     }
+    size_t n = made ? venv_cache_prune(folder) : 0;
+    if (n)
+        output_say(run->output, "info", "removed %zu virtualenvs that were not used lately", n);
     ret->python = fs_join(dir, "bin/python");
     ret->bin = fs_join(dir, "bin");
     return 0;
@@ -521,13 +538,13 @@ static int make_venv(Run *run, const Tools *tools, const char *lock, Venv *ret, 
 static int prepare_once(Run *run, const char *cache_dir, Venv *ret, Error *err)
 {
     HAWK_CLEANUP(tools_release) Tools tools = {.cache_dir = cache_dir};
-    auto_venv Venv venv = {0};
+    auto_venv Venv venv = VENV_INIT;
     fill_env(&tools.env);
     if (find_python(&tools, err) < 0 || find_uv(run, &tools, err) < 0 ||
-        read_lock(run, &tools, &venv, err) < 0 || make_venv(run, &tools, venv.lock, &venv, err) < 0)
+        read_lock(run, &tools, &venv, err) < 0 || take_venv(run, &tools, venv.lock, &venv, err) < 0)
         return -1;
     *ret = venv;
-    venv = (Venv){0};
+    venv = (Venv)VENV_INIT;
     return 0;
 }
 

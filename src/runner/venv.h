@@ -11,7 +11,13 @@ typedef struct Venv {
     char *lock;    /* text of the lock file */
     char *key;     /* what the lock was made for: the same packages and Python have the same key */
     char *version; /* of Python, and for which processor: "3.11.2-x86_64" */
+    int in_use;    /* a descriptor: it stays in the cache as long as that is open */
 } Venv;
+
+#define VENV_INIT                                                                                  \
+    {                                                                                              \
+        .in_use = -1                                                                               \
+    }
 
 /* Resolves the job's packages into a lock file, or takes the one that lies beside the logs of an
    earlier attempt, or the one of another job with the same packages (not older than a day, unless

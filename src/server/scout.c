@@ -18,6 +18,7 @@
 #include "base/process.h"
 #include "codec/json.h"
 #include "codec/json_out.h"
+#include "jobs/venv_cache.h"
 #include "server/frames.h"
 #include "server_embed.h"
 
@@ -36,7 +37,8 @@ enum {
 
 typedef struct Helper {
     Process process;
-    Buf held; /* read, not used yet */
+    int in_use; /* keeps its virtualenv in the cache */
+    Buf held;   /* read, not used yet */
     bool is_running;
     bool is_lent;
 } Helper;
@@ -68,7 +70,8 @@ Scout *scout_new(const char *cache_dir)
     pthread_cond_init(&scout->freed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     for (size_t i = 0; i < HELPERS_MAX; i++)
-        scout->helpers[i] = (Helper){.process = PROCESS_INIT, .held = BUF_INIT(HELD_MAX)};
+        scout->helpers[i] =
+            (Helper){.process = PROCESS_INIT, .in_use = -1, .held = BUF_INIT(HELD_MAX)};
     return scout;
 }
 
@@ -76,6 +79,8 @@ static void end_helper(Helper *helper)
 {
     process_release(&helper->process);
     helper->process = PROCESS_INIT;
+    fs_close_cleanup(&helper->in_use);
+    helper->in_use = -1;
     buf_reset(&helper->held);
     helper->is_running = false;
 }
@@ -96,7 +101,7 @@ void scout_free(Scout *scout)
 
 /* --- which virtualenv --- */
 
-/* The packages' folder of the virtualenv made last that is whole and has Scout; the caller frees.
+/* The packages' folder of the virtualenv used last that is whole and has Scout; the caller frees.
  */
 static char *find_packages(const Scout *scout)
 {
@@ -141,7 +146,10 @@ int scout_dist(Scout *scout, Arena *arena, const char **ret, Error *err)
 static int start_helper(const Scout *scout, Helper *helper, Error *err)
 {
     auto_free char *packages = find_packages(scout);
-    if (!packages)
+    auto_free char *venv = packages ? venv_cache_dir_of(packages) : NULL;
+    if (venv && venv_cache_use(venv, &helper->in_use, err) < 0)
+        return -1;
+    if (helper->in_use < 0)
         return no_scout(err);
     auto_free char *python = fs_join(packages, "../../../../bin/python");
     auto_free char *program =
@@ -157,8 +165,10 @@ static int start_helper(const Scout *scout, Helper *helper, Error *err)
                                     .out = PROCESS_PIPE,
                                     .err = PROCESS_NULL,
                                     .own_group = true};
-    if (process_start(&options, &helper->process, err) < 0)
+    if (process_start(&options, &helper->process, err) < 0) {
+        end_helper(helper);
         return error_wrap(err, "cannot start Scout's viewer");
+    }
     helper->is_running = true;
     return 0;
 }

@@ -7,10 +7,12 @@
 #include <glob.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "jobs/venv_cache.h"
 
 enum { LOOK_AGAIN_MS = 2000, VERSION_PARTS = 4 };
 
@@ -20,6 +22,7 @@ struct Viewer {
     pthread_mutex_t lock; /* guards what follows */
     char *dir;
     char *version;
+    int in_use; /* keeps its virtualenv in the cache */
     int64_t looked_ms;
 };
 
@@ -28,6 +31,7 @@ Viewer *viewer_new(const char *cache_dir, const char *given)
     Viewer *viewer = mem_alloc(sizeof(*viewer));
     viewer->cache_dir = mem_strdup(cache_dir);
     viewer->given = mem_strdup(given);
+    viewer->in_use = -1;
     viewer->looked_ms = INT64_MIN;
     (void)pthread_mutex_init(&viewer->lock, NULL);
     return viewer;
@@ -42,6 +46,7 @@ void viewer_free(Viewer *viewer)
     free(viewer->given);
     free(viewer->dir);
     free(viewer->version);
+    fs_close_cleanup(&viewer->in_use);
     free(viewer);
 }
 
@@ -90,6 +95,16 @@ static void consider(const char *dist_info, char **best_dir, char **best_version
     *best_version = TAKE(version);
 }
 
+/* One that is removed at this moment is found gone, or is there, at the next look. */
+static void take_into_use(Viewer *viewer, const char *dir)
+{
+    auto_error Error ignored = ERROR_INIT;
+    auto_free char *venv = venv_cache_dir_of(dir);
+    fs_close_cleanup(&viewer->in_use);
+    if (venv_cache_use(venv, &viewer->in_use, &ignored) < 0)
+        viewer->in_use = -1;
+}
+
 static void look(Viewer *viewer)
 {
     auto_free char *dir = mem_strdup(viewer->given);
@@ -102,6 +117,8 @@ static void look(Viewer *viewer)
             for (size_t i = 0; i < found.gl_pathc; i++)
                 consider(found.gl_pathv[i], &dir, &version);
         globfree(&found);
+        if (dir && (viewer->in_use < 0 || !viewer->dir || strcmp(dir, viewer->dir) != 0))
+            take_into_use(viewer, dir);
     }
     free(viewer->dir);
     free(viewer->version);

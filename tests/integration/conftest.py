@@ -47,6 +47,7 @@ def clean_environment(**more: str) -> dict[str, str]:
         or name.lower().endswith("_proxy")
     }
     kept.setdefault("LANG", "C.UTF-8")
+    kept["HAWK_VENVS_KEPT"] = "40"  # more than a run of all tests makes
     return {**kept, **more}
 
 

@@ -80,6 +80,18 @@ static void a_lock_has_one_holder(void **state)
     assert_true(second >= 0);
 }
 
+static void a_shared_lock_keeps_others_from_having_it_alone(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    auto_free char *path = fs_join(folder, "shared");
+    auto_fd int first = fs_lock_shared(path, &err);
+    auto_fd int second = fs_lock_shared(path, &err);
+    assert_true(first >= 0 && second >= 0);
+    assert_int_equal(fs_lock(path, &err), -1);
+    assert_int_equal(err.kind, ERR_CONFLICT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +99,7 @@ int main(void)
         cmocka_unit_test(a_written_file_has_the_mode_asked_for),
         cmocka_unit_test(remove_tree_leaves_what_links_point_at),
         cmocka_unit_test(a_lock_has_one_holder),
+        cmocka_unit_test(a_shared_lock_keeps_others_from_having_it_alone),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
