@@ -91,11 +91,17 @@ static int meta_evals(RouteCtx *ctx, Error *err)
 static int meta_attempts(RouteCtx *ctx, Error *err)
 {
     auto_answer Answer answer;
+    auto_error Error unknown = ERROR_INIT; /* logs that were brought along */
     Str id = STR_NONE;
+    Job job;
     answer_init(&answer);
     const QueriesAccess access = server_queries_access(ctx->caller);
-    if (param_eval_set(ctx, &id, err) < 0 ||
-        attempts_write(ctx->app->sql, &access, id, &answer.out, err) < 0)
+    if (param_eval_set(ctx, &id, err) < 0)
+        return -1;
+    bool goes_on = jobs_get(ctx->app->jobs, ctx->arena, arena_strndup(ctx->arena, id.p, id.n), &job,
+                            &unknown) == 0 &&
+                   !job_state_is_over(job.state);
+    if (attempts_write(ctx->app->sql, &access, id, goes_on, &answer.out, err) < 0)
         return -1;
     return answer_send(ctx, &answer, err);
 }

@@ -55,6 +55,11 @@ def test_samples_that_run_again_are_not_counted_as_failed(hawk, lost):
     assert "0/3 samples, 3 running\n" in hawk.run("watch", lost, "--no-follow").stdout
 
 
+def test_samples_that_run_again_are_listed_as_running(hawk, lost):
+    """As watch has it, not as what became of them before."""
+    hawk.wait_for(lambda: [row[3] for row in rows(hawk, "samples", lost)] == ["running"] * 3)
+
+
 def test_samples_of_a_lost_runner_wait(hawk, lost):
     """While nobody runs them, and will."""
     os.kill(json.loads((hawk.data / "jobs" / lost / "runner.json").read_text())["pid"], signal.SIGKILL)

@@ -87,9 +87,18 @@ static int find_existing(Import *import, SqlTx *tx, Existing *ret, Error *err)
     return 0;
 }
 
+/* Whether a log is what Inspect recovered of another, which it names after it. */
+static bool is_recovered_of(Str key, Str other)
+{
+    Str stem = str_slice(other, 0, other.n - strlen(".eval"));
+    return str_ends(key, STR("-recovered.eval")) && str_ends(other, STR(".eval")) &&
+           str_starts(key, stem) && str_starts(str_slice(key, stem.n, key.n), STR("-recovered"));
+}
+
 /* Whether this log may write the row: that of a log that is gone, that of a log that is less far,
-   and its own, unless a later state of it has been read already. Of two equal copies the first
-   keeps it, or they would take turns for ever. */
+   and its own, unless a later state of it has been read already. What was recovered of a log has
+   all of it, also when that is closed later. Of two equal copies the first keeps it, or they would
+   take turns for ever. */
 static int decide(const Import *import, const Existing *existing, bool *ret_mine, Error *err)
 {
     *ret_mine = true;
@@ -110,7 +119,10 @@ static int decide(const Import *import, const Existing *existing, bool *ret_mine
     auto_error Error problem = ERROR_INIT;
     if (store_stat(import->store, existing->log_key.p, &stat, &problem) < 0)
         return problem.kind == ERR_NOT_FOUND ? 0 : error_move(err, &problem);
-    *ret_mine = import->header->completed_us > existing->completed_us;
+    if (!import->is_running && is_recovered_of(str_of(import->key), existing->log_key))
+        return 0;
+    *ret_mine = import->header->completed_us > existing->completed_us &&
+                (existing->is_running || !is_recovered_of(existing->log_key, str_of(import->key)));
     return 0;
 }
 

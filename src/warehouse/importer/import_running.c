@@ -1,6 +1,7 @@
 /* A running log, beside its whole samples: lines of the summaries become provisional samples, which
    the samples themselves replace in the end. The live buffer has samples before the log has them;
-   those of them that are over come with their events. */
+   those of them that are over come with their events. A log begins with samples that failed in the
+   one that it goes on from: one that runs again is in the buffer by another uuid. */
 
 #include <stdlib.h>
 
@@ -23,6 +24,8 @@ typedef struct Running {
     HashMap
         whole; /* samples (import_sample_key) that are in the log as a whole, or in the tables */
     HashMap loaded; /* and those that have come with their events */
+    HashMap lines;  /* places of samples in summaries */
+    const EvalLogSummaries *summaries;
     HashMap seen;
     Pack *pack;
     Pack *batch[BATCH_SAMPLES];
@@ -45,6 +48,7 @@ static void running_release(Running *running)
     rows_maker_free(running->rows);
     hash_map_release(&running->whole);
     hash_map_release(&running->loaded);
+    hash_map_release(&running->lines);
     hash_map_release(&running->seen);
     buf_release(&running->folder_key);
 }
@@ -234,6 +238,17 @@ static bool is_over(Str summary)
            is_completed;
 }
 
+/* Whether a sample of the buffer is another run of one that the log has. */
+static bool is_again(const Running *running, Murmur3 key, Str summary, Arena *arena)
+{
+    const uint32_t *place = hash_map_find(&running->lines, key);
+    Str raw = STR_NONE;
+    Str uuid = STR_NONE;
+    return place && running->summaries->items[*place].uuid.p &&
+           json_scan_get(summary, "uuid", &raw) && json_scan_str(raw, arena, &uuid) &&
+           !str_eq(uuid, running->summaries->items[*place].uuid);
+}
+
 static int add_live(Running *running, Str summary, Error *err)
 {
     auto_arena Arena *arena = arena_new();
@@ -242,7 +257,8 @@ static int add_live(Running *running, Str summary, Error *err)
     if (!read_place(summary, arena, &id, &epoch))
         return 0;
     Murmur3 key = import_sample_key(id, epoch);
-    if (hash_map_find(&running->whole, key) || hash_map_find(&running->loaded, key))
+    bool is_known = hash_map_find(&running->whole, key) || hash_map_find(&running->loaded, key);
+    if (is_known && !is_again(running, key, summary, arena))
         return 0;
     if (!is_over(summary))
         return add_line(running, summary, err);
@@ -269,11 +285,8 @@ static int add_buffer(Running *running, Error *err)
 
 static int add_journal(Running *running, Error *err)
 {
-    const EvalLogSummaries *summaries = NULL;
-    if (evallog_summaries(running->import->log, &summaries, err) < 0)
-        return -1;
-    for (size_t i = 0; i < summaries->n; i++) {
-        const EvalLogSummary *summary = &summaries->items[i];
+    for (size_t i = 0; i < running->summaries->n; i++) {
+        const EvalLogSummary *summary = &running->summaries->items[i];
         Murmur3 key = import_sample_key(summary->id, summary->epoch);
         bool is_known = hash_map_find(&running->whole, key) ||
                         hash_map_find(&running->loaded, key) || hash_map_find(&running->seen, key);
@@ -286,8 +299,14 @@ static int add_journal(Running *running, Error *err)
 static int find_whole(Running *running, Error *err)
 {
     const EvalLogSamples *samples = NULL;
-    if (evallog_samples(running->import->log, &samples, err) < 0)
+    if (evallog_samples(running->import->log, &samples, err) < 0 ||
+        evallog_summaries(running->import->log, &running->summaries, err) < 0)
         return -1;
+    for (size_t i = 0; i < running->summaries->n; i++)
+        (void)hash_map_add(
+            &running->lines,
+            import_sample_key(running->summaries->items[i].id, running->summaries->items[i].epoch),
+            (uint32_t)i);
     for (size_t i = 0; i < samples->n; i++)
         (void)hash_map_add(&running->whole,
                            import_sample_key(samples->items[i].id, samples->items[i].epoch), 0);
@@ -308,6 +327,20 @@ static int find_loaded(Running *running, Error *err)
         (void)hash_map_add(&running->loaded,
                            import_sample_key(sql_rows_text(rows, 0), sql_rows_int(rows, 1)), 0);
     return has_row < 0 ? -1 : 0;
+}
+
+int import_carried(Import *import, Error *err)
+{
+    const EvalLogSummaries *summaries = NULL;
+    if (evallog_summaries(import->log, &summaries, err) < 0)
+        return -1;
+    for (size_t i = 0; i < summaries->n; i++) {
+        const EvalLogSummary *line = &summaries->items[i];
+        if (line->error.p && line->started_us != EVALLOG_NONE &&
+            line->started_us < import->header->created_us)
+            (void)hash_map_add(&import->done, import_sample_key(line->id, line->epoch), 0);
+    }
+    return 0;
 }
 
 int import_running(Import *import, Error *err)

@@ -92,7 +92,8 @@ static int import_log(Import *import, ImporterReport *ret, Error *err)
         is_mine ? (import->is_running ? IMPORTER_RUNNING : IMPORTER_DONE) : IMPORTER_UNCHANGED;
     if (!is_mine)
         return 0;
-    if (import_samples(import, err) < 0 ||
+    if ((import->is_running && import_carried(import, err) < 0) ||
+        import_samples(import, err) < 0 ||
         (import->is_running && import_running(import, err) < 0) || import_eval_end(import, err) < 0)
         return -1;
     ret->n_samples = import->n_written;

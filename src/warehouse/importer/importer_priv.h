@@ -122,6 +122,10 @@ int import_progress(Import *import, size_t n_more, Error *err) HAWK_MUST_USE;
 /* Reads and writes all samples of the log that are not done. */
 int import_samples(Import *import, Error *err) HAWK_MUST_USE;
 
+/* Passes over the samples of a running log that failed in the one that it goes on from: all of them
+   run again, and what they were is there with that log. */
+int import_carried(Import *import, Error *err) HAWK_MUST_USE;
+
 /* What a running log has beside: samples of its live buffer, and lines of its summaries. */
 int import_running(Import *import, Error *err) HAWK_MUST_USE;
 

@@ -31,16 +31,20 @@ static void add_evals(Query *query, const QueriesAccess *access, Str eval_set_id
     end(query, access, eval_set_id, " ORDER BY e.pk");
 }
 
-static void add_samples(Query *query, const QueriesAccess *access, Str eval_set_id)
+static void add_samples(Query *query, const QueriesAccess *access, Str eval_set_id, bool goes_on)
 {
     begin(query, "s.uuid", eval_set_id);
     /* Which samples failed, or are not over, an index knows. */
     query_add(query, " JOIN listing_eval i ON i.eval_pk = e.pk JOIN listing_sample q ON "
                      "q.eval_no = i.no AND q.status IN (SELECT no FROM listing_status WHERE name "
                      "IN ('error', 'provisional')) JOIN sample s ON s.pk = q.sample_pk");
-    query_where(query, "EXISTS (SELECT 1 FROM eval n JOIN sample l ON l.eval_pk = n.pk AND "
+    query_where(query, "(EXISTS (SELECT 1 FROM eval n JOIN sample l ON l.eval_pk = n.pk AND "
                        "l.id = s.id AND l.epoch = s.epoch WHERE n.eval_set_id = e.eval_set_id AND "
                        "n.task_id = e.task_id AND n.created_at > e.created_at)");
+    query_add(query, goes_on ? " OR EXISTS (SELECT 1 FROM eval n WHERE n.eval_set_id = "
+                               "e.eval_set_id AND n.task_id = e.task_id AND "
+                               "n.created_at > e.created_at AND n.status = 'started'))"
+                             : ")");
     end(query, access, eval_set_id, " ORDER BY s.pk");
 }
 
@@ -62,7 +66,8 @@ static int write_list(SqlTx *tx, Query *query, const char *key, bool *is_cut, Js
     return has_row < 0 ? -1 : 0;
 }
 
-int attempts_write(Sql *sql, const QueriesAccess *access, Str eval_set_id, JsonOut *out, Error *err)
+int attempts_write(Sql *sql, const QueriesAccess *access, Str eval_set_id, bool goes_on,
+                   JsonOut *out, Error *err)
 {
     auto_query Query evals = {0};
     auto_query Query samples = {0};
@@ -71,7 +76,7 @@ int attempts_write(Sql *sql, const QueriesAccess *access, Str eval_set_id, JsonO
     query_init(&evals, sql);
     query_init(&samples, sql);
     add_evals(&evals, access, eval_set_id);
-    add_samples(&samples, access, eval_set_id);
+    add_samples(&samples, access, eval_set_id, goes_on);
     if (query_begin_as(sql, access, &tx, err) < 0)
         return -1;
     json_out_object(out);

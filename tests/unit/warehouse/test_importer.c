@@ -11,6 +11,7 @@
 #include "warehouse/warehouse.h"
 
 #define KEY "evals/set-1/log.eval"
+#define RECOVERED_KEY "evals/set-1/log-recovered.eval"
 
 static char folder[64];
 static Sql *sql;
@@ -459,6 +460,46 @@ static void samples_that_a_new_log_does_not_have_are_dropped(void **state)
     assert_string_equal(rows_of("SELECT id FROM eval"), "e2\n");
 }
 
+static void what_was_recovered_of_a_log_stays_when_the_log_is_closed(void **state)
+{
+    (void)state;
+    const Log closed = {.eval_id = "e1",
+                        .set = "set-1",
+                        .status = "cancelled",
+                        .completed = "2025-01-01T11:00:00+00:00"};
+    for (int is_first = 0; is_first < 2; is_first++) {
+        put_log(KEY, &closed);
+        put_log(RECOVERED_KEY, &finished);
+        (void)import_key(is_first ? KEY : RECOVERED_KEY);
+        (void)import_key(is_first ? RECOVERED_KEY : KEY);
+        assert_string_equal(rows_of("SELECT e.status, s.uuid FROM eval e JOIN sample s ON "
+                                    "s.eval_pk = e.pk ORDER BY s.uuid"),
+                            "success|u0\nsuccess|u1\n");
+        assert_string_equal(rows_of("SELECT count(*) FROM eval"), "1\n");
+    }
+}
+
+static void a_sample_that_runs_again_is_provisional_in_the_log_that_goes_on(void **state)
+{
+    (void)state;
+    static const char *const carried[] = {
+        SAMPLE("s0", "u0", DONE),
+        SAMPLE("s1", "u1", ",\"started_at\":\"2025-01-01T09:00:00+00:00\",\"error\":\"lost\""),
+    };
+    const Log running = {
+        .eval_id = "e1", .set = "set-1", .samples = carried, .n_samples = 2, .n_flushed = 2};
+    put_log(KEY, &running);
+    (void)import_key(KEY);
+    assert_string_equal(rows_of("SELECT uuid FROM sample"), "u0\n");
+    put("evals/set-1/.buffer/log/manifest.json",
+        STR("{\"metrics\":[],\"samples\":[{\"summary\":" SAMPLE(
+            "s1", "u1b", "") ",\"segments\":[0]}],\"segments\":[]}"));
+    (void)import_key(KEY);
+    assert_string_equal(
+        rows_of("SELECT uuid, " FLAG("is_provisional") " FROM sample ORDER BY uuid"),
+        "u0|0\nu1b|1\n");
+}
+
 static void a_log_in_the_wrong_folder_is_refused(void **state)
 {
     (void)state;
@@ -580,6 +621,8 @@ int main(void)
         T(a_uuid_over_the_limit_is_refused),
         T(an_eval_id_over_the_limit_is_refused),
         T(samples_that_a_new_log_does_not_have_are_dropped),
+        T(what_was_recovered_of_a_log_stays_when_the_log_is_closed),
+        T(a_sample_that_runs_again_is_provisional_in_the_log_that_goes_on),
         T(a_log_in_the_wrong_folder_is_refused),
         T(an_eval_is_not_taken_over_by_another_set),
         T(of_equal_copies_the_first_keeps_the_rows),

@@ -583,11 +583,9 @@ static void one_sample_and_its_scores_have_their_exact_form(void **state)
     assert_int_equal(place.epoch, 1);
 }
 
-static void what_failed_before_it_ran_again_is_of_an_earlier_attempt(void **state)
+/* Two evals of one task, of which the second has one sample of the first again. */
+static void two_attempts(void)
 {
-    (void)state;
-    auto_error Error err = ERROR_INIT;
-    JsonOut out;
     add_eval("e1", "set", "arith", "[]", 1);
     add_eval("e2", "set", "arith", "[]", 2);
     add_eval("e3", "other", "arith", "[]", 3);
@@ -600,11 +598,33 @@ static void what_failed_before_it_ran_again_is_of_an_earlier_attempt(void **stat
     run("UPDATE sample SET id = '1' WHERE uuid IN ('old', 'new')", NULL, 0);
     run("UPDATE sample SET id = '2' WHERE uuid IN ('kept', 'same')", NULL, 0);
     run("UPDATE sample SET id = '3' WHERE uuid IN ('only', 'elsewhere')", NULL, 0);
+}
+
+static void what_failed_before_it_ran_again_is_of_an_earlier_attempt(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    JsonOut out;
+    two_attempts();
     buf_reset(&text);
     json_out_init(&out, &text, 0);
-    assert_int_equal(attempts_write(sql, &all, STR("set"), &out, &err), 0);
+    assert_int_equal(attempts_write(sql, &all, STR("set"), false, &out, &err), 0);
     assert_string_equal(database_tight(text.data), "{\"eval_ids\":[\"e1\"],\"sample_uuids\":"
                                                    "[\"old\"],\"truncated\":false}");
+}
+
+static void what_failed_is_of_an_earlier_attempt_while_a_later_one_goes_on(void **state)
+{
+    (void)state;
+    auto_error Error err = ERROR_INIT;
+    JsonOut out;
+    two_attempts();
+    run("UPDATE eval SET status = 'started' WHERE id = 'e2'", NULL, 0);
+    buf_reset(&text);
+    json_out_init(&out, &text, 0);
+    assert_int_equal(attempts_write(sql, &all, STR("set"), true, &out, &err), 0);
+    assert_string_equal(database_tight(text.data), "{\"eval_ids\":[\"e1\"],\"sample_uuids\":"
+                                                   "[\"old\",\"only\"],\"truncated\":false}");
 }
 
 static void who_may_not_see_evals_sees_no_attempts(void **state)
@@ -616,7 +636,7 @@ static void who_may_not_see_evals_sees_no_attempts(void **state)
     add_eval("e2", "set", "arith", "[\"g\"]", 2);
     buf_reset(&text);
     json_out_init(&out, &text, 0);
-    assert_int_equal(attempts_write(sql, &nobody, STR("set"), &out, &err), 0);
+    assert_int_equal(attempts_write(sql, &nobody, STR("set"), true, &out, &err), 0);
     assert_string_equal(database_tight(text.data),
                         "{\"eval_ids\":[],\"sample_uuids\":[],\"truncated\":false}");
 }
@@ -646,6 +666,7 @@ int main(void)
         T(questions_that_make_no_sense_are_refused),
         T(one_sample_and_its_scores_have_their_exact_form),
         T(what_failed_before_it_ran_again_is_of_an_earlier_attempt),
+        T(what_failed_is_of_an_earlier_attempt_while_a_later_one_goes_on),
         T(who_may_not_see_evals_sees_no_attempts),
     };
     return cmocka_run_group_tests_name("queries", tests, NULL, NULL);
