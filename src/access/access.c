@@ -53,14 +53,18 @@ static int check_groups(const Caller *caller, const ActionRow *row, const Access
 {
     if (caller->sees_all)
         return 0;
-    if (!about || !about->groups_known)
+    if (!about || !about->groups_known || about->n_groups == 0)
         return refuse(err, "access.unknown", row, about, "its model groups are not known");
     for (size_t i = 0; i < about->n_groups; i++) {
         if (str_eqz(about->groups[i], ACCESS_GROUP_UNRESOLVED))
             return refuse(err, "access.unknown", row, about,
                           "the group of one of its models is not known");
-        if (!access_is_in(caller, about->groups[i]))
-            return refuse(err, "access.groups", row, about, "you are not in all its model groups");
+        if (access_is_in(caller, about->groups[i]))
+            continue;
+        if (caller->sees_public)
+            return refuse(err, "access.public_only", row, about,
+                          "this server shows models of " ACCESS_GROUP_PUBLIC " only");
+        return refuse(err, "access.groups", row, about, "you are not in all its model groups");
     }
     return 0;
 }

@@ -39,14 +39,15 @@ typedef enum AccessAction {
 typedef struct AccessResource {
     const char *name;  /* for the message: "eval set x" */
     const char *owner; /* sub of the one who made it; NULL: unknown */
-    const Str *groups; /* model groups, all of which are needed */
+    const Str *groups; /* model groups, all of which are needed; none is nobody's */
     size_t n_groups;
     bool groups_known; /* false: no list of groups was found, which is not the same as an empty one
                         */
 } AccessResource;
 
 /* Whether the caller may. -1 with ERR_DENIED, a reason in words, and a code ("access.owner",
-   "access.groups", "access.read_only", "access.admin", "access.unknown"). resource may be NULL for
+   "access.groups", "access.public_only", "access.read_only", "access.admin", "access.unknown").
+   resource may be NULL for
    actions about nothing in particular. Whoever audits the caller is told. */
 int access_allows(const Caller *caller, AccessAction action, const AccessResource *resource,
                   Error *err) HAWK_MUST_USE;

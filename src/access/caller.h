@@ -21,6 +21,7 @@ typedef struct Caller {
     bool is_admin;
     bool is_read_only; /* may change nothing */
     bool sees_all;     /* is in every model group, known or not */
+    bool sees_public;  /* is in one group only, since the server shows no other */
     bool by_cookie;    /* came with a cookie: changes need an allowed Origin */
     const char *const *groups;
     size_t n_groups;

@@ -144,6 +144,7 @@ static int read_grants(const OidcIdentity *self, const Json *claims, Arena *aren
     if (self->options.is_public_only) {
         grants.items[0] = ACCESS_GROUP_PUBLIC;
         grants.n = 1;
+        ret->sees_public = true;
     }
     const char **groups = arena_array(arena, grants.n + 1, sizeof(*groups));
     memcpy(groups, grants.items, grants.n * sizeof(*groups));

@@ -134,11 +134,19 @@ static int run_why(Cli *cli, const void *given, Error *err)
         return print_json(cli, answer, err);
     auto_buf Buf text = BUF_INIT(LINE_MAX_BYTES);
     const Json *needs = json_get(answer, "model_groups");
+    const Json *actions = json_get(answer, "actions");
+    const char *not_yours = str_eqz(json_text(answer, "code", STR("")), "access.public_only")
+                                ? "  (this server does not show it)"
+                                : "  (you are not in it)";
     buf_printf(&text, "%s: %.*s\n", id, STR_ARG(json_text(answer, "reason", STR(""))));
     buf_addz(&text, "Its model groups:\n");
     for (const Json *group = needs ? needs->first : NULL; group; group = group->next)
         buf_printf(&text, "  %.*s%s\n", STR_ARG(json_text(group, "name", STR(""))),
-                   json_bool(group, "is_yours", false) ? "" : "  (you are not in it)");
+                   json_bool(group, "is_yours", false) ? "" : not_yours);
+    for (const Json *item = actions ? actions->first : NULL; item; item = item->next)
+        if (!json_bool(item, "allowed", true) &&
+            !str_eqz(json_text(item, "action", STR("")), "log.read"))
+            buf_printf(&text, "%.*s\n", STR_ARG(json_text(item, "reason", STR(""))));
     if (json_bool(answer, "is_read_only", false))
         buf_addz(&text, "This login may look at things and change nothing.\n");
     return print_text(cli, buf_str(&text), err);

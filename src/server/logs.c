@@ -6,6 +6,7 @@
 
 #include "access/access.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "jobspec/jobspec.h"
 #include "server/server_priv.h"
 #include "warehouse/importer/importer.h"
@@ -40,8 +41,33 @@ static int read_models_json(RouteCtx *ctx, const char *key, Json **ret, Error *e
     return 0;
 }
 
+/* What was found in its logs or results counts too, as it does for lists: a file of models that was
+   changed, a model that a scanner called. */
+static int add_found_groups(RouteCtx *ctx, JobType type, const char *job_id,
+                            AccessResource *resource, Error *err)
+{
+    const Json *lists = NULL;
+    Names names = {.arena = ctx->arena};
+    if (ctx->caller->sees_all || !resource->groups_known)
+        return 0;
+    if (queries_groups(ctx->app->sql, type == JOB_SCAN, str_of(job_id), ctx->arena, &lists, err) <
+        0)
+        return -1;
+    for (size_t i = 0; i < resource->n_groups; i++)
+        names_add(&names, resource->groups[i]);
+    for (const Json *list = lists->first; list; list = list->next) {
+        for (const Json *group = list->first; group; group = group->next)
+            names_add(&names, group->text);
+        if (!list->first)
+            names_add(&names, STR(ACCESS_GROUP_UNRESOLVED));
+    }
+    resource->groups = names.items;
+    resource->n_groups = names.n;
+    return 0;
+}
+
 /* Imported sets have a .models.json and no job. */
-static int find_resource(RouteCtx *ctx, JobType type, const char *job_id, AccessResource *resource,
+static int find_declared(RouteCtx *ctx, JobType type, const char *job_id, AccessResource *resource,
                          Error *err)
 {
     const char *key = arena_printf(ctx->arena, "%s/%s/.models.json", job_type_root(type), job_id);
@@ -69,6 +95,14 @@ static int find_resource(RouteCtx *ctx, JobType type, const char *job_id, Access
     resource->groups = names;
     resource->groups_known = true;
     return 0;
+}
+
+static int find_resource(RouteCtx *ctx, JobType type, const char *job_id, AccessResource *resource,
+                         Error *err)
+{
+    if (find_declared(ctx, type, job_id, resource, err) < 0)
+        return -1;
+    return add_found_groups(ctx, type, job_id, resource, err);
 }
 
 int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource, Error *err)

@@ -29,8 +29,8 @@ int logs_view_headers(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 int logs_view_pending(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 int logs_view_pending_data(RouteCtx *ctx, Error *err) HAWK_MUST_USE;
 
-/* Fills in who made an eval set and its model groups: of its job, else of its .models.json. Left
-   unknown when neither is there. */
+/* Fills in who made an eval set and its model groups: of its job, else of its .models.json, and of
+   what its logs were imported with. Left unknown when neither of the first is there. */
 int logs_resource(RouteCtx *ctx, const char *eval_set_id, AccessResource *resource,
                   Error *err) HAWK_MUST_USE;
 

@@ -115,28 +115,89 @@ static int auth_login_code(RouteCtx *ctx, Error *err)
     return 0;
 }
 
-/* Why the caller may or may not read the logs of an eval set: the decision itself, in words. */
+/* What is told about, and what there is of it. */
+typedef struct Why {
+    AccessResource resource;
+    bool is_scan;
+    bool is_job; /* of this server's table, not imported */
+} Why;
+
+static int find_why(RouteCtx *ctx, Str id, Why *ret, Error *err)
+{
+    Why why = {.resource = {.name = arena_strndup(ctx->arena, id.p, id.n)}};
+    const char *name = why.resource.name;
+    bool has_files = true;
+    Job job = {0};
+    if (!ids_is_scanned_id(id))
+        return error_set(err, ERR_NOT_FOUND, "Job not found.");
+    if (logs_resource(ctx, name, &why.resource, err) < 0)
+        return -1;
+    why.is_scan = !why.resource.groups_known;
+    if (why.is_scan && logs_scan_resource(ctx, name, &why.resource, err) < 0)
+        return -1;
+    /* Files that nobody says the groups of are refused for that. */
+    if (!why.resource.groups_known &&
+        store_has_any(ctx->app->store, arena_printf(ctx->arena, "evals/%s", name), &has_files,
+                      err) < 0)
+        return -1;
+    if (!has_files)
+        return error_set(err, ERR_NOT_FOUND, "Job not found.");
+    why.is_scan &= why.resource.groups_known;
+    why.is_job = jobs_get(ctx->app->jobs, ctx->arena, name, &job, err) == 0;
+    if (!why.is_job && err->kind != ERR_NOT_FOUND)
+        return -1;
+    error_reset(err);
+    *ret = why;
+    return 0;
+}
+
+/* Each decision as the routes make it; nothing is done, so nobody is told. */
+static void write_actions(RouteCtx *ctx, const Why *why, JsonOut *out)
+{
+    Caller caller = *ctx->caller;
+    caller.audit = NULL;
+    static const struct {
+        AccessAction action;
+        bool of_scans;
+        bool of_imports;
+    } rows[] = {
+        {ACCESS_LOG_READ, true, true},
+        {ACCESS_SAMPLE_APPEND, false, true},
+        {ACCESS_SAMPLE_EDIT, false, true},
+        {ACCESS_JOB_CONTROL, true, false},
+    };
+    json_out_kv_array(out, "actions");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_error Error refusal = ERROR_INIT;
+        if ((why->is_scan && !rows[i].of_scans) || (!why->is_job && !rows[i].of_imports))
+            continue;
+        bool may = access_allows(&caller, rows[i].action, &why->resource, &refusal) == 0;
+        json_out_object(out);
+        json_out_kvz(out, "action", access_action_name(rows[i].action));
+        json_out_kv_bool(out, "allowed", may);
+        json_out_kvz(out, "reason", may ? NULL : error_text(&refusal));
+        json_out_kvz(out, "code", refusal.code);
+        json_out_end_object(out);
+    }
+    json_out_end_array(out);
+}
+
+/* Why the caller may or may not read the logs of an eval set or the results of a scan, and change
+   them: the decisions themselves, in words. */
 static int auth_why(RouteCtx *ctx, Error *err)
 {
     auto_error Error refusal = ERROR_INIT;
-    Str id = ctx->params[0];
-    AccessResource resource = {.name = arena_strndup(ctx->arena, id.p, id.n)};
-    if (!ids_is_scanned_id(id))
-        return error_set(err, ERR_NOT_FOUND, "Job not found.");
-    if (logs_resource(ctx, resource.name, &resource, err) < 0)
+    Why why = {0};
+    if (find_why(ctx, ctx->params[0], &why, err) < 0)
         return -1;
-    bool is_scan = !resource.groups_known;
-    if (is_scan && logs_scan_resource(ctx, resource.name, &resource, err) < 0)
-        return -1;
-    if (!resource.groups_known)
-        return error_set(err, ERR_NOT_FOUND, "Job not found.");
+    const AccessResource resource = why.resource;
     bool may = access_allows(ctx->caller, ACCESS_LOG_READ, &resource, &refusal) == 0;
     auto_buf Buf body = BUF_INIT(1 << 20);
     JsonOut out;
     json_out_init(&out, &body, 0);
     json_out_object(&out);
     json_out_kvz(&out, "id", resource.name);
-    json_out_kvz(&out, "type", is_scan ? "scan" : "eval-set");
+    json_out_kvz(&out, "type", why.is_scan ? "scan" : "eval-set");
     json_out_kv_bool(&out, "allowed", may);
     json_out_kvz(&out, "reason", may ? "you are in all of its model groups" : error_text(&refusal));
     json_out_kvz(&out, "code", refusal.code);
@@ -151,6 +212,7 @@ static int auth_why(RouteCtx *ctx, Error *err)
         json_out_end_object(&out);
     }
     json_out_end_array(&out);
+    write_actions(ctx, &why, &out);
     json_out_end_object(&out);
     route_send_json(ctx, &body);
     return 0;
@@ -284,7 +346,7 @@ static const Shape shapes[] = {
       " supports_import_code_sources: bool; viewers: object[]" },
     { "MeResponse",     "sub: str; email: str?; exp: int?" },
     { "Why",            "id: str; type: 'eval-set' | 'scan'; allowed: bool; reason: str; code: str?; is_owner: bool; is_read_only: bool;"
-                        " model_groups: {name: str; is_yours: bool}[]" },
+                        " model_groups: {name: str; is_yours: bool}[]; actions: {action: str; allowed: bool; reason: str?; code: str?}[]" },
     { "LogoutResponse", "status: 'ok'" },
     { "CallbackRequest",  "code: str; code_verifier: str; redirect_uri: str" },
     { "CallbackResponse", "access_token: str; token_type: str; expires_in: int; id_token: str?" },

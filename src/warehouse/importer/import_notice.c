@@ -3,13 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "evallog/live.h"
 #include "warehouse/importer/import_groups.h"
 #include "warehouse/importer/import_queue_priv.h"
 #include "warehouse/importer/importer_priv.h"
 
-enum { BATCH_MAX = 256, MANIFESTS_MAX = 100 * 1000 };
+enum { BATCH_MAX = 256, MANIFESTS_MAX = 100 * 1000, FOLLOWED_SECONDS = 3600 };
 
 #define UNREADABLE "unreadable"
 
@@ -282,6 +283,20 @@ static bool is_manifest(Str key)
     return str_ends(key, STR("/manifest.json")) && str_find_str(key, STR("/.buffer/")) >= 0;
 }
 
+/* A file of groups may be changed when the logs are in. All were looked at once; then those that
+   are not old, since clocks and the last look do not agree to the second. */
+static int follow_groups(const Scan *scan, Str eval_set_id, const StoreStat *stat, Error *err)
+{
+    ImportQueue *queue = scan->queue;
+    pthread_mutex_lock(&queue->lock);
+    bool is_first = !queue->has_followed;
+    pthread_mutex_unlock(&queue->lock);
+    if (!is_first && stat->modified_us < clock_now_us() - FOLLOWED_SECONDS * CLOCK_SECOND)
+        return 0;
+    return import_groups_follow(queue->options.sql, queue->options.store, eval_set_id,
+                                stat->modified_us, err);
+}
+
 static int take_object(void *context, const char *key, const StoreStat *stat, Error *err)
 {
     Scan *scan = context;
@@ -299,6 +314,8 @@ static int take_object(void *context, const char *key, const StoreStat *stat, Er
         free(scan->eval_set_id);
         scan->eval_set_id = mem_strndup(eval_set_id.p, eval_set_id.n);
     }
+    if (str_eqz(name, ".models.json"))
+        return follow_groups(scan, eval_set_id, stat, err);
     bool is_log = importer_is_log(str_of(key));
     if (!is_log && (!is_manifest(str_of(key)) || scan->manifests.n == MANIFESTS_MAX))
         return 0;
@@ -312,6 +329,9 @@ static int scan_all(Scan *scan, Error *err)
 {
     if (store_list(scan->queue->options.store, "evals", true, take_object, scan, err) < 0)
         return -1;
+    pthread_mutex_lock(&scan->queue->lock);
+    scan->queue->has_followed = true;
+    pthread_mutex_unlock(&scan->queue->lock);
     return settle(scan, "evals0", err); /* '0' comes behind '/' */
 }
 

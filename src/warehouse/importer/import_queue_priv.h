@@ -81,6 +81,7 @@ struct ImportQueue {
     uint64_t n_changes; /* of rows, by this queue */
     int64_t offset_us;  /* from our clock to that of the database */
     int64_t next_keep_ms;
+    bool has_followed; /* a look at everything has seen what every set's groups are */
     ImportActive active[IMPORT_ACTIVE_MAX];
 };
 

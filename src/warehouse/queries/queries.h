@@ -127,6 +127,11 @@ int queries_imports(Sql *sql, Store *store, Str eval_set_id, Arena *arena, Queri
 int queries_models(Sql *sql, Str eval_set_id, Arena *arena, const Json **ret,
                    Error *err) HAWK_MUST_USE;
 
+/* The model groups of the evals of an eval set, or of the scans of a scan run, in the arena: a list
+   of lists, each once. Asks no access either. */
+int queries_groups(Sql *sql, bool of_scans, Str id, Arena *arena, const Json **ret,
+                   Error *err) HAWK_MUST_USE;
+
 /* How many samples of a JSON list of uuids the caller may see, and in the arena the model groups of
    their evals: a list of lists. */
 int queries_sources(Sql *sql, const QueriesAccess *access, Str uuids, Arena *arena, int64_t *ret_n,

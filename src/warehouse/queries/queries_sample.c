@@ -150,6 +150,31 @@ int queries_models(Sql *sql, Str eval_set_id, Arena *arena, const Json **ret, Er
     return 0;
 }
 
+int queries_groups(Sql *sql, bool of_scans, Str id, Arena *arena, const Json **ret, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    auto_sql_rows SqlRows *rows = NULL;
+    Json *groups = json_new(arena, JSON_ARRAY);
+    if (sql_begin(sql, SQL_READ, &tx, err) < 0 ||
+        sql_query(tx,
+                  of_scans ? "SELECT DISTINCT model_groups FROM scan WHERE job_id = $1"
+                           : "SELECT DISTINCT model_groups FROM eval WHERE eval_set_id = $1",
+                  SQL_ARGS(SQL_TEXT(id)), &rows, err) < 0)
+        return -1;
+    int more = 0;
+    while ((more = sql_rows_next(rows, err)) == 1) {
+        Json *list = NULL;
+        if (json_parse(arena, arena_str(arena, sql_rows_text(rows, 0)), &json_limits_config, &list,
+                       err) < 0)
+            return error_wrap(err, "model groups of %.*s", STR_ARG(id));
+        json_append(groups, list);
+    }
+    if (more < 0)
+        return -1;
+    *ret = groups;
+    return 0;
+}
+
 int queries_hides(Sql *sql, const QueriesAccess *access, bool *ret, Error *err)
 {
     auto_query Query query = {0};

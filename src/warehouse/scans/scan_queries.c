@@ -229,24 +229,3 @@ int scan_queries_file(Sql *sql, const QueriesAccess *access, Str uuid, Str scann
                     found.names.data);
     return error_fix(err, "say which one with --scanner (the parameter scanner)");
 }
-
-int scan_queries_hides(Sql *sql, const QueriesAccess *access, const char *job_id, bool *ret,
-                       Error *err)
-{
-    auto_query Query query = {0};
-    auto_sql_tx SqlTx *tx = NULL;
-    auto_sql_rows SqlRows *rows = NULL;
-    query_init(&query, sql);
-    query_add(&query, "SELECT 1 FROM scan e");
-    query_where_value(&query, "e.job_id = ?", SQL_TEXTZ(job_id));
-    query_where(&query, "NOT ");
-    query_add_access(&query, access);
-    query_add(&query, " LIMIT 1");
-    if (sql_begin(sql, SQL_READ, &tx, err) < 0 || query_run(&query, tx, &rows, err) < 0)
-        return -1;
-    int found = sql_rows_next(rows, err);
-    if (found < 0)
-        return -1;
-    *ret = found == 1;
-    return 0;
-}

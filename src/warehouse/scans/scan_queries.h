@@ -37,9 +37,4 @@ typedef struct ScanResultFile {
 int scan_queries_file(Sql *sql, const QueriesAccess *access, Str uuid, Str scanner, Arena *arena,
                       ScanResultFile *ret, Error *err) HAWK_MUST_USE;
 
-/* Whether a job has a scan that is not for the caller: its scanners may have called models that
-   were not declared. */
-int scan_queries_hides(Sql *sql, const QueriesAccess *access, const char *job_id, bool *ret,
-                       Error *err) HAWK_MUST_USE;
-
 #endif

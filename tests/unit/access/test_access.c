@@ -37,6 +37,24 @@ static void every_group_is_needed(void **state)
     expect_denied(&member, ACCESS_JOB_READ, &other, "access.groups");
 }
 
+static void what_has_no_group_is_nobody_s(void **state)
+{
+    (void)state;
+    const AccessResource about = {.owner = "ann", .groups_known = true};
+    expect_denied(&member, ACCESS_JOB_READ, &about, "access.unknown");
+    assert_true(access_may(&admin, ACCESS_JOB_READ, &about));
+}
+
+static void a_server_that_shows_public_models_only_says_so(void **state)
+{
+    (void)state;
+    static const char *const groups[] = {ACCESS_GROUP_PUBLIC};
+    const Caller caller = {.sub = "ann", .groups = groups, .n_groups = 1, .sees_public = true};
+    const Str hidden[] = {STR("model-access-a")};
+    const AccessResource about = {.groups = hidden, .n_groups = 1, .groups_known = true};
+    expect_denied(&caller, ACCESS_JOB_READ, &about, "access.public_only");
+}
+
 static void an_unresolved_group_denies(void **state)
 {
     (void)state;
@@ -82,6 +100,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_groups_are_not_visible),
         cmocka_unit_test(every_group_is_needed),
+        cmocka_unit_test(what_has_no_group_is_nobody_s),
+        cmocka_unit_test(a_server_that_shows_public_models_only_says_so),
         cmocka_unit_test(an_unresolved_group_denies),
         cmocka_unit_test(only_the_owner_or_an_admin_may_change_a_job),
         cmocka_unit_test(a_read_only_credential_changes_nothing),
