@@ -68,7 +68,7 @@ static const OptRow samples_rows[] = {
     {"task", 0, OPT_TEXT, offsetof(Options, task), "Only of tasks with this in their name", .metavar = "NAME"},
     {"task-version", 0, OPT_TEXT, offsetof(Options, task_version), "Only of this version of the task", .metavar = "VERSION"},
     {"created-by", 0, OPT_TEXT, offsetof(Options, created_by), "Only of this person", .metavar = "WHO"},
-    {"scorer", 0, OPT_TEXT, offsetof(Options, scorer), "The scorer that scores are asked of; default: the only one, of samples with one score", .metavar = "NAME"},
+    {"scorer", 0, OPT_TEXT, offsetof(Options, scorer), "The scorer that scores are asked of, or NAME.KEY for one part of a score that has several; default: the only one, of samples with one score", .metavar = "NAME"},
     {"score-min", 0, OPT_TEXT, offsetof(Options, score_min), "Only with a score from here on; C and I are no numbers", .metavar = "NUMBER"},
     {"score-max", 0, OPT_TEXT, offsetof(Options, score_max), "Only with a score up to here; C and I are no numbers", .metavar = "NUMBER"},
     {"completed-after", 0, OPT_TEXT, offsetof(Options, completed_after), "Only completed from this time on", .metavar = "TIME"},
@@ -581,8 +581,10 @@ const Command commands_list_samples = {
     .path = "list samples",
     .section = COMMAND_LOOK,
     .summary = "List the samples of an eval set with their scores",
-    .examples = "hawk list samples --status error --sort total_tokens\n"
-                "hawk list samples --everywhere --scorer f1 --score-max 0.5 --stream | jq -r .uuid",
+    .examples =
+        "hawk list samples --status error --sort total_tokens\n"
+        "hawk list samples --everywhere --scorer f1 --score-max 0.5 --stream | jq -r .uuid\n"
+        "hawk list samples --scorer grade.style --score-min 3 --sort score_value",
     SPEC_WITH_ID(samples_rows),
     .run = run_samples,
 };

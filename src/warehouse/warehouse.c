@@ -12,6 +12,7 @@ static const SqlMigration migrations[] = {
     {5, &embed_sqlite_0005_scans_sql, &embed_postgres_0005_scans_sql},
     {6, &embed_sqlite_0006_list_ids_sql, &embed_postgres_0006_list_ids_sql},
     {7, &embed_sqlite_0007_inline_sql, &embed_postgres_0007_inline_sql},
+    {8, &embed_sqlite_0008_score_parts_sql, &embed_postgres_0008_score_parts_sql},
 };
 
 static const SqlMigration queue_migrations[] = {

@@ -1,10 +1,11 @@
 /* The list of samples: which ones is found by listing.h; their rows and scores are two queries.
 
-   "The score" of a sample, by which lists sort and filter, is that of the scorer asked for, else
-   the only final one. */
+   "The score" of a sample, by which lists sort and filter, is that of the scorer asked for, or a
+   member of a score that is an object ("scorer.member"), else the only final one. */
 
 #include <math.h>
 
+#include "codec/json_scan.h"
 #include "warehouse/queries/listing.h"
 #include "warehouse/queries/queries_priv.h"
 
@@ -158,36 +159,73 @@ static Str plain_score(const SqlRows *rows, Arena *arena)
     return text.overflowed ? STR("null") : arena_str(arena, buf_str(&text));
 }
 
+/* The member of the current score that "scorer.member" names, as plain_score; STR_NONE when it has
+   none. */
+static Str plain_part(const SqlRows *rows, Str wanted, Arena *arena)
+{
+    Str scorer = sql_rows_text(rows, SCORER);
+    Str json = sql_rows_text(rows, VALUE);
+    Str raw = STR_NONE;
+    if (!json.p || !str_starts(wanted, scorer) || wanted.n <= scorer.n + 1 ||
+        wanted.p[scorer.n] != '.' ||
+        !json_scan_get(json, arena_strndup(arena, wanted.p + scorer.n + 1, wanted.n - scorer.n - 1),
+                       &raw))
+        return STR_NONE;
+    JsonScanKind kind = json_scan_kind_of(raw);
+    if (kind == JSON_SCAN_STRING || kind == JSON_SCAN_NULL)
+        return arena_str(arena, raw);
+    auto_buf Buf text = BUF_INIT(SCORE_TEXT_MAX);
+    JsonOut out;
+    json_out_init(&out, &text, 0);
+    json_out_str(&out, raw);
+    return text.overflowed ? STR("null") : arena_str(arena, buf_str(&text));
+}
+
+/* What "the" score is made of while the scores of a sample are read. */
+typedef struct TheScore {
+    Str value;
+    Str scorer;
+    size_t n_finals;
+} TheScore;
+
+/* Looks at a final score; one of the scorer itself comes before a part of another. */
+static void look_at_final(TheScore *score, const SqlRows *rows, Str wanted, Arena *arena)
+{
+    score->n_finals++;
+    if (!wanted.p || str_eq(sql_rows_text(rows, SCORER), wanted)) {
+        score->scorer = arena_str(arena, sql_rows_text(rows, SCORER));
+        score->value = plain_score(rows, arena);
+    } else if (!score->scorer.p) {
+        Str part = plain_part(rows, wanted, arena);
+        score->value = part.p ? part : score->value;
+        score->scorer = part.p ? wanted : STR_NONE;
+    }
+}
+
 /* Writes the final scores or, when there are none, the latest intermediate one; then "the" score,
    which is that of the scorer asked for, or a single final one. */
 static int write_scores(Scores *scores, Str sample_pk, Str scorer, JsonOut *out, Error *err)
 {
-    Arena *arena = scores->arena;
-    Str value = STR("null");
-    Str name = STR_NONE;
+    TheScore score = {.value = STR("null")};
     size_t n = 0;
-    size_t n_finals = 0;
     json_out_kv_array(out, "scores");
     while (scores->has_row == 1 && str_eq(sql_rows_text(scores->rows, OF_SAMPLE), sample_pk)) {
         bool is_final = sql_rows_int(scores->rows, IS_INTERMEDIATE) == 0;
-        n_finals += is_final;
         if (is_final || n == 0)
             write_score(scores->rows, out);
-        if (is_final && (!scorer.p || str_eq(sql_rows_text(scores->rows, SCORER), scorer))) {
-            name = arena_str(arena, sql_rows_text(scores->rows, SCORER));
-            value = plain_score(scores->rows, arena);
-        }
+        if (is_final)
+            look_at_final(&score, scores->rows, scorer, scores->arena);
         n++;
         scores->has_row = sql_rows_next(scores->rows, err);
     }
     if (scores->has_row < 0)
         return -1;
     json_out_end_array(out);
-    bool is_one = scorer.p || n_finals == 1;
+    bool is_one = scorer.p || score.n_finals == 1;
     json_out_key(out, STR("score_value"));
-    json_out_raw(out, is_one ? value : STR("null"));
-    json_out_kv_str(out, "score_scorer", is_one ? name : STR_NONE);
-    arena_reset(arena);
+    json_out_raw(out, is_one ? score.value : STR("null"));
+    json_out_kv_str(out, "score_scorer", is_one ? score.scorer : STR_NONE);
+    arena_reset(scores->arena);
     return 0;
 }
 

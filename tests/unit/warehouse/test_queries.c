@@ -410,6 +410,47 @@ static void infinite_scores_are_in_ranges_and_no_numbers_are_not(void **state)
     assert_string_equal(uuids(&all, &range), "u1 u2 u3");
 }
 
+static void a_part_of_a_score_is_asked_for_as_a_scorer(void **state)
+{
+    (void)state;
+    three_samples();
+    add_score("u1", "q", "{\"acc\":0.75,\"ok\":true,\"why\":\"x\",\"huge\":1e300}", "NULL", false);
+    add_score("u2", "q", "{\"acc\":0.25,\"ok\":false,\"n.m\":[1]}", "NULL", false);
+    add_score("u3", "q", "{\"acc\":null,\"b\":{\"c\":1}}", "NULL", false);
+    add_score("u3", "other", "1", "1", false);
+    QueriesSamples range = {.scorer = STR("q.acc"), .has_score_min = true, .score_min = 0.5};
+    assert_string_equal(uuids(&all, &range), "u1");
+    assert_non_null(strstr(text.data, "\"score_value\":\"0.75\",\"score_scorer\":\"q.acc\""));
+    range = (QueriesSamples){.scorer = STR("q.ok"), .has_score_max = true, .score_max = 0};
+    assert_string_equal(uuids(&all, &range), "u2");
+    assert_non_null(strstr(text.data, "\"score_value\":\"false\""));
+    range = (QueriesSamples){.scorer = STR("q.acc"), .sort_by = STR("score_value")};
+    assert_string_equal(uuids(&all, &range), "u1 u2 u3");
+    range = (QueriesSamples){.scorer = STR("q.none"), .has_score_min = true, .score_min = 0};
+    assert_string_equal(uuids(&all, &range), "");
+    range = (QueriesSamples){.scorer = STR("q.huge"), .has_score_min = true, .score_min = 1e299};
+    assert_string_equal(uuids(&all, &range), "u1");
+}
+
+static void a_scorer_of_the_name_comes_before_a_part(void **state)
+{
+    (void)state;
+    three_samples();
+    add_score("u1", "q", "{\"acc\":0.75,\"b.c\":1}", "NULL", false);
+    add_score("u1", "q.b", "{\"c\":2}", "NULL", false);
+    add_score("u1", "q.acc", "0.25", "0.25", false);
+    QueriesSamples range = {.scorer = STR("q.acc"), .has_score_min = true, .score_min = 0.5};
+    assert_string_equal(uuids(&all, &range), "");
+    range.score_min = 0.2;
+    assert_string_equal(uuids(&all, &range), "u1");
+    assert_non_null(strstr(text.data, "\"score_value\":\"0.25\""));
+    run("DELETE FROM score WHERE scorer = 'q.acc'", NULL, 0);
+    range.score_min = 0.5;
+    assert_string_equal(uuids(&all, &range), "u1");
+    run("UPDATE score SET value = '{\"acc\":0.1}' WHERE scorer = 'q'", NULL, 0);
+    assert_string_equal(uuids(&all, &range), "");
+}
+
 static void provisional_samples_have_no_status_and_no_score_yet(void **state)
 {
     (void)state;
@@ -656,6 +697,8 @@ int main(void)
         T(the_single_score_is_filled_in_only_when_it_is_one),
         T(a_range_without_a_scorer_is_that_of_single_final_scores),
         T(infinite_scores_are_in_ranges_and_no_numbers_are_not),
+        T(a_part_of_a_score_is_asked_for_as_a_scorer),
+        T(a_scorer_of_the_name_comes_before_a_part),
         T(provisional_samples_have_no_status_and_no_score_yet),
         T(without_a_final_score_the_latest_intermediate_one_is_shown),
         T(pages_follow_one_another_without_gap_or_repeat),
