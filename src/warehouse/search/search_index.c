@@ -263,8 +263,8 @@ static int index_sample_row(Indexing *indexing, Error *err)
 {
     auto_sql_rows SqlRows *rows = NULL;
     if (sql_query(indexing->tx,
-                  "SELECT pk, input, choices, id, error_message, target, meta, description FROM "
-                  "sample WHERE pk = $1",
+                  "SELECT pk, input, choices, id, error_message, target, meta, description, "
+                  "invalidation_reason, invalidation_author FROM sample WHERE pk = $1",
                   SQL_ARGS(indexing->sample_pk), &rows, err) < 0)
         return -1;
     int has_row = sql_rows_next(rows, err);
@@ -285,7 +285,9 @@ static int index_sample_row(Indexing *indexing, Error *err)
         search_text_plain(&text, sql_rows_text(rows, 4), err) < 0 ||
         search_text_any(&text, sql_rows_text(rows, 5), err) < 0 ||
         search_text_any(&text, sql_rows_text(rows, 6), err) < 0 ||
-        search_text_plain(&text, sql_rows_text(rows, 7), err) < 0)
+        search_text_plain(&text, sql_rows_text(rows, 7), err) < 0 ||
+        search_text_plain(&text, sql_rows_text(rows, 8), err) < 0 ||
+        search_text_plain(&text, sql_rows_text(rows, 9), err) < 0)
         return -1;
     return put_document(indexing, &document, err);
 }

@@ -198,6 +198,23 @@ static void what_a_sample_says_is_found_where_it_stands(void **state)
     assert_non_null(strstr(text.data, "\"transcript_anchor\":\"event=ev1\""));
 }
 
+static void why_a_sample_is_invalid_is_found_by_who_may_see_it(void **state)
+{
+    (void)state;
+    add_eval("e1", "[\"g\"]");
+    add_eval("e2", "[\"other\"]");
+    add_sample("u1", "e1", "\"x\"");
+    add_sample("u2", "e2", "\"x\"");
+    index_all();
+    assert_string_equal(words("flaky"), "");
+    run("UPDATE sample SET invalidation_reason = 'the grader was flaky', invalidation_author = "
+        "'ann@example', last_imported_at = $1",
+        SQL_ARGS(SQL_INSTANT(1)));
+    index_all();
+    assert_string_equal(hits(&in_green, (SearchQuestion){.q = STR("flaky grader")}), "sample:u1");
+    assert_string_equal(hits(&in_green, (SearchQuestion){.q = STR("ann")}), "sample:u1");
+}
+
 static void long_texts_are_looked_up_where_they_are_kept(void **state)
 {
     (void)state;
@@ -524,6 +541,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(what_a_sample_says_is_found_where_it_stands),
+        T(why_a_sample_is_invalid_is_found_by_who_may_see_it),
         T(long_texts_are_looked_up_where_they_are_kept),
         T(terms_are_words_phrases_alternatives_and_what_must_not_be),
         T(a_snippet_marks_the_words_and_nothing_else_can),
