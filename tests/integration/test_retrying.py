@@ -47,7 +47,8 @@ def lost(hawk, tmp_path_factory):
     job = submit(hawk, "lost", config_of({"kind": "wait", "seconds": 0.5, "samples": 20, "path": trace}, max_samples=1))
     hawk.wait_for(lambda: live(hawk, job).get("running"))
     hawk.run("pause", job)
-    hawk.wait_for(lambda: (now := live(hawk, job)).get("paused") and not now.get("running"))
+    # The sample whose turn it was as the pause came is held before it begins, those behind it by Inspect.
+    hawk.wait_for(lambda: (now := live(hawk, job)).get("paused") and all(wait["kind"] == "held" for wait in now["waits"]))
     first = live(hawk, job)["pid"]
     kill_runner(hawk, job)
     said = hawk.wait_for(lambda: (told(hawk, job, "run.retrying"), told(hawk, job, "run.paused")) if told(hawk, job, "run.retrying") else None)
@@ -76,7 +77,9 @@ def test_a_paused_run_that_lost_its_runner_comes_back_paused(hawk, lost):
     """No sample begins until it is told to go on, then all do."""
     job, trace, begun, _ = lost
     logs = hawk.data / "store/evals" / job
-    (newest,) = hawk.wait_for(lambda: [path for path in logs.glob("*.eval") if path.stem > max(path.stem for path in logs.glob("*-recovered.eval"))])
+    # Its process is there before the log is recovered, and that before the log that goes on.
+    recovered = hawk.wait_for(lambda: max((path.stem for path in logs.glob("*-recovered.eval")), default=None))
+    (newest,) = hawk.wait_for(lambda: [path for path in logs.glob("*.eval") if path.stem > recovered])
     hawk.wait_for(lambda: live(hawk, job)["at"] > newest.stat().st_ctime + 2)
     assert live(hawk, job)["paused"] and len(lines(trace)) == begun and explained(hawk, job)["reason"] == "run.paused"
     hawk.run("resume-run", job)
