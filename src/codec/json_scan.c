@@ -141,13 +141,20 @@ static const char *skip_escape(JsonScan *scan, const char *p, const char *end)
     return p;
 }
 
-/* p is behind the opening quote; returns behind the closing one. */
+/* p is behind the opening quote; returns behind the closing one. A string with escapes or other
+   letters than ASCII's has more of them, so the rest of it is passed in blocks, unless something is
+   wrong with it. */
 INLINE const char *skip_string(JsonScan *scan, const char *p, const char *end, Run *run)
 {
+    bool may_jump = scan->is_wide;
     for (;;) {
         p = run(p, end);
         if (is_at(p, end, '"'))
             return p + 1;
+        const char *behind = may_jump ? json_scan_string_blocks(p, end) : NULL;
+        if (behind)
+            return behind;
+        may_jump = false;
         if (is_at(p, end, '\\'))
             p = skip_escape(scan, p, end);
         else if (p < end && (unsigned char)*p >= 0x80)

@@ -9,13 +9,18 @@
 /* Notes the failure at a position. Returns NULL. */
 const char *json_scan_fail(JsonScan *scan, const char *at, const char *expected);
 
-/* Whether this machine can run json_scan_blocks. */
+/* Whether this machine can run the two that follow. */
 bool json_scan_has_blocks(void);
 
 /* Passes the object or array at p, 64 bytes at a time, and returns behind it. NULL when it is not
    valid, or when bytes close behind it are not; then the scan is as before, and a slower reader has
    to tell. */
 const char *json_scan_blocks(JsonScan *scan, const char *p);
+
+/* Passes a string of which p is no later than the first backslash and the first byte that is not
+   ASCII, and returns behind its closing quote. NULL when it is not valid, or when bytes close
+   behind it are not. */
+const char *json_scan_string_blocks(const char *p, const char *end);
 
 /* Passes the value that comes next and all behind it until depth is `base` again. After a failure
    scan->mark is where to go on when there is more text: a value comes next there, at mark_depth. */

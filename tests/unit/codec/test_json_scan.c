@@ -162,29 +162,57 @@ static void random_documents_are_valid_and_broken_ones_get_the_same_verdict(void
     }
 }
 
-/* Strings of bytes that matter, near the seams of blocks. */
-static void soups_of_bytes_get_the_same_verdict(void **state)
+/* A string of bytes that matter, near the seams of blocks. */
+static void add_soup(Buf *text, int i, uint64_t *seed)
 {
-    (void)state;
     static const Str kitchens[] = {
         STR("\\\\\\\"\"nu0aF "),
         STR("\x80\x8F\x90\x9F\xA0\xBF\xC1\xC2\xDF\xE0\xE1\xED\xEF\xF0\xF1\xF4\xF5z"),
         STR("\xE2\x82\xAC\xC3\xA9\xF0\x9F\x98\x80"),
         STR("\",:[]{}1-. \n\\e"),
     };
+    Str kitchen = kitchens[i % ARRAY_LEN(kitchens)];
+    buf_printf(text, "\"%0*d", (int)(random_next(seed) % 140 + 1), 0);
+    for (uint64_t n = random_next(seed) % 6; n > 0; n--)
+        buf_addc(text, kitchen.p[random_next(seed) % kitchen.n]);
+    buf_addc(text, '"');
+}
+
+static void soups_of_bytes_get_the_same_verdict(void **state)
+{
+    (void)state;
     uint64_t seed = 1181783497276652981U;
     size_t n_valid = 0;
     for (int i = 0; i < SOUPS; i++) {
         auto_buf Buf text = BUF_INIT(OUT_MAX);
-        Str kitchen = kitchens[i % ARRAY_LEN(kitchens)];
-        buf_printf(&text, "[\"%0*d", (int)(random_next(&seed) % 140 + 1), 0);
-        for (uint64_t n = random_next(&seed) % 6; n > 0; n--)
-            buf_addc(&text, kitchen.p[random_next(&seed) % kitchen.n]);
-        buf_printf(&text, "\",\"%0*d\"]", (int)(random_next(&seed) % 70 + 1), 0);
+        buf_addc(&text, '[');
+        add_soup(&text, i, &seed);
+        buf_printf(&text, ",\"%0*d\"]", (int)(random_next(&seed) % 70 + 1), 0);
         bool is_valid = agreed_verdict(buf_str(&text));
         n_valid += is_valid;
         if (is_valid != tree_verdict(buf_str(&text)))
             fail_msg("%s", text.data);
+    }
+    assert_true(n_valid > 0 && n_valid < SOUPS);
+}
+
+/* Strings outside of containers are passed in another way than those inside. */
+static void strings_alone_get_the_same_verdict(void **state)
+{
+    (void)state;
+    uint64_t seed = 88172645463325252U;
+    size_t n_valid = 0;
+    for (int i = 0; i < SOUPS; i++) {
+        auto_buf Buf text = BUF_INIT(OUT_MAX);
+        add_soup(&text, i, &seed);
+        buf_truncate(&text, text.len - 1);
+        buf_printf(&text, "%0*d\"", (int)(random_next(&seed) % 140 + 1), 0);
+        bool is_valid = agreed_verdict(buf_str(&text));
+        n_valid += is_valid;
+        if (is_valid != tree_verdict(buf_str(&text)))
+            fail_msg("%s", text.data);
+        Str cut = str_slice(buf_str(&text), 0, random_next(&seed) % text.len);
+        assert_int_equal(agreed_verdict(cut), tree_verdict(cut));
     }
     assert_true(n_valid > 0 && n_valid < SOUPS);
 }
@@ -471,6 +499,7 @@ int main(void)
         cmocka_unit_test(the_grammar_holds_at_every_offset_in_a_block),
         cmocka_unit_test(random_documents_are_valid_and_broken_ones_get_the_same_verdict),
         cmocka_unit_test(soups_of_bytes_get_the_same_verdict),
+        cmocka_unit_test(strings_alone_get_the_same_verdict),
         cmocka_unit_test(walking_gives_what_the_tree_has),
         cmocka_unit_test(members_are_named_and_values_sliced),
         cmocka_unit_test(values_that_are_not_read_are_skipped),
