@@ -1,4 +1,5 @@
-/* A chain of blocks; each new block is twice the last, up to a limit. */
+/* A chain of blocks; each new block is twice the last, up to a limit. The first is made when
+   something is wanted of it: many arenas are for what rarely comes. */
 
 #include "base/arena.h"
 
@@ -20,7 +21,7 @@ struct Block {
 };
 
 struct Arena {
-    Block *head; /* the block being filled; older ones behind it */
+    Block *head; /* the block being filled, or NULL; older ones behind it */
     size_t used;
 };
 
@@ -34,9 +35,7 @@ static Block *block_new(size_t size, Block *next)
 
 Arena *arena_new(void)
 {
-    Arena *arena = mem_alloc(sizeof(*arena));
-    arena->head = block_new(FIRST_BLOCK, NULL);
-    return arena;
+    return mem_alloc(sizeof(Arena));
 }
 
 static void free_chain(Block *block)
@@ -58,6 +57,8 @@ void arena_free(Arena *arena)
 
 void arena_reset(Arena *arena)
 {
+    if (!arena->head)
+        return;
     free_chain(arena->head->next);
     arena->head->next = NULL;
     memset(arena->head->bytes, 0, arena->head->used);
@@ -72,8 +73,10 @@ void *arena_alloc(Arena *arena, size_t size)
         abort();
     rounded &= ~(alignof(max_align_t) - 1);
     Block *block = arena->head;
-    if (block->size - block->used < rounded) {
-        size_t next_size = block->size < LARGEST_BLOCK ? block->size * 2 : LARGEST_BLOCK;
+    if (!block || block->size - block->used < rounded) {
+        size_t next_size = !block                        ? FIRST_BLOCK
+                           : block->size < LARGEST_BLOCK ? block->size * 2
+                                                         : LARGEST_BLOCK;
         block = block_new(rounded > next_size ? rounded : next_size, block);
         arena->head = block;
     }

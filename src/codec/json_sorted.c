@@ -32,7 +32,14 @@ static bool write_value(Sorter *sorter, Str raw);
 
 static void write_unit(Buf *out, uint32_t unit)
 {
-    buf_printf(out, "\\u%04x", (unsigned)unit);
+    static const char digits[] = "0123456789abcdef";
+    const char text[] = {'\\',
+                         'u',
+                         digits[unit >> 12 & 0xF],
+                         digits[unit >> 8 & 0xF],
+                         digits[unit >> 4 & 0xF],
+                         digits[unit & 0xF]};
+    buf_add(out, text, sizeof(text));
 }
 
 /* Code points of valid UTF-8. */
