@@ -5,6 +5,7 @@ and has its own data folder; the cache of virtualenvs is shared by the whole run
 """
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -293,31 +294,31 @@ def shared(tmp_path_factory, cache):
     it.stop()
 
 
-@pytest.fixture(scope="session")
-def logs(tmp_path_factory) -> pathlib.Path:
-    """The folder of logs; EVALLOG_LOGS names one made before."""
-    if "EVALLOG_LOGS" in os.environ:
-        return pathlib.Path(os.environ["EVALLOG_LOGS"])
-    folder = tmp_path_factory.mktemp("logs")
-    subprocess.run([sys.executable, str(ROOT / "tests/integration/make_logs.py"), str(folder)], check=True, timeout=300)
-    return folder
-
-
-def made_logs(script: str) -> pathlib.Path:
-    """The logs that a script makes, kept for as long as the script stays as it is."""
+def made_logs(script: str, inspect: str = "") -> pathlib.Path:
+    """The logs that a script makes, kept for as long as the script, and the Inspect that it runs with, stay as they are."""
     path = ROOT / "tests" / script
-    folder = hawk_peer.CACHE / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    mark = hashlib.sha256(path.read_bytes() + inspect.encode()).hexdigest()[:16]
+    folder = hawk_peer.CACHE / f"{path.stem}-{mark}"
     with hawk_peer.locked(folder.with_suffix(".lock")):
         if not (folder / "ready").exists():
+            shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([sys.executable, str(path), str(folder)], check=True, timeout=900)
             (folder / "ready").touch()
     return folder
 
 
 @pytest.fixture(scope="session")
+def logs() -> pathlib.Path:
+    """The folder of logs of today's Inspect; EVALLOG_LOGS names one made before."""
+    if "EVALLOG_LOGS" in os.environ:
+        return pathlib.Path(os.environ["EVALLOG_LOGS"])
+    return made_logs("integration/make_logs.py", importlib.metadata.version("inspect_ai"))
+
+
+@pytest.fixture(scope="session")
 def odd_logs() -> pathlib.Path:
     """The folder of logs that have in them what logs seldom have."""
-    return made_logs("integration/make_odd_logs.py")
+    return made_logs("integration/make_odd_logs.py", importlib.metadata.version("inspect_ai"))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 from conftest import ROOT
@@ -134,10 +133,9 @@ def test_a_log_that_is_none_is_reported_and_leaves_the_rest(shared, content):
     assert shared.get("/health")[0] == 200
 
 
-def test_a_truncated_log_is_reported(shared, tmp_path):
+def test_a_truncated_log_is_reported(shared, logs):
     """Half of a real log: an error that names it, not rows of half a log."""
-    subprocess.run([sys.executable, str(ROOT / "tests/integration/make_logs.py"), str(tmp_path)], check=True, timeout=300)
-    whole = max(tmp_path.rglob("*.eval"), key=lambda path: path.stat().st_size)
+    whole = max(logs.rglob("*.eval"), key=lambda path: path.stat().st_size)
     folder = shared.data / "store/evals/cut"
     folder.mkdir(parents=True)
     (folder / whole.name).write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
