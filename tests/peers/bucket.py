@@ -1,5 +1,6 @@
 """A bucket on a real S3 server in a process of its own (moto's)."""
 
+import email.utils
 import html
 import json
 import os
@@ -63,6 +64,12 @@ class Bucket:
     def get(self, key: str) -> bytes:
         """What an object holds."""
         return self._get(f"/{self.name}/{urllib.parse.quote(key)}")
+
+    def modified(self, key: str) -> str:
+        """The instant at which an object was written."""
+        request = urllib.request.Request(f"{self.endpoint}/{self.name}/{urllib.parse.quote(key)}", headers={"Authorization": SIGNED}, method="HEAD")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return email.utils.parsedate_to_datetime(answer.headers["Last-Modified"]).isoformat()
 
     def traces(self) -> list[list[str]]:
         """Of requests that said which trace they belong to: path, traceparent, X-Amzn-Trace-Id."""
