@@ -43,8 +43,9 @@ bool access_is_in(const Caller *caller, Str group)
 static int refuse(Error *err, const char *code, const ActionRow *row, const AccessResource *about,
                   const char *why)
 {
-    (void)error_set(err, ERR_DENIED, "you may not %s%s%s: %s", row->words,
-                    about && about->name ? " " : "", about && about->name ? about->name : "", why);
+    const char *name = !about ? NULL : about->shown ? about->shown : about->name;
+    (void)error_set(err, ERR_DENIED, "you may not %s%s%s: %s", row->words, name ? " " : "",
+                    name ? name : "", why);
     return error_code(err, code);
 }
 

@@ -37,7 +37,8 @@ typedef enum AccessAction {
 
 /* What the action is about; zeroed fields mean unknown. */
 typedef struct AccessResource {
-    const char *name;  /* for the message: "eval set x" */
+    const char *name;  /* for the audit, and the message: "eval set x" */
+    const char *shown; /* for the message, to whoever need not know the name; NULL: the name */
     const char *owner; /* sub of the one who made it; NULL: unknown */
     const Str *groups; /* model groups, all of which are needed; none is nobody's */
     size_t n_groups;

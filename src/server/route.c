@@ -419,6 +419,18 @@ static int handle(RouteCtx *ctx, Error *err)
     return ctx->route->handler(ctx, err);
 }
 
+/* Refusals that are found by a query, or before there is a decision, belong into the trail too. */
+static void audit_refusal(const RouteCtx *ctx, const Error *err)
+{
+    const CallerAudit *audit = ctx->caller ? ctx->caller->audit : NULL;
+    bool was_told = err->code && str_starts(str_of(err->code), STR("access."));
+    if (!audit || !ctx->route || err->kind != ERR_DENIED || was_told)
+        return;
+    const char *action = arena_printf(ctx->arena, "%s %s", ctx->route->method, ctx->route->pattern);
+    audit->decided(audit->context, action, text_of(ctx, ctx->params[0]),
+                   err->code ? err->code : "denied");
+}
+
 /* A place among the streams of a person. */
 typedef struct StreamPlace {
     Limits *limits;
@@ -455,8 +467,10 @@ void route_dispatch(void *context, HttpRequest *request, HttpResponse *response)
     begin_span(&ctx);
     store_trace(route_traceparent(&ctx));
     http_response_header(response, "X-Content-Type-Options", STR("nosniff"));
-    if (handle(&ctx, &err) < 0 || enter_streams(&ctx, &err) < 0)
+    if (handle(&ctx, &err) < 0 || enter_streams(&ctx, &err) < 0) {
+        audit_refusal(&ctx, &err);
         answer_error(&ctx, &err);
+    }
     store_trace(NULL);
     note_request(&ctx, begun_us);
 }

@@ -87,6 +87,13 @@ static bool was_checked(const EditList *list, const EditsPlace *places, size_t i
     return false;
 }
 
+/* A sample is known by its uuid, also to who may not know where it is. */
+static const char *log_words(RouteCtx *ctx, const Edit *edit)
+{
+    Str uuid = str_slice(edit->sample_uuid, 0, 100);
+    return arena_printf(ctx->arena, "the log of sample %.*s", STR_ARG(uuid));
+}
+
 /* Who may not even see an eval set hears of that first, whatever else is asked for. */
 static int check_access(RouteCtx *ctx, const EditList *list, const EditsPlace *places, Error *err)
 {
@@ -95,7 +102,8 @@ static int check_access(RouteCtx *ctx, const EditList *list, const EditsPlace *p
             bool rewrites = edit_kind_rewrites(list->items[i].kind);
             if ((for_owners && !rewrites) || was_checked(list, places, i))
                 continue;
-            AccessResource resource = {.name = places[i].eval_set_id};
+            AccessResource resource = {.name = places[i].eval_set_id,
+                                       .shown = log_words(ctx, &list->items[i])};
             if (logs_resource(ctx, places[i].eval_set_id, &resource, err) < 0 ||
                 access_allows(ctx->caller, for_owners ? ACCESS_SAMPLE_EDIT : ACCESS_SAMPLE_APPEND,
                               &resource, err) < 0)
@@ -185,7 +193,7 @@ static int may_see(RouteCtx *ctx, const EditsStatus *status, Error *err)
 {
     for (size_t i = 0; i < status->n; i++) {
         const char *id = status->logs[i].eval_set_id;
-        AccessResource resource = {.name = id};
+        AccessResource resource = {.name = id, .shown = "the logs of this request"};
         if (i > 0 && strcmp(id, status->logs[i - 1].eval_set_id) == 0)
             continue;
         if (logs_resource(ctx, id, &resource, err) < 0 ||

@@ -217,7 +217,8 @@ static HttpStreamStep stream_next(void *context, HttpStream *stream, Buf *out, i
         sse_add_event(out, STR_NONE, STR("error"), STR("internal error"));
         return HTTP_STREAM_END;
     }
-    if (is_last || http_stream_is_ending(stream))
+    bool has_expired = state->caller.expires_us && clock_now_us() >= state->caller.expires_us;
+    if (is_last || has_expired || http_stream_is_ending(stream))
         return HTTP_STREAM_END;
     if (out->len == 0 && clock_monotonic_ms() - state->last_sent_ms >= STREAM_PING_MS) {
         sse_add_comment(out, STR("ping"));
@@ -237,10 +238,12 @@ static void stream_close(void *context)
 
 static const HttpStreamOps stream_ops = {stream_next, stream_close};
 
-/* A copy that outlives the request. */
+/* A copy that outlives the request. What the stream looks up again and again is no new decision,
+   and who would be told of it has ended with the request. */
 static Caller keep_caller(Arena *arena, const Caller *caller)
 {
     Caller kept = *caller;
+    kept.audit = NULL;
     const char **groups = arena_array(arena, caller->n_groups, sizeof(*groups));
     for (size_t i = 0; i < caller->n_groups; i++)
         groups[i] = arena_strdup(arena, caller->groups[i]);

@@ -411,6 +411,19 @@ def test_a_scanner_of_another_lab_needs_to_be_allowed(place, models, status, tit
         assert place.hawk.request("POST", "/scans/", allowed, token=owner)[0] == 200
 
 
+@pytest.mark.parametrize("row", ["GET /meta/samples/{sample_uuid}", "GET /permalink/sample/{sample_uuid}",
+                                 "GET /meta/sample_edits/{request_uuid}", "POST /meta/sample_edits", "POST /meta/append_info_events"])
+def test_a_refusal_names_no_eval_set_and_is_in_the_trail(place, row):
+    """Whoever has the uuid of a sample does not learn where it is."""
+    path, body, _ = ROWS[row]
+    status, answer = place.ask(row.split()[0], path, body, place.people["other group"])
+    assert status == 403 and b"hidden-set" not in answer
+    request = re.search(rb"x-request-id: (\w+)", answer)[1].decode()
+    lines = [json.loads(line) for line in (place.hawk.data / "audit.ndjson").read_text().splitlines()]
+    (line,) = [line for line in lines if line["request_id"] == request]
+    assert not line["allowed"] and line["sub"] == "other"
+
+
 def test_a_secret_model_is_not_hidden_by_a_public_one_whose_name_ends_as_its(place):
     """Both are in the registry, and the eval set has both names."""
     folder = place.hawk.data / "store/evals/twins"

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import json
+import time
 import urllib.request
 
 import pytest
@@ -95,6 +96,26 @@ def test_a_person_has_so_many_streams_and_no_more(server, issuer):
     number = iter(range(5, 1000))
     server.wait_for(lambda: server.request("HEAD", path, token=issuer.token("ann", GROUPS, jti=f"{next(number)}"))[0] == 200)
     streams.pop().close()
+
+
+@pytest.fixture(scope="module")
+def expired(server, issuer):
+    """What a stream sent whose credential ended meanwhile; its request's id is "expiring"."""
+    head = {"Authorization": f"Bearer {issuer.token('cid', GROUPS, exp=int(time.time()) + 3)}", "X-Request-Id": "expiring"}
+    request = urllib.request.Request(f"{server.url}/monitoring/jobs/first/eval-set-status/stream", headers=head)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.read()
+
+
+def test_a_stream_ends_when_its_credential_does(expired):
+    """Though the job goes on."""
+    assert expired.startswith(b"event: status\n") and b'"status":"running"' in expired
+
+
+def test_a_stream_is_one_decision(server, expired):
+    """However often it looks at the job."""
+    lines = [json.loads(line) for line in (server.data / "audit.ndjson").read_text().splitlines()]
+    assert [line["action"] for line in lines if line["request_id"] == "expiring"] == ["job.read"]
 
 
 def test_a_body_over_the_limit_is_refused(server, issuer):
