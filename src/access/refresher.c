@@ -107,7 +107,7 @@ static void keep(Trade *trade, const OidcTokens *tokens, const Error *problem)
     trade->until_us = now_us + REFRESHER_KEPT_SECONDS * CLOCK_SECOND;
     trade->state = problem ? TRADE_REFUSED : TRADE_DONE;
     if (problem && problem->kind != ERR_LOGIN)
-        trade_reset(trade);
+        *trade = (Trade){0}; /* one that runs has nothing yet */
     if (problem)
         return;
     trade->access = secret_new(str_of(tokens->access_token));

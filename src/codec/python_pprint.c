@@ -292,13 +292,12 @@ static void print_value(Printer *printer, Str json, Place place)
     add_sorted_repr(&line, json, 0);
     bool fits = python_text_length(buf_str(&line)) <= room_at(printer, &place);
     place.level++;
-    if (fits || place.level > DEEP_MAX)
-        buf_add_str(printer->out, buf_str(&line));
-    else if (kind == JSON_SCAN_OBJECT)
+    bool is_broken = !fits && place.level <= DEEP_MAX;
+    if (is_broken && kind == JSON_SCAN_OBJECT)
         print_object(printer, json, place);
-    else if (kind == JSON_SCAN_ARRAY)
+    else if (is_broken && kind == JSON_SCAN_ARRAY)
         print_array(printer, json, place);
-    else if (kind == JSON_SCAN_STRING)
+    else if (is_broken && kind == JSON_SCAN_STRING)
         print_string(printer, json, place);
     else
         buf_add_str(printer->out, buf_str(&line));

@@ -2,6 +2,7 @@
 
 #include "codec/python_text.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ static size_t shortest_digits(double value, char digits[REAL_MAX], int *ret_expo
     for (; *p && *p != 'e'; p++)
         if (*p != '.')
             digits[n++] = *p;
+    assert(n > 0);
     while (n > 1 && digits[n - 1] == '0')
         n--;
     *ret_exponent = (int)strtol(p + 1, NULL, 10);

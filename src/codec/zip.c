@@ -293,6 +293,7 @@ static uint32_t *order_by_offset(const Zip *zip)
 /* Members that share bytes are how a small archive grows beyond any ratio. */
 static int check_overlaps(const Zip *zip, Error *err)
 {
+    assert(zip->entries || zip->n_entries == 0);
     auto_free uint32_t *order = order_by_offset(zip);
     for (size_t i = 0; i < zip->n_entries; i++) {
         ZipEntry *entry = &zip->entries[order ? order[i] : i];

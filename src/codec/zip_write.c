@@ -207,7 +207,7 @@ int zip_write_store(ZipWrite *zip, Str name, Source *from, uint64_t at, uint64_t
                       .size = size,
                       .method = ZIP_STORED,
                       .flags = FLAG_UTF8};
-    Str bytes = STR_NONE;
+    Str bytes;
     for (uint64_t done = 0; done < size; done += bytes.n) {
         bytes = next_piece(piece, size - done);
         if (source_read_at(from, at + done, piece, bytes.n, err) < 0)

@@ -6,20 +6,20 @@
 
 /* Where the parts of a kind go, in the order in which they come. */
 typedef struct Place {
-    SamplePartKind kind;
     const char *outer; /* opened before it */
     const char *name;  /* NULL: the sample itself */
+    SamplePartKind kind;
     bool ends_outer;
 } Place;
 
 /* clang-format off */
 static const Place places[] = {
-    { SAMPLE_PART_MEMBER,       NULL,          NULL,          false },
-    { SAMPLE_PART_ATTACHMENT,   NULL,          "attachments", false },
-    { SAMPLE_PART_POOL_MESSAGE, "events_data", "messages",    false },
-    { SAMPLE_PART_POOL_CALL,    NULL,          "calls",       true  },
-    { SAMPLE_PART_MESSAGE,      NULL,          "messages",    false },
-    { SAMPLE_PART_EVENT,        NULL,          "events",      false },
+    { NULL,          NULL,          SAMPLE_PART_MEMBER, false },
+    { NULL,          "attachments", SAMPLE_PART_ATTACHMENT, false },
+    { "events_data", "messages",    SAMPLE_PART_POOL_MESSAGE, false },
+    { NULL,          "calls",       SAMPLE_PART_POOL_CALL, true },
+    { NULL,          "messages",    SAMPLE_PART_MESSAGE, false },
+    { NULL,          "events",      SAMPLE_PART_EVENT, false },
 };
 /* clang-format on */
 

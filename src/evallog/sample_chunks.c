@@ -7,6 +7,7 @@
 
 #include "evallog/sample_chunks.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -65,6 +66,7 @@ static int fail(const SampleChunks *chunks, const ZipEntry *entry, const char *t
 
 static int name_member(const SampleChunks *chunks, Error *err)
 {
+    assert(chunks->open);
     return error_wrap(err, "%s: %.*s", chunks->log->source->name, STR_ARG(chunks->open->name));
 }
 

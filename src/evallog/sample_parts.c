@@ -181,7 +181,7 @@ static bool is_uuid_wanted(const SampleParts *parts, const SamplePart *part)
 
 int sample_parts_next(SampleParts *parts, SamplePart *ret, Error *err)
 {
-    SamplePart part;
+    SamplePart part = {0};
     int result = parts->chunks ? sample_chunks_next(parts->chunks, &part, err)
                                : next_part(parts, &part, err);
     if (result != 1)

@@ -122,10 +122,11 @@ int64_t memory_of_process(pid_t pid)
     auto_buf Buf text = BUF_INIT(FILE_MAX);
     auto_free char *path = mem_printf("/proc/%d/statm", (int)pid);
     Str rest = read_text("", path, &text);
-    Str word = STR_NONE;
+    Str whole = STR_NONE;
+    Str held = STR_NONE;
     int64_t pages = 0;
-    if (!str_split(&rest, ' ', &word) || !str_split(&rest, ' ', &word) ||
-        str_to_i64(word, 0, INT64_MAX, &pages) < 0)
+    if (!str_split(&rest, ' ', &whole) || !str_split(&rest, ' ', &held) ||
+        str_to_i64(held, 0, INT64_MAX, &pages) < 0)
         return 0;
     return pages * sysconf(_SC_PAGESIZE);
 }

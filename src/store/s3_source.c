@@ -91,11 +91,11 @@ static int s3_read_at(Source *base, uint64_t offset, void *data, size_t n, Error
     memcpy(data, ahead, n);
     pthread_mutex_lock(&source->lock);
     char *old = source->ahead;
-    source->ahead = ahead;
+    source->ahead = TAKE(ahead);
     source->ahead_from = offset;
     source->n_ahead = n_ahead;
     pthread_mutex_unlock(&source->lock);
-    ahead = old;
+    free(old);
     return 0;
 }
 

@@ -3,6 +3,7 @@
    those of them that are over come with their events. A log begins with samples that failed in the
    one that it goes on from: one that runs again is in the buffer by another uuid. */
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -119,12 +120,13 @@ static void write_events(JsonOut *out, Str data)
     while (has_items && json_scan_item(&scan) && json_scan_skip(&scan, &item)) {
         if (!json_scan_get(item, "event", &event))
             continue;
-        Murmur3 key = {0};
-        if (json_scan_get(item, "event_id", &id))
-            key = murmur3_of(id);
-        if (id.p && !hash_map_add(&places, key, (uint32_t)n)) {
-            events[*hash_map_find(&places, key)] = event;
-            continue;
+        if (json_scan_get(item, "event_id", &id)) {
+            Murmur3 key = murmur3_of(id);
+            if (!hash_map_add(&places, key, (uint32_t)n)) {
+                assert(events);
+                events[*hash_map_find(&places, key)] = event;
+                continue;
+            }
         }
         if (n == room) {
             room = room ? room * 2 : 64;

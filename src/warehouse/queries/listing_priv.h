@@ -194,7 +194,7 @@ bool listing_comes_first(const Listing *listing, const ListingRow *a, const List
 int listing_pick_words(Listing *listing, const Cursor *after, Error *err) HAWK_MUST_USE;
 
 /* The rows behind the cursor (NULL: from the start), up to n_wanted of them. */
-int listing_pick(Listing *listing, const Cursor *after, Error *err) HAWK_MUST_USE;
+int listing_pick(Listing *listing, const Cursor *cursor, Error *err) HAWK_MUST_USE;
 
 /* The same by one plain statement, passing over some; its time grows with those. */
 int listing_pick_plain(Listing *listing, int64_t offset, Error *err) HAWK_MUST_USE;

@@ -60,7 +60,7 @@ int queries_events_write_texts(const EventTexts *texts, const Buf *body, size_t 
 
 /* Puts them into the place of the strings that are nothing but a reference. ERR_BAD_DATA when they
    are too many bytes. */
-int queries_events_insert_texts(const EventTexts *texts, Buf *body, size_t from,
+int queries_events_insert_texts(const EventTexts *origin, Buf *body, size_t from,
                                 Error *err) HAWK_MUST_USE;
 
 #endif

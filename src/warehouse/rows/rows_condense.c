@@ -22,30 +22,30 @@ typedef enum Shape {
 } Shape;
 
 typedef struct ShapeRow {
-    Shape of;
     Str key; /* STR_NONE: an item of an array */
+    Shape of;
     Shape inside;
 } ShapeRow;
 
 /* clang-format off */
 static const ShapeRow shapes[] = {
-    { MESSAGE, { "content",    7 },  CONTENT },
-    { MESSAGE, { "tool_calls", 10 }, CALLS },
-    { CONTENT, { NULL,         0 },  ITEM },
-    { ITEM,    { "text",       4 },  TEXT },
-    { ITEM,    { "reasoning",  9 },  TEXT },
-    { ITEM,    { "image",      5 },  TEXT },
-    { ITEM,    { "audio",      5 },  TEXT },
-    { ITEM,    { "video",      5 },  TEXT },
-    { ITEM,    { "document",   8 },  TEXT },
-    { ITEM,    { "error",      5 },  TEXT },
-    { ITEM,    { "arguments",  9 },  DEEP },
-    { ITEM,    { "result",     6 },  DEEP },
-    { ITEM,    { "data",       4 },  DEEP },
-    { CALLS,   { NULL,         0 },  CALL },
-    { CALL,    { "arguments",  9 },  DEEP },
-    { CALL,    { "view",       4 },  VIEW },
-    { VIEW,    { "content",    7 },  TEXT },
+    { { "content",    7 },  MESSAGE, CONTENT },
+    { { "tool_calls", 10 }, MESSAGE, CALLS },
+    { { NULL,         0 },  CONTENT, ITEM },
+    { { "text",       4 },  ITEM,    TEXT },
+    { { "reasoning",  9 },  ITEM,    TEXT },
+    { { "image",      5 },  ITEM,    TEXT },
+    { { "audio",      5 },  ITEM,    TEXT },
+    { { "video",      5 },  ITEM,    TEXT },
+    { { "document",   8 },  ITEM,    TEXT },
+    { { "error",      5 },  ITEM,    TEXT },
+    { { "arguments",  9 },  ITEM,    DEEP },
+    { { "result",     6 },  ITEM,    DEEP },
+    { { "data",       4 },  ITEM,    DEEP },
+    { { NULL,         0 },  CALLS,   CALL },
+    { { "arguments",  9 },  CALL,    DEEP },
+    { { "view",       4 },  CALL,    VIEW },
+    { { "content",    7 },  VIEW,    TEXT },
 };
 /* clang-format on */
 
