@@ -13,6 +13,14 @@ static int compare_names(const void *a, const void *b)
     return str_cmp(*(const Str *)a, *(const Str *)b);
 }
 
+/* By what the job of the set is at: a sample that nobody runs is not running. */
+static const char *unfinished_word(Str job)
+{
+    if (str_eqz(job, "queued"))
+        return "waiting";
+    return str_eqz(job, "over") ? "lost" : "running";
+}
+
 int attempts_get(Cli *cli, const char *eval_set_id, const char *kind, Attempts *ret, Error *err)
 {
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
@@ -26,6 +34,7 @@ int attempts_get(Cli *cli, const char *eval_set_id, const char *kind, Attempts *
     const Json *list = json_get(answer, kind);
     if (!list || list->type != JSON_ARRAY)
         return error_set(err, ERR_BAD_DATA, "the server's answer has no %s", kind);
+    ret->unfinished = unfinished_word(json_text(answer, "job", STR_NONE));
     ret->names = arena_array(cli->arena, list->n + 1, sizeof(*ret->names));
     for (const Json *item = list->first; item; item = item->next)
         ret->names[ret->n++] = item->text;

@@ -14,6 +14,7 @@
 typedef struct Attempts {
     Str *names; /* ids of evals, or uuids of samples, sorted */
     size_t n;
+    const char *unfinished; /* what a sample is that is not over: "running", "waiting", "lost" */
 } Attempts;
 
 /* Gets the ids ("eval_ids") or uuids ("sample_uuids") of an eval set's rows that were tried again.

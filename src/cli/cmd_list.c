@@ -401,7 +401,7 @@ static void add_sample(Cli *cli, bool everywhere, const Attempts *old, Table *ta
     if (is_over || is_again)
         add_status(table, is_over ? status : STR("lost"), is_again);
     else if (str_eqz(status, "success"))
-        table_addz(table, "running");
+        table_addz(table, old->unfinished ? old->unfinished : "running");
     else
         table_printf(table, "%.*s (pending)", STR_ARG(status));
     add_scores(cli, table, item);

@@ -91,17 +91,18 @@ static int meta_evals(RouteCtx *ctx, Error *err)
 static int meta_attempts(RouteCtx *ctx, Error *err)
 {
     auto_answer Answer answer;
-    auto_error Error unknown = ERROR_INIT; /* logs that were brought along */
+    auto_error Error unknown = ERROR_INIT; /* logs that were brought along have none */
     Str id = STR_NONE;
     Job job;
+    const char *at = NULL;
     answer_init(&answer);
     const QueriesAccess access = server_queries_access(ctx->caller);
     if (param_eval_set(ctx, &id, err) < 0)
         return -1;
-    bool goes_on = jobs_get(ctx->app->jobs, ctx->arena, arena_strndup(ctx->arena, id.p, id.n), &job,
-                            &unknown) == 0 &&
-                   !job_state_is_over(job.state);
-    if (attempts_write(ctx->app->sql, &access, id, goes_on, &answer.out, err) < 0)
+    if (jobs_get_for(ctx->app->jobs, ctx->caller, ctx->arena, arena_strndup(ctx->arena, id.p, id.n),
+                     &job, &unknown) == 0)
+        at = job_state_is_over(job.state) ? "over" : job.state == JOB_QUEUED ? "queued" : "running";
+    if (attempts_write(ctx->app->sql, &access, id, at, &answer.out, err) < 0)
         return -1;
     return answer_send(ctx, &answer, err);
 }
@@ -281,7 +282,7 @@ static const Shape shapes[] = {
     { "EvalInfo", "id: str; eval_set_id: str; task_name: str; model: str; status: str; total_samples: int;"
                   " completed_samples: int; created_by: str?; started_at: time?; completed_at: time?" },
     { "EvalsResponse", "items: EvalInfo[]; total: int; page: int; limit: int; next_cursor: str?" },
-    { "AttemptsResponse", "eval_ids: str[]; sample_uuids: str[]; truncated: bool" },
+    { "AttemptsResponse", "eval_ids: str[]; sample_uuids: str[]; truncated: bool; job: 'queued' | 'running' | 'over'?" },
     { "SampleScore", "scorer: str; value: any; value_float: num?; value_nonfinite: 'nan' | 'inf' | '-inf'?; is_intermediate: bool" },
     { "SampleListItem",
       "pk: str; uuid: str; id: str; epoch: int; started_at: time?; completed_at: time?; input_tokens: int?; output_tokens: int?;"

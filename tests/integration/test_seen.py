@@ -64,6 +64,7 @@ def test_samples_of_a_lost_runner_wait(hawk, lost):
     """While nobody runs them, and will."""
     os.kill(json.loads((hawk.data / "jobs" / lost / "runner.json").read_text())["pid"], signal.SIGKILL)
     hawk.wait_for(lambda: progress(hawk, lost) == {"total": 3, "waiting": 3})
+    hawk.wait_for(lambda: [row[3] for row in rows(hawk, "samples", lost)] == ["waiting"] * 3)
 
 
 def rows(hawk, *args: str) -> list[list[str]]:

@@ -66,7 +66,7 @@ static int write_list(SqlTx *tx, Query *query, const char *key, bool *is_cut, Js
     return has_row < 0 ? -1 : 0;
 }
 
-int attempts_write(Sql *sql, const QueriesAccess *access, Str eval_set_id, bool goes_on,
+int attempts_write(Sql *sql, const QueriesAccess *access, Str eval_set_id, const char *job,
                    JsonOut *out, Error *err)
 {
     auto_query Query evals = {0};
@@ -76,7 +76,7 @@ int attempts_write(Sql *sql, const QueriesAccess *access, Str eval_set_id, bool 
     query_init(&evals, sql);
     query_init(&samples, sql);
     add_evals(&evals, access, eval_set_id);
-    add_samples(&samples, access, eval_set_id, goes_on);
+    add_samples(&samples, access, eval_set_id, job && strcmp(job, "over") != 0);
     if (query_begin_as(sql, access, &tx, err) < 0)
         return -1;
     json_out_object(out);
@@ -84,6 +84,7 @@ int attempts_write(Sql *sql, const QueriesAccess *access, Str eval_set_id, bool 
         write_list(tx, &samples, "sample_uuids", &is_cut, out, err) < 0)
         return -1;
     json_out_kv_bool(out, "truncated", is_cut);
+    json_out_kvz(out, "job", job);
     json_out_end_object(out);
     return 0;
 }

@@ -649,9 +649,9 @@ static void what_failed_before_it_ran_again_is_of_an_earlier_attempt(void **stat
     two_attempts();
     buf_reset(&text);
     json_out_init(&out, &text, 0);
-    assert_int_equal(attempts_write(sql, &all, STR("set"), false, &out, &err), 0);
+    assert_int_equal(attempts_write(sql, &all, STR("set"), NULL, &out, &err), 0);
     assert_string_equal(database_tight(text.data), "{\"eval_ids\":[\"e1\"],\"sample_uuids\":"
-                                                   "[\"old\"],\"truncated\":false}");
+                                                   "[\"old\"],\"truncated\":false,\"job\":null}");
 }
 
 static void what_failed_is_of_an_earlier_attempt_while_a_later_one_goes_on(void **state)
@@ -663,9 +663,10 @@ static void what_failed_is_of_an_earlier_attempt_while_a_later_one_goes_on(void 
     run("UPDATE eval SET status = 'started' WHERE id = 'e2'", NULL, 0);
     buf_reset(&text);
     json_out_init(&out, &text, 0);
-    assert_int_equal(attempts_write(sql, &all, STR("set"), true, &out, &err), 0);
-    assert_string_equal(database_tight(text.data), "{\"eval_ids\":[\"e1\"],\"sample_uuids\":"
-                                                   "[\"old\",\"only\"],\"truncated\":false}");
+    assert_int_equal(attempts_write(sql, &all, STR("set"), "queued", &out, &err), 0);
+    assert_string_equal(database_tight(text.data),
+                        "{\"eval_ids\":[\"e1\"],\"sample_uuids\":"
+                        "[\"old\",\"only\"],\"truncated\":false,\"job\":\"queued\"}");
 }
 
 static void who_may_not_see_evals_sees_no_attempts(void **state)
@@ -677,9 +678,10 @@ static void who_may_not_see_evals_sees_no_attempts(void **state)
     add_eval("e2", "set", "arith", "[\"g\"]", 2);
     buf_reset(&text);
     json_out_init(&out, &text, 0);
-    assert_int_equal(attempts_write(sql, &nobody, STR("set"), true, &out, &err), 0);
-    assert_string_equal(database_tight(text.data),
-                        "{\"eval_ids\":[],\"sample_uuids\":[],\"truncated\":false}");
+    assert_int_equal(attempts_write(sql, &nobody, STR("set"), "queued", &out, &err), 0);
+    assert_string_equal(
+        database_tight(text.data),
+        "{\"eval_ids\":[],\"sample_uuids\":[],\"truncated\":false,\"job\":\"queued\"}");
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, open_warehouse, close_warehouse)
