@@ -332,10 +332,12 @@ static void redraw(Watch *watch, const Json *data)
 static void write_line(Watch *watch, const Json *data, bool last)
 {
     auto_buf Buf text = BUF_INIT(TEXT_MAX);
-    if (watch->options->once || last)
+    if (watch->options->once || last) {
         add_status(&text, data, TASKS_MAX, false);
-    else
+    } else {
         add_summary(&text, data, false);
+        add_admission(&text, data);
+    }
     Str status = json_text(data, "status", STR_NONE);
     int64_t now = clock_monotonic_ms();
     bool is_due = !watch->summary || now - watch->line_at_ms >= LINE_EVERY_MS || last ||
