@@ -149,6 +149,7 @@ static int add_sample(Found *found, const Json *sample, Error *err)
 static int add_samples(Found *found, const char *only, Error *err)
 {
     bool has_more = true;
+    bool has_any = false;
     bool is_found = false;
     for (int64_t page = 1; has_more; page++) {
         auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
@@ -162,6 +163,7 @@ static int add_samples(Found *found, const char *only, Error *err)
             return -1;
         const Json *items = json_get(answer, "items");
         for (const Json *item = items ? items->first : NULL; item; item = item->next) {
+            has_any = true;
             if (only && !str_eqz(json_text(item, "uuid", STR("")), only))
                 continue;
             is_found = true;
@@ -170,6 +172,8 @@ static int add_samples(Found *found, const char *only, Error *err)
         }
         has_more = json_bool(answer, "has_more", false);
     }
+    if (!has_any && api_check_id(found->cli, found->id, err) < 0)
+        return -1;
     if (only && !is_found)
         return error_set(err, ERR_NOT_FOUND, "%s has no sample %s", found->id, only);
     return 0;

@@ -160,6 +160,18 @@ static int follow(Trace *trace, const char *id, const Options *options, Error *e
     }
 }
 
+/* Nothing of a job that is not there will ever be traced, nor is it one to remember. */
+static int check_job(Cli *cli, const char *id, Error *err)
+{
+    auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
+    Json *answer = NULL;
+    api_add_job_path(&path, id, "job-status");
+    if (api_get_path(cli, &path, &answer, err) < 0)
+        return settings_no_job(id, err);
+    settings_keep_id(cli, SETTINGS_JOB, id);
+    return 0;
+}
+
 static int run_trace(Cli *cli, const void *given, Error *err)
 {
     const Options *options = given;
@@ -168,9 +180,8 @@ static int run_trace(Cli *cli, const void *given, Error *err)
     Trace trace = {.cli = cli, .is_raw = options->raw, .line = BUF_INIT(LINE_MAX)};
     if (options->full && options->follow)
         return error_set(err, ERR_USAGE, "--full and --follow do not go together");
-    if (settings_id(cli, SETTINGS_JOB, options->id, &id, err) < 0)
+    if (settings_id(cli, SETTINGS_JOB, options->id, &id, err) < 0 || check_job(cli, id, err) < 0)
         return -1;
-    settings_keep_id(cli, SETTINGS_JOB, id);
     if (options->follow)
         return follow(&trace, id, options, err);
     if (ask(&trace, id, options, -1, err) < 0)
@@ -185,7 +196,8 @@ static int run_stacktrace(Cli *cli, const void *given, Error *err)
     Api *api = NULL;
     auto_buf Buf path = BUF_INIT(PATH_MAX_BYTES);
     auto_buf Buf body = BUF_INIT(API_ANSWER_MAX);
-    if (settings_id(cli, SETTINGS_JOB, options->id, &id, err) < 0 || cli_api(cli, &api, err) < 0)
+    if (settings_id(cli, SETTINGS_JOB, options->id, &id, err) < 0 || check_job(cli, id, err) < 0 ||
+        cli_api(cli, &api, err) < 0)
         return -1;
     api_add_job_path(&path, id, "stacktrace");
     api_add_query(&path, "native", options->native ? "true" : "false");
@@ -193,7 +205,6 @@ static int run_stacktrace(Cli *cli, const void *given, Error *err)
     const ApiCall call = {.path = path.data};
     if (buf_check(&path, "the request", err) < 0 || api_send(api, &call, &body, NULL, err) < 0)
         return -1;
-    settings_keep_id(cli, SETTINGS_JOB, id);
     return options->json ? print_json_text(cli, buf_str(&body), err)
                          : print_text(cli, buf_str(&body), err);
 }

@@ -161,9 +161,12 @@ int settings_no_job(const char *id, Error *err)
 {
     if (err->kind != ERR_NOT_FOUND)
         return -1;
+    bool is_unknown = strcmp(error_text(err), "Job not found.") == 0;
     (void)error_wrap(err, "%s", id);
     if (!ids_is_imported(str_of(id)))
-        return -1;
+        return is_unknown && !err->fix
+                   ? error_fix(err, "'hawk list jobs --all' shows what there is")
+                   : -1;
     return error_fix(err, "logs that were imported have no job; 'hawk list evals %s' lists them",
                      id);
 }

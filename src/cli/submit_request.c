@@ -2,6 +2,7 @@
  */
 
 #include "cli/api.h"
+#include "cli/settings.h"
 #include "cli/submit.h"
 
 enum { PATH_TEXT_MAX = 64 << 10 };
@@ -32,7 +33,7 @@ int submit_get_config(Cli *cli, JobspecKind kind, const char *id, Json **ret, Er
     buf_addz(&path, kind == JOBSPEC_SCAN ? "/scans/" : "/eval_sets/");
     api_add_segment(&path, str_of(id));
     buf_addz(&path, "/config");
-    return api_get_path(cli, &path, ret, err);
+    return api_get_path(cli, &path, ret, err) < 0 ? settings_no_job(id, err) : 0;
 }
 
 Jobspec *submit_server_config(Cli *cli, JobspecKind kind, const char *id)
