@@ -50,6 +50,7 @@ static void begin_block(PgLoad *load)
     if (load->block.cap > 2 * BLOCK_BYTES)
         buf_release(&load->block);
     buf_reset(&load->block);
+    (void)buf_room(&load->block, BLOCK_BYTES + CHUNK_BYTES); /* what is not used costs nothing */
     buf_add_str(&load->block, STR("PGCOPY\n\377\r\n\0"));
     pg_args_add_i32(&load->block, 0); /* flags */
     pg_args_add_i32(&load->block, 0); /* bytes of header to come */

@@ -64,17 +64,56 @@ struct Line {
     size_t n_waiting;
     size_t n_waiting_bytes;
     size_t n_makers;
-    const Maker *streamer; /* whose packs alone are taken, until its sample ends */
+    const Maker *streamer;      /* whose packs alone are taken, until its sample ends */
+    Pack *spare[BATCH_SAMPLES]; /* written, to be filled again */
+    size_t n_spare;
+    size_t n_spare_bytes; /* that they have room for */
     bool is_stopping;
     Error failure; /* of a maker: not about a sample */
 };
+
+/* --- packs --- */
+
+/* Memory that comes and goes with every batch is given back to the system each time, and cleared by
+   it each time: a tenth of the work. So packs that were written are filled again; what they grew to
+   may be half as much again as is in them. */
+static void keep_spare(Line *line, Pack *take_pack)
+{
+    size_t most = batch_bytes[sql_dialect(line->import->sql)] / 2 * 3;
+    pthread_mutex_lock(&line->lock);
+    bool is_kept =
+        line->n_spare < BATCH_SAMPLES && line->n_spare_bytes + take_pack->rows.cap <= most;
+    if (is_kept) {
+        line->spare[line->n_spare++] = take_pack;
+        line->n_spare_bytes += take_pack->rows.cap;
+    }
+    pthread_mutex_unlock(&line->lock);
+    if (!is_kept)
+        pack_free(take_pack);
+}
+
+/* An empty pack for a sample. */
+static Pack *empty_pack(Line *line, size_t sample)
+{
+    Pack *pack = NULL;
+    pthread_mutex_lock(&line->lock);
+    if (line->n_spare > 0) {
+        pack = line->spare[--line->n_spare];
+        line->n_spare_bytes -= pack->rows.cap;
+    }
+    pthread_mutex_unlock(&line->lock);
+    if (!pack)
+        return pack_new(sample);
+    pack_reset(pack, sample);
+    return pack;
+}
 
 /* --- the writer --- */
 
 static void drop_batch(Line *line)
 {
     for (size_t i = 0; i < line->n_batch; i++)
-        pack_free(line->batch[i]);
+        keep_spare(line, line->batch[i]);
     line->n_batch = 0;
     line->n_batch_bytes = 0;
 }
@@ -167,7 +206,7 @@ static int hand_over(Maker *maker, bool is_last, Error *err)
     Pack *pack = TAKE(maker->pack);
     pack->is_last = is_last;
     if (!is_last)
-        maker->pack = pack_new(pack->sample);
+        maker->pack = empty_pack(maker->line, pack->sample);
     return maker->give(maker, pack, err);
 }
 
@@ -199,7 +238,7 @@ static int make_sample(Maker *maker, size_t i, Error *err)
 {
     auto_error Error problem = ERROR_INIT;
     pack_free(TAKE(maker->pack));
-    maker->pack = pack_new(i);
+    maker->pack = empty_pack(maker->line, i);
     maker->pack->is_first = true;
     if (make_rows(maker, &maker->line->samples->items[i], &problem) == 0)
         return hand_over(maker, true, err);
@@ -384,6 +423,8 @@ static void line_release(Line *line)
     import_stream_close(line->stream);
     for (size_t i = 0; i < line->n_waiting; i++)
         pack_free(line->waiting[i]);
+    for (size_t i = 0; i < line->n_spare; i++)
+        pack_free(line->spare[i]);
     free(line->again.samples);
     error_release(&line->failure);
     pthread_cond_destroy(&line->changed);

@@ -35,6 +35,14 @@ Pack *pack_new(size_t sample)
     return pack;
 }
 
+void pack_reset(Pack *pack, size_t sample)
+{
+    Buf rows = pack->rows;
+    buf_reset(&rows);
+    error_release(&pack->problem);
+    *pack = (Pack){.rows = rows, .sample = sample};
+}
+
 void pack_free(Pack *pack)
 {
     if (!pack)
