@@ -12,7 +12,7 @@
 #include "warehouse/importer/importer_priv.h"
 
 enum {
-    BATCH_SAMPLES = 64,
+    BATCH_SAMPLES = 96,
     WAITING_BYTES = 4 * 1024 * 1024, /* in packs that nobody writes yet */
     THREADS_USUAL = 2,
     THREADS_MAX = 16,
@@ -22,7 +22,7 @@ enum {
  */
 static const size_t batch_bytes[] = {
     [SQL_SQLITE] = (size_t)6 * 1024 * 1024,
-    [SQL_POSTGRES] = (size_t)12 * 1024 * 1024,
+    [SQL_POSTGRES] = (size_t)18 * 1024 * 1024,
 };
 
 /* When a database refuses a sample, it is tried once more with these. */
