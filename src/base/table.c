@@ -17,18 +17,28 @@ enum {
 #define ELLIPSIS "\u2026"
 
 struct Table {
-    const char *const *names;
+    char **names;
     size_t n_columns;
     char **cells; /* n_cells, row after row */
     size_t n_cells;
     size_t cap;
 };
 
+/* The caller frees. */
+static char *safe_line(Str cell)
+{
+    auto_buf Buf text = BUF_INIT(CELL_MAX);
+    term_add_line(&text, cell);
+    return buf_take(&text);
+}
+
 Table *table_new(const char *const *names, size_t n_columns)
 {
     Table *table = mem_alloc(sizeof(*table));
-    table->names = names;
+    table->names = mem_array(n_columns, sizeof(*table->names));
     table->n_columns = n_columns;
+    for (size_t i = 0; i < n_columns; i++)
+        table->names[i] = safe_line(str_of(names[i]));
     return table;
 }
 
@@ -38,19 +48,20 @@ void table_free(Table *table)
         return;
     for (size_t i = 0; i < table->n_cells; i++)
         free(table->cells[i]);
+    for (size_t i = 0; i < table->n_columns; i++)
+        free(table->names[i]);
+    free(table->names);
     free(table->cells);
     free(table);
 }
 
 void table_add(Table *table, Str cell)
 {
-    auto_buf Buf text = BUF_INIT(CELL_MAX);
-    term_add_line(&text, cell);
     if (table->n_cells == table->cap) {
         table->cap = table->cap ? table->cap * 2 : 64;
         table->cells = mem_resize(table->cells, table->cap, sizeof(*table->cells));
     }
-    table->cells[table->n_cells++] = buf_take(&text);
+    table->cells[table->n_cells++] = safe_line(cell);
 }
 
 void table_addz(Table *table, const char *cell)

@@ -9,7 +9,7 @@
 
 typedef struct Table Table;
 
-/* A table with these column names, which must outlive it. */
+/* A table with these column names, which are made safe for terminals as cells are. */
 Table *table_new(const char *const *names, size_t n_columns) HAWK_MUST_USE;
 void table_free(Table *table);
 

@@ -95,6 +95,23 @@ void term_add_line(Buf *buf, Str text)
     add_safe(buf, str_trim(text), true);
 }
 
+void term_add_json(Buf *buf, Str json)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < json.n; i += len) {
+        uint32_t c = 0;
+        len = next_char(json, i, &c);
+        if (len == 0) {
+            buf_addz(buf, replacement);
+            len = 1;
+        } else if ((c >= 0x7F && c < 0xA0) || is_trick(c)) {
+            buf_printf(buf, "\\u%04x", c);
+        } else {
+            buf_add(buf, json.p + i, len);
+        }
+    }
+}
+
 /* Blocks whose characters take no column or two (Unicode annex 11, simplified). */
 static const struct {
     uint32_t first;

@@ -34,6 +34,10 @@ int term_rows(int fd);
 void term_add_text(Buf *buf, Str text);
 void term_add_line(Buf *buf, Str text);
 
+/* The same for JSON, which stays the same JSON: what it need not escape and a terminal would obey
+   is escaped. In JSON such characters can only be inside of texts. */
+void term_add_json(Buf *buf, Str json);
+
 /* Columns that valid UTF-8 without control characters takes. */
 size_t term_width(Str text);
 

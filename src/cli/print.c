@@ -11,32 +11,14 @@
 #include "base/term.h"
 #include "codec/json_out.h"
 
-enum { TEXT_MAX = 256 << 20, VALUE_MAX = 1 << 20, INDENT = 2 };
-
-/* DEL and U+0080 to U+009F, which JSON need not escape and some terminals obey. In JSON they can
-   only be inside of texts. */
-static void add_json_for_terminal(Buf *buf, Str text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        unsigned char next = i + 1 < text.n ? (unsigned char)text.p[i + 1] : 0;
-        if (c == 0x7F) {
-            buf_addz(buf, "\\u007f");
-        } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
-            buf_printf(buf, "\\u%04x", next);
-            i++;
-        } else {
-            buf_addc(buf, (char)c);
-        }
-    }
-}
+enum { TEXT_MAX = 256 << 20, VALUE_MAX = 1 << 20, TIME_SHOWN = 64, TIME_MAX = 1024, INDENT = 2 };
 
 int print_json_text(Cli *cli, Str text, Error *err)
 {
     if (!cli->out_is_tty)
         return cli_put(cli, text, err);
     auto_buf Buf safe = BUF_INIT(TEXT_MAX);
-    add_json_for_terminal(&safe, text);
+    term_add_json(&safe, text);
     if (buf_check(&safe, "the output", err) < 0)
         return -1;
     return cli_put(cli, buf_str(&safe), err);
@@ -86,8 +68,11 @@ const char *print_time(Arena *arena, Str text)
 {
     int64_t us = 0;
     char full[CLOCK_TEXT_MAX];
-    if (text.n == 0 || clock_parse(text, &us) < 0)
-        return arena_strndup(arena, text.p ? text.p : "", text.n);
+    if (text.n == 0 || clock_parse(text, &us) < 0) {
+        auto_buf Buf safe = BUF_INIT(TIME_MAX);
+        term_add_line(&safe, str_slice(text, 0, TIME_SHOWN));
+        return arena_strndup(arena, safe.data ? safe.data : "", safe.len);
+    }
     char *s = arena_strdup(arena, clock_format(us - us % CLOCK_SECOND, full));
     if (s[0] && s[10] == 'T')
         s[10] = ' ';

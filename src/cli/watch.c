@@ -139,10 +139,11 @@ static void add_summary(Buf *ret, const Json *data, bool colours)
 {
     Counts counts = counts_of(data, json_get(data, "progress"));
     Str status = json_text(data, "status", STR("unknown"));
-    auto_free char *word = mem_strndup(status.p, status.n);
+    auto_buf Buf word = BUF_INIT(TEXT_MAX);
+    term_add_line(&word, status);
     term_add_line(ret, json_text(data, "job_id", STR_NONE));
     buf_addz(ret, ": ");
-    term_add_colour(ret, colours, status_colour(status), word);
+    term_add_colour(ret, colours, status_colour(status), word.data ? word.data : "");
     buf_addz(ret, ", ");
     add_counts(ret, &counts, colours);
     int64_t asked = json_int(data, "pending_interactions", 0);

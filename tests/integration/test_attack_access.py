@@ -2,9 +2,13 @@
 
 import os
 import pty
+import re
 import subprocess
 
+import one_log
 import pytest
+from marking_proxy import MarkingProxy
+from test_access_matrix import config
 from test_server import raw
 
 
@@ -50,3 +54,47 @@ def test_json_on_a_terminal_has_no_control_sequences(shared):
     assert done.returncode == 0, done.stderr
     assert b"\\u009b2J" in output and b"\xc2\x9b" not in output
     assert "\u009b2J" in shared.run("download", "c1", "--list", "--json").stdout
+
+
+@pytest.fixture(scope="module")
+def hostile(shared, tmp_path_factory):
+    """The environment of a command line whose server tells it what terminals obey, of an eval set and of a job."""
+    folder = shared.data / "store/evals/marked"
+    folder.mkdir(parents=True)
+    (folder / "2026-01-01T00-00-00+00-00_task_abc.eval").write_bytes(one_log.make(tmp_path_factory.mktemp("marked"), "text", eval_set_id="marked"))
+    assert shared.request("POST", "/eval_sets/", config("marked-job"))[0] == 200
+    shared.wait_for(lambda: shared.get("/monitoring/jobs/marked-job/job-status")[1]["status"] == "failed")
+    shared.wait_for(lambda: shared.get("/meta/samples?eval_set_id=marked")[1]["items"])
+    proxy = MarkingProxy(shared.url)
+    yield {**shared.env, "TERM": "xterm", "HAWK_API_URL": proxy.url, "HAWK_ACCESS_TOKEN": shared.token, "HAWK_VERSION_CHECK": "off", "PAGER": "cat"}
+    proxy.close()
+
+
+@pytest.mark.parametrize("command", [
+    "list eval-sets", "list jobs --all", "list samples marked", "list evals marked", "list imports", "explain marked-job", "logs marked-job",
+    "status marked-job", "watch marked-job", "auth why marked", "compare marked marked", "search text", "usage", "doctor",
+    "sql select%201%20as%20x", "explain nowhere",
+])
+def test_what_a_server_says_does_not_command_the_terminal(shared, hostile, command):
+    """But for hawk's own colours."""
+    master, slave = pty.openpty()
+    words = [word.replace("%20", " ") for word in command.split()]
+    with subprocess.Popen([str(shared.program), *words], env=hostile, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave) as process:
+        os.close(slave)
+        output = b""
+        while piece := read_or_end(master):
+            output += piece
+        process.wait(60)
+    os.close(master)
+    assert output
+    for sign in ("\x1b]", "\x07", "\u009b", "\u202e"):
+        assert sign.encode() not in output
+    assert re.sub(rb"\x1b\[[0-9;]*m", b"", output).count(b"\x1b") == 0
+
+
+def read_or_end(fd: int) -> bytes:
+    """What a terminal shows next; nothing when all of its programs have ended."""
+    try:
+        return os.read(fd, 65536)
+    except OSError:
+        return b""

@@ -32,6 +32,24 @@ static void a_table_without_rows_has_its_header(void **state)
     assert_string_equal(text.data, "A  B\n-  -\n");
 }
 
+static void a_heading_is_one_line_without_control_bytes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"A\n\033]0;x\007"};
+    auto_table Table *table = table_new(names, 1);
+    auto_buf Buf text = BUF_INIT(4096);
+    table_write(table, &text);
+    assert_string_equal(text.data, "A \\x1b]0;x\\x07\n--------------\n");
+}
+
+static void json_for_a_terminal_escapes_what_turns_text_around(void **state)
+{
+    (void)state;
+    auto_buf Buf out = BUF_INIT(4096);
+    term_add_json(&out, STR("[\"\x7f\xc2\x9b\u202e\u00e9\x9b\"]"));
+    assert_string_equal(out.data, "[\"\\u007f\\u009b\\u202e\u00e9\ufffd\"]");
+}
+
 static void a_cell_is_one_line_without_control_bytes(void **state)
 {
     (void)state;
@@ -133,6 +151,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
         cmocka_unit_test(a_table_without_rows_has_its_header),
+        cmocka_unit_test(a_heading_is_one_line_without_control_bytes),
+        cmocka_unit_test(json_for_a_terminal_escapes_what_turns_text_around),
         cmocka_unit_test(a_cell_is_one_line_without_control_bytes),
         cmocka_unit_test(words_are_cut_to_the_terminal_and_ids_are_not),
         cmocka_unit_test(a_table_that_fits_is_left_as_it_is),
