@@ -79,8 +79,10 @@ class World:
         started.callback(self.theirs.close)
         self.program = Program(self.peer, OWN)
         started.callback(self.program.close)
+        self.importer = hawk_peer.Importer(self.peer, self.bucket.env)
+        started.callback(self.importer.kill)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            schema = pool.submit(hawk_peer.make_schema, self.peer, theirs)
+            schema = pool.submit(hawk_peer.fill_database, self.peer, self.postgresql, "theirs")
             self._start_ours(started, cache, settings)
             self.clients = {"ours": self._client("ours", self.ours.url), "theirs": self._client("theirs", self.theirs.url)}
             self._run_job()
@@ -141,7 +143,7 @@ class World:
         """, "theirs")
 
     def _import(self, url: str, keys: list[str]) -> None:
-        answers, _ = hawk_peer.import_logs(self.peer, [(url, f"s3://{self.bucket.name}/{key}") for key in keys], self.bucket.env)
+        answers = self.importer.run([(url, f"s3://{self.bucket.name}/{key}") for key in keys])
         assert [answer.error for answer in answers] == [None] * len(keys)
 
     def run_scan(self) -> None:

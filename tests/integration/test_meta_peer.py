@@ -5,11 +5,11 @@ Both read one bucket, each with its own importer, and trust one identity provide
 names what differs on purpose; docs/warehouse.md has the same list.
 """
 
+import concurrent.futures
 import dataclasses
 import datetime
 import json
 import re
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -64,8 +64,9 @@ class World:
         theirs = postgresql.tcp_url(postgresql.make("theirs"))
         (folder / "theirs").mkdir()
         self.theirs = Server(peer, folder / "theirs", {**settings, "HAWK_API_DATABASE_URL": hawk_peer.driver_url(theirs)}, GROUPS)
-        filling = threading.Thread(target=self._fill_theirs, args=(theirs,))
-        filling.start()
+        self.errors: list[str] = []
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+        filled = pool.submit(self._fill_theirs)
         self.ours = Hawk(folder / "ours", cache)
         self.ours.home.mkdir()
         self.ours.env.update(settings, HAWK_API_MODELS_FILE=str(models), HAWK_API_DATABASE_URL=postgresql.url(postgresql.make("ours")))
@@ -74,7 +75,8 @@ class World:
         self.ours.env.update(HAWK_API_URL=self.ours.url, HAWK_CREDENTIALS="file", HAWK_VERSION_CHECK="off")
         self.token, self.token_of_fewer = token_of(self.ours, "ada"), token_of(self.ours, "bob")
         self.ours.wait_for(self._has_all)
-        filling.join()
+        filled.result()
+        pool.shutdown()
         assert self.errors == []
         self.theirs.wait()
 
@@ -91,15 +93,20 @@ class World:
         self.bucket.put(keys[-1], of_model(logs / "limits_messages.eval", folder / "secret.eval", "hidden").read_bytes())
         return keys
 
-    def _fill_theirs(self, url: str) -> None:
-        hawk_peer.make_schema(self.peer, url)
-        database = url.rpartition("/")[2]
+    def _fill_theirs(self) -> None:
+        """The peer's rows are the same for the same logs, so they are kept."""
+        objects = [(key, self.bucket.get(key)) for key in self.keys]
+        hawk_peer.fill_database(self.peer, self.postgresql, "theirs", self._import_theirs, repr((GROUPS, objects)).encode())
+
+    def _import_theirs(self) -> bool:
         for model, group in GROUPS.items():
-            self.postgresql.run(f"INSERT INTO middleman.model_group (name) VALUES ('{group}')", database)
+            self.postgresql.run(f"INSERT INTO middleman.model_group (name) VALUES ('{group}')", "theirs")
             self.postgresql.run(f"INSERT INTO middleman.model (name, model_group_pk) SELECT '{model}', pk FROM middleman.model_group "
-                                f"WHERE name = '{group}'", database)
+                                f"WHERE name = '{group}'", "theirs")
+        url = self.postgresql.tcp_url("theirs")
         answers, _ = hawk_peer.import_logs(self.peer, [(url, f"s3://{self.bucket.name}/{key}") for key in self.keys], self.bucket.env)
         self.errors = [answer.error for answer in answers if answer.error]
+        return not self.errors
 
     def _has_all(self) -> bool:
         return self.ours.get("/meta/imports", token=self.token)[1]["counts"]["success"] == len(self.keys)

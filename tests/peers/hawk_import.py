@@ -37,8 +37,8 @@ async def import_one(database: str, location: str) -> dict:
 
 async def main() -> None:
     """Import them all in one event loop."""
-    for line in sys.stdin.read().splitlines():
-        print(json.dumps(await import_one(*line.split(" ", 1))), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(await import_one(*line.rstrip("\n").split(" ", 1))), flush=True)
 
 
 asyncio.run(main())

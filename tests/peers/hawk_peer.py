@@ -7,12 +7,16 @@ or one of pyenv's is taken. What it runs with is pinned in hawk_peer.txt, and in
 import contextlib
 import dataclasses
 import fcntl
+import gzip
 import hashlib
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+from collections.abc import Callable
+
+import postgres
 
 HERE = pathlib.Path(__file__).resolve().parent
 LOCK = HERE / "hawk_peer.txt"
@@ -71,6 +75,22 @@ def peer_python() -> pathlib.Path | None:
     return make_venv(CACHE / f"hawk-peer-{name}", str(base), "--require-hashes", "-r", str(LOCK))
 
 
+def fill_database(python: pathlib.Path, server: postgres.Postgres, database: str, fill: Callable[[], bool] | None = None, of: bytes = b"") -> None:
+    """Put the peer's tables into an empty database, and what `fill` puts into them, which depends on nothing but `of`. Both are
+    kept, unless it says that they are not to be."""
+    mark = hashlib.sha256(repr((LOCK.read_bytes(), str(postgres.PROGRAMS[-1]), of)).encode()).hexdigest()[:16]
+    kept = CACHE / f"peer-database-{mark}.sql.gz"
+    with locked(kept.with_suffix(".lock")):
+        if kept.exists():
+            server.run(gzip.decompress(kept.read_bytes()).decode(), database)
+            return
+        make_schema(python, server.tcp_url(database))
+        if fill is None or fill():
+            part = kept.with_suffix(".part")
+            part.write_bytes(gzip.compress(server.dump(database).encode()))
+            part.rename(kept)
+
+
 def make_schema(python: pathlib.Path, url: str) -> None:
     """Put the peer's tables into the empty database at url."""
     where = "import hawk.core.db, pathlib; print(pathlib.Path(hawk.core.db.__path__[0]) / 'alembic')"
@@ -102,15 +122,47 @@ class Imported:
     result: dict | None
 
 
+class Importer:
+    """The peer's importer in a process that has loaded it."""
+
+    def __init__(self, python: pathlib.Path, env: dict[str, str]):
+        """Start it."""
+        self.process = subprocess.Popen(
+            [str(python), str(HERE / "hawk_import.py")], env={**os.environ, **env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+
+    def run(self, logs: list[tuple[str, str]]) -> list[Imported]:
+        """Import logs, one after the other: each a database and a location ("s3://bucket/evals/..."); what it says of each."""
+        return [self._import(f"{driver_url(url)} {location}") for url, location in logs]
+
+    def _import(self, line: str) -> Imported:
+        print(line, file=self.process.stdin, flush=True)
+        return Imported(**json.loads(self._said()))
+
+    def _said(self) -> str:
+        line = next((line for line in self.process.stdout if line.startswith("{")), None)
+        if line is None:
+            raise RuntimeError(f"the peer's importer has ended with {self.process.wait()}")
+        return line
+
+    def close(self) -> int:
+        """End it; the most memory that it held, in kilobytes."""
+        self.process.stdin.close()
+        held = json.loads(self._said())["max_kilobytes"]
+        self.process.stdout.close()
+        self.process.wait(60)
+        return held
+
+    def kill(self) -> None:
+        """End it whatever it does."""
+        self.process.kill()
+        self.process.wait()
+
+
 def import_logs(python: pathlib.Path, logs: list[tuple[str, str]], env: dict[str, str]) -> tuple[list[Imported], int]:
-    """Import logs with the peer, one after the other: each a database and a location ("s3://bucket/evals/..."). Return
-    what it says of each and the most memory that it held, in kilobytes."""
-    lines = [f"{driver_url(url)} {location}" for url, location in logs]
-    done = subprocess.run(
-        [str(python), str(HERE / "hawk_import.py")], input="\n".join(lines), env={**os.environ, **env}, capture_output=True,
-        text=True, check=False,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr[-4000:])
-    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return [Imported(**line) for line in said[:-1]], said[-1]["max_kilobytes"]
+    """Import logs with a process of its own; return what it says of each and the most memory that it held, in kilobytes."""
+    importer = Importer(python, env)
+    try:
+        return importer.run(logs), importer.close()
+    finally:
+        importer.kill()

@@ -91,6 +91,15 @@ class Postgres:
         self.run(f'CREATE DATABASE "{database}"')
         return database
 
+    def dump(self, database: str) -> str:
+        """SQL that makes an empty database this one, roles of the server included."""
+        roles = self._said("pg_dumpall", "--roles-only", "-d", self.url())
+        others = "".join(line for line in roles.splitlines(keepends=True) if not line.startswith(("CREATE ROLE hawk;", "ALTER ROLE hawk ")))
+        return others + self._said("pg_dump", "-d", self.url(database))
+
+    def _said(self, program: str, *args: str) -> str:
+        return subprocess.run([PROGRAMS[-1] / program, *args], capture_output=True, text=True, timeout=120, check=True).stdout
+
     def rows(self, query: str, database: str = "postgres") -> list[dict]:
         """The rows of a query, each as PostgreSQL says it in JSON."""
         return [json.loads(line) for line in self.run(f"SELECT to_json(t) FROM ({query}) t", database).split("\n") if line]
