@@ -1,5 +1,6 @@
 """What is said to a run while it is at its samples: stop it within a time, pause it, run a sample again, score it."""
 
+import concurrent.futures
 import json
 import pathlib
 import re
@@ -85,7 +86,7 @@ def test_a_time_to_stop_within_holds_though_the_server_dies(home):
 @pytest.mark.parametrize("more", [{}, OLD])
 def test_a_paused_run_begins_no_sample_until_it_goes_on(hawk, tmp_path, more):
     """Those that run go on to their end; then nothing happens."""
-    job = submit(hawk, f"paused-{len(more)}", config_of({"kind": "wait", "seconds": 3, "samples": 5, "path": tmp_path / "trace"},
+    job = submit(hawk, f"paused-{len(more)}", config_of({"kind": "wait", "seconds": 2, "samples": 5, "path": tmp_path / "trace"},
                                                        max_samples=1, **more))
     wait_for_samples(hawk, job)
     hawk.run("pause", job)
@@ -145,9 +146,10 @@ def test_stacktrace_and_trace_tell_of_a_wedged_sample(hawk, tmp_path):
     """Though the event loop does not turn; as text and as JSON, and only while samples run."""
     job = submit(hawk, "where", config_of({"kind": "block", "seconds": 600, "path": tmp_path / "wedged"}))
     hawk.wait_for(lambda: lines(tmp_path / "wedged"))
-    text = hawk.run("stacktrace", job).stdout
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # each waits until it is clear that the event loop does not answer
+        as_text, as_json = pool.submit(hawk.run, "stacktrace", job), pool.submit(hawk.json, "stacktrace", job)
+    text, threads = as_text.result().stdout, as_json.result()
     assert 'Thread' in text and '"MainThread"' in text and "faulty" in text, text
-    threads = hawk.json("stacktrace", job)
     (main,) = [thread for thread in threads if thread["thread_name"] == "MainThread"]
     assert any("faulty" in frame["filename"] and frame["line"] > 0 for frame in main["frames"])
     assert [thread for thread in threads if thread["is_task"] and thread["frames"]]
