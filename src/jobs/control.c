@@ -17,7 +17,24 @@ enum { COMMAND_MAX = 4096, SAMPLE_UUID_MAX = 64, BY_MAX = 256 };
 
 static const char *const actions[] = {[JOBS_STOP_SCORE] = "score", [JOBS_STOP_ERROR] = "error"};
 
-/* The job if the caller may change it. */
+/* A job that is not over and not one of ours is another server's, which would not hear of a change:
+   its runner would go on. One of ours may end between two looks. */
+static int check_is_here(Jobs *jobs, Arena *arena, Job *job, Error *err)
+{
+    JobsLive live;
+    if (!jobs->options.leaves_others || job_state_is_over(job->state) ||
+        jobs_priv_find_live(jobs, job->job_id, &live))
+        return 0;
+    if (jobs_get(jobs, arena, job->job_id, job, err) < 0)
+        return -1;
+    if (job_state_is_over(job->state))
+        return 0;
+    (void)error_set(err, ERR_CONFLICT, "another server has %s", job->job_id);
+    (void)error_fix(err, "ask the server that it was submitted to");
+    return error_code(err, "job.elsewhere");
+}
+
+/* The job if the caller may change it, here. */
 static int get_to_change(Jobs *jobs, const Caller *caller, Arena *arena, const char *job_id,
                          Job *ret, Error *err)
 {
@@ -26,6 +43,8 @@ static int get_to_change(Jobs *jobs, const Caller *caller, Arena *arena, const c
         return -1;
     const AccessResource about = {.name = job.job_id, .owner = job.created_by};
     if (access_allows(caller, ACCESS_JOB_CONTROL, &about, err) < 0)
+        return -1;
+    if (check_is_here(jobs, arena, &job, err) < 0)
         return -1;
     if (strcmp(caller->sub, job.created_by) != 0)
         log_info("job.admin_override", KV("job", job_id), KV("by", caller->sub),

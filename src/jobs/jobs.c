@@ -24,6 +24,7 @@ enum {
 /* clang-format off */
 static const JobsProblem problems[] = {
     { "job.exists",            409, "Job already exists" },
+    { "job.elsewhere",         409, "Another server has this job" },
     { "job.busy",              409, "Launch already in progress" },
     { "job.editing",           409, "Samples are being edited" },
     { "job.bad_id",            400, "Invalid eval_set_id" },

@@ -1,6 +1,7 @@
 """Two servers on one PostgreSQL and one bucket: what people change comes to the logs once, whichever of them is there."""
 
 import concurrent.futures
+import json
 import os
 import random
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 from conftest import Hawk
 from inspect_ai.log import read_eval_log
+from test_access_matrix import config
 from test_edits import Room, edit
 
 N_KILLS = int(os.environ.get("HAWK_KILLS", "0"))
@@ -108,3 +110,16 @@ def test_kills_of_either_server_apply_each_edit_once(pair, tmp_path):
             pair.run("UPDATE sample_edit SET lease_until = now() WHERE state = 'applying'")
         killed.start()
     pair.check(tmp_path)
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [("POST", "stop", {"action": "score"}), ("POST", "control", {"action": "pause"}), ("DELETE", "", None)])
+def test_a_job_is_not_ended_by_a_server_that_does_not_have_it(pair, method, path, body):
+    """Its runner would go on, and nobody would know."""
+    one, two = pair.servers
+    if not pair.run("SELECT 1 FROM job WHERE job_id = 'ours'"):
+        assert one.request("POST", "/eval_sets/", config("ours"))[0] == 200
+        one.wait_for(lambda: "failed" in pair.run("SELECT state FROM job WHERE job_id = 'ours'"))
+        pair.run("UPDATE job SET state = 'running' WHERE job_id = 'ours'")  # as for one that goes on
+    status, _, answer = two.request(method, f"/eval_sets/ours/{path}".rstrip("/"), body)
+    assert (status, json.loads(answer)["code"]) == (409, "job.elsewhere")
+    assert pair.run("SELECT state FROM job WHERE job_id = 'ours'").strip() == "running"
