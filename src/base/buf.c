@@ -33,6 +33,13 @@ char *buf_room(Buf *buf, size_t n)
     return buf->data + buf->len;
 }
 
+/* Room for n more bytes, mostly there already. */
+static inline char *room_for(Buf *buf, size_t n)
+{
+    bool has_room = n < buf->cap - buf->len && n <= buf->max - buf->len;
+    return buf->cap && has_room ? buf->data + buf->len : buf_room(buf, n);
+}
+
 void buf_grew(Buf *buf, size_t n)
 {
     assert(buf->cap > buf->len + n || n == 0);
@@ -45,11 +52,12 @@ void buf_add(Buf *buf, const void *data, size_t n)
 {
     if (n == 0 || buf->overflowed)
         return;
-    char *room = buf_room(buf, n);
+    char *room = room_for(buf, n);
     if (!room)
         return;
     memcpy(room, data, n);
-    buf_grew(buf, n);
+    buf->len += n;
+    room[n] = '\0';
 }
 
 void buf_add_str(Buf *buf, Str s)
@@ -64,7 +72,12 @@ void buf_addz(Buf *buf, const char *s)
 
 void buf_addc(Buf *buf, char c)
 {
-    buf_add(buf, &c, 1);
+    char *room = buf->overflowed ? NULL : room_for(buf, 1);
+    if (!room)
+        return;
+    room[0] = c;
+    room[1] = '\0';
+    buf->len++;
 }
 
 /* By hand: most of an answer with many numbers would else be spent in printf. */
