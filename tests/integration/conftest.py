@@ -252,7 +252,8 @@ def venv_of(folder: pathlib.Path, cache: pathlib.Path) -> pathlib.Path:
 
 
 LONGEST_FIRST = [f"test_{name}.py" for name in (
-    "old_client", "jobs_survive", "same_rows", "scans", "reasons", "meta_peer", "control", "edits", "faults", "workers", "import_killed", "any_request",
+    "old_client", "runner", "control", "scans", "jobs_survive", "edits", "reasons", "workers", "same_rows", "meta_peer", "rerun", "faults", "import_killed",
+    "any_request", "settings",
 )]
 """Files that take minutes: begun last, one of them would run while the other processor has nothing to do."""
 
