@@ -92,6 +92,16 @@ static void keep_spare(Line *line, Pack *take_pack)
         pack_free(take_pack);
 }
 
+static void drop_spares(Line *line)
+{
+    pthread_mutex_lock(&line->lock);
+    for (size_t i = 0; i < line->n_spare; i++)
+        pack_free(line->spare[i]);
+    line->n_spare = 0;
+    line->n_spare_bytes = 0;
+    pthread_mutex_unlock(&line->lock);
+}
+
 /* An empty pack for a sample. */
 static Pack *empty_pack(Line *line, size_t sample)
 {
@@ -155,6 +165,7 @@ static int begin_stream(Line *line, Error *err)
 {
     if (write_batch(line, err) < 0)
         return -1;
+    drop_spares(line); /* a large sample needs the memory */
     line->is_dropping = false;
     return import_stream_open(line->import, &line->stream, err);
 }
@@ -423,8 +434,7 @@ static void line_release(Line *line)
     import_stream_close(line->stream);
     for (size_t i = 0; i < line->n_waiting; i++)
         pack_free(line->waiting[i]);
-    for (size_t i = 0; i < line->n_spare; i++)
-        pack_free(line->spare[i]);
+    drop_spares(line);
     free(line->again.samples);
     error_release(&line->failure);
     pthread_cond_destroy(&line->changed);
