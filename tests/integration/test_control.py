@@ -1,6 +1,5 @@
 """What is said to a run while it is at its samples: stop it within a time, pause it, run a sample again, score it."""
 
-import concurrent.futures
 import json
 import pathlib
 import re
@@ -146,10 +145,9 @@ def test_stacktrace_and_trace_tell_of_a_wedged_sample(hawk, tmp_path):
     """Though the event loop does not turn; as text and as JSON, and only while samples run."""
     job = submit(hawk, "where", config_of({"kind": "block", "seconds": 600, "path": tmp_path / "wedged"}))
     hawk.wait_for(lambda: lines(tmp_path / "wedged"))
-    with concurrent.futures.ThreadPoolExecutor() as pool:  # each waits until it is clear that the event loop does not answer
-        as_text, as_json = pool.submit(hawk.run, "stacktrace", job), pool.submit(hawk.json, "stacktrace", job)
-    text, threads = as_text.result().stdout, as_json.result()
+    text = hawk.run("stacktrace", job).stdout
     assert 'Thread' in text and '"MainThread"' in text and "faulty" in text, text
+    threads = hawk.json("stacktrace", job)
     (main,) = [thread for thread in threads if thread["thread_name"] == "MainThread"]
     assert any("faulty" in frame["filename"] and frame["line"] > 0 for frame in main["frames"])
     assert [thread for thread in threads if thread["is_task"] and thread["frames"]]
