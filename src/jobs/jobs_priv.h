@@ -155,7 +155,7 @@ bool jobs_priv_stopped(Jobs *jobs, Arena *arena, const Job *job, JobsStopped *re
 void jobs_priv_read_deadlines(Jobs *jobs, const char *job_id, JobsLive *live);
 
 /* The controller's thread. */
-void *jobs_priv_control(void *jobs);
+void *jobs_priv_control(void *context);
 int jobs_priv_reconcile(Jobs *jobs, Error *err) HAWK_MUST_USE;
 
 #endif

@@ -331,7 +331,7 @@ static void write_score(Arena *arena, Str scores, JsonOut *out)
 {
     const Json *node = status_samples_parse(arena, scores);
     const Json *value = node && node->first ? json_get(node->first, "value") : NULL;
-    if (json_is_null(value)) {
+    if (!value || value->type == JSON_NULL) {
         json_out_kv_null(out, "latest_score");
         return;
     }

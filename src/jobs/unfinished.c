@@ -127,6 +127,19 @@ static bool may_pass(const Error *why)
            why->kind == ERR_BUSY;
 }
 
+/* Whether it need not be tried again. */
+static bool close_found(Jobs *jobs, const char *job_id, const UnfinishedLog *item)
+{
+    auto_error Error why = ERROR_INIT;
+    if (!item->error && close_log(jobs, job_id, item->key, &why) == 0) {
+        log_info("job.log_closed", KV("job", job_id), KV("log", item->key));
+        return true;
+    }
+    log_warn("job.log_not_closed", KV("job", job_id), KV("log", item->key),
+             KV("error", item->error ? item->error : error_text(&why)));
+    return !may_pass(&why);
+}
+
 bool unfinished_close(Jobs *jobs, const char *job_id, bool all)
 {
     auto_arena Arena *arena = arena_new();
@@ -137,16 +150,8 @@ bool unfinished_close(Jobs *jobs, const char *job_id, bool all)
         log_warn("job.logs_not_listed", KV("job", job_id), KV("error", error_text(&err)));
         return !may_pass(&err);
     }
-    for (size_t i = 0; i < found.n; i++) {
-        auto_error Error why = ERROR_INIT;
-        if (!all && !found.items[i].is_replaced)
-            continue;
-        if (!found.items[i].error && close_log(jobs, job_id, found.items[i].key, &why) == 0)
-            log_info("job.log_closed", KV("job", job_id), KV("log", found.items[i].key));
-        else
-            log_warn("job.log_not_closed", KV("job", job_id), KV("log", found.items[i].key),
-                     KV("error", found.items[i].error ? found.items[i].error : error_text(&why)));
-        is_done = is_done && !may_pass(&why);
-    }
+    for (size_t i = 0; i < found.n; i++)
+        if (all || found.items[i].is_replaced)
+            is_done = close_found(jobs, job_id, &found.items[i]) && is_done;
     return is_done;
 }

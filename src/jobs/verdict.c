@@ -126,7 +126,6 @@ static int each_log(void *context, const char *key, const StoreStat *stat, Error
 
 static void judge_status(const Task *task, JobsVerdict *ret)
 {
-    free(ret->reason);
     switch (task->status) {
     case EVALLOG_CANCELLED:
         *ret = (JobsVerdict){JOB_CANCELLED, "log.cancelled",
@@ -151,7 +150,7 @@ static void judge(const Logs *logs, JobsVerdict *ret)
     size_t n_samples = 0;
     size_t n_errors = 0;
     const char *error = NULL;
-    bool is_bad = false;
+    const Task *unsuccessful = NULL;
     for (size_t i = 0; i < logs->n; i++) {
         const Task *task = &logs->tasks[i];
         n_samples += task->n_samples;
@@ -160,12 +159,13 @@ static void judge(const Logs *logs, JobsVerdict *ret)
         if (task->status == EVALLOG_SUCCESS)
             continue;
         /* A failure tells more than a cancellation that came with it. */
-        if (!is_bad || task->status == EVALLOG_ERROR)
-            judge_status(task, ret);
-        is_bad = true;
+        if (!unsuccessful || task->status == EVALLOG_ERROR)
+            unsuccessful = task;
     }
-    if (is_bad)
+    if (unsuccessful) {
+        judge_status(unsuccessful, ret);
         return;
+    }
     if (n_samples > 0 && n_errors == n_samples) {
         *ret = (JobsVerdict){JOB_FAILED, "samples.all_failed",
                              mem_printf("every sample failed (%zu of %zu): %s", n_errors, n_samples,
