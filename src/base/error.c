@@ -1,5 +1,6 @@
 /* The one error type: text on the heap, kinds in a table. */
 
+#define ERROR_IMPLEMENTATION
 #include "base/error.h"
 
 #include <assert.h>

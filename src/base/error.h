@@ -76,4 +76,15 @@ int error_kind_http(ErrorKind kind);
 /* The kind that stands for an HTTP status of 400 and above. */
 ErrorKind error_kind_of_http(int status);
 
+/* The analyzer sees one file at a time, and not that all of them return -1. */
+#if defined(__clang_analyzer__) && !defined(ERROR_IMPLEMENTATION)
+#define error_set(...) ((void)error_set(__VA_ARGS__), -1)
+#define error_errno(...) ((void)error_errno(__VA_ARGS__), -1)
+#define error_wrap(...) ((void)error_wrap(__VA_ARGS__), -1)
+#define error_fix(...) ((void)error_fix(__VA_ARGS__), -1)
+#define error_code(...) ((void)error_code(__VA_ARGS__), -1)
+#define error_retry(...) ((void)error_retry(__VA_ARGS__), -1)
+#define error_move(...) ((void)error_move(__VA_ARGS__), -1)
+#endif
+
 #endif

@@ -78,10 +78,10 @@ typedef struct EditsMove {
 int edits_priv_move(Sql *sql, const EditsMove *move, Error *err) HAWK_MUST_USE;
 
 /* The thread that applies. */
-void *edits_priv_work(void *edits);
+void *edits_priv_work(void *context);
 
 /* The thread that renews the leases of what is being applied. */
-void *edits_priv_keep(void *edits);
+void *edits_priv_keep(void *context);
 
 /* Waits a tick, or until there are more wakes than were seen; false when the server ends. */
 bool edits_priv_wait(Edits *edits, uint64_t seen);

@@ -122,13 +122,14 @@ static int64_t resident_bytes(void)
 {
     auto_error Error ignored = ERROR_INIT;
     auto_buf Buf text = BUF_INIT(4096);
-    Str word = STR_NONE;
+    Str whole = STR_NONE;
+    Str held = STR_NONE;
     int64_t pages = 0;
     if (fs_read_file("/proc/self/statm", &text, &ignored) < 0)
         return 0;
     Str rest = buf_str(&text);
-    if (!str_split(&rest, ' ', &word) || !str_split(&rest, ' ', &word) ||
-        str_to_i64(word, 0, INT64_MAX / 65536, &pages) < 0)
+    if (!str_split(&rest, ' ', &whole) || !str_split(&rest, ' ', &held) ||
+        str_to_i64(held, 0, INT64_MAX / 65536, &pages) < 0)
         return 0;
     return pages * sysconf(_SC_PAGESIZE);
 }

@@ -81,9 +81,7 @@ static int monitoring_trace(RouteCtx *ctx, Error *err)
         http_response_header(ctx->response, "X-Hawk-Trace-Truncated",
                              is_cut ? STR("true") : STR("false"));
     }
-    int taken = fd;
-    fd = -1;
-    http_response_file(ctx->response, "text/plain; charset=utf-8", taken, from, size - from);
+    http_response_file(ctx->response, "text/plain; charset=utf-8", TAKE_FD(fd), from, size - from);
     return 0;
 }
 

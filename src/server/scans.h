@@ -21,9 +21,9 @@ int scans_look(App *app, const char *job_id, Error *err) HAWK_MUST_USE;
  */
 bool scans_path_is_safe(Str path);
 
-/* Whether the caller may read the scans of the job that such a path begins with. ERR_NOT_FOUND when
-   there is none, ERR_DENIED. */
-int scans_check_access(RouteCtx *ctx, const char *path, Error *err) HAWK_MUST_USE;
+/* Whether the caller may read the scans of the job that such a folder begins with. ERR_NOT_FOUND
+   when there is none, ERR_DENIED. */
+int scans_check_access(RouteCtx *ctx, const char *folder, Error *err) HAWK_MUST_USE;
 
 /* A folder of results, or one of its files, on this machine. */
 typedef struct ScansCopy {
