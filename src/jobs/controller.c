@@ -523,13 +523,30 @@ static int take_over(Jobs *jobs, const Job *job, Error *err)
     return life == EXECUTOR_ALIVE ? jobs_priv_extend_token(jobs, job->job_id, err) : 0;
 }
 
-/* Whether the job was started from another data folder, whose server has its runner: starting it
-   here would make two of it. */
+/* Whether another data folder has the job's last attempt: then its server has the runner, and
+   starting one here would make two of it. */
 static bool is_elsewhere(const Jobs *jobs, const Job *job)
 {
     Executor *executor = jobs->options.executor;
+    if (!jobs->options.leaves_others)
+        return false;
+    if (job->home && jobs->options.home)
+        return strcmp(job->home, jobs->options.home) != 0;
     auto_free char *config = executor->file(executor, job->job_id, "user-config.json");
-    return jobs->options.leaves_others && (!config || !fs_exists(config));
+    return !config || !fs_exists(config);
+}
+
+/* A job that is taken over with another data folder's database has its home here from now on. */
+static int bring_home(Jobs *jobs, const Job *job, Error *err)
+{
+    auto_sql_tx SqlTx *tx = NULL;
+    const char *home = jobs->options.home;
+    if (!home || (job->home && strcmp(job->home, home) == 0))
+        return 0;
+    if (sql_begin(jobs->options.sql, SQL_WRITE, &tx, err) < 0 ||
+        job_table_bring_home(tx, job->job_id, home, err) < 0)
+        return -1;
+    return sql_commit(TAKE(tx), err);
 }
 
 int jobs_priv_reconcile(Jobs *jobs, Error *err)
@@ -546,7 +563,7 @@ int jobs_priv_reconcile(Jobs *jobs, Error *err)
     for (size_t i = 0; i < n; i++)
         if (is_elsewhere(jobs, &found[i]))
             log_warn("job.elsewhere", KV("job", found[i].job_id));
-        else if (take_over(jobs, &found[i], err) < 0)
+        else if (bring_home(jobs, &found[i], err) < 0 || take_over(jobs, &found[i], err) < 0)
             return -1;
     executor->sweep(executor);
     return 0;

@@ -37,7 +37,8 @@ typedef struct Job {
     size_t n_model_groups;
     const Str *secret_names; /* names only; the values are nowhere */
     size_t n_secret_names;
-    int64_t attempt; /* 1 for the first run, one more with every resume or retry */
+    const char *home; /* id of the data folder that has the last attempt; NULL: not known */
+    int64_t attempt;  /* 1 for the first run, one more with every resume or retry */
     int64_t
         n_retries; /* attempts since the last submit that were begun because a runner was lost */
     bool launch_attempted;

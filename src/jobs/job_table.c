@@ -20,13 +20,14 @@ static const SqlMigration migrations[] = {
     {1, &embed_sqlite_0001_job_sql, &embed_postgres_0001_job_sql},
     {2, &embed_sqlite_0002_retries_sql, &embed_postgres_0002_retries_sql},
     {3, &embed_sqlite_0003_job_token_sql, &embed_postgres_0003_job_token_sql},
+    {4, &embed_sqlite_0004_job_home_sql, &embed_postgres_0004_job_home_sql},
 };
 
 /* The order of read_row. */
 #define COLUMNS                                                                                    \
     "job_id, job_type, created_by, email, launch_attempted, model_groups, priority, "              \
     "secret_names, state, reason_code, reason, attempt, exit_code, created_at, updated_at, "       \
-    "queued_at, started_at, finished_at, deleted_at, failed_at, retries"
+    "queued_at, started_at, finished_at, deleted_at, failed_at, retries, home"
 
 /* The status of a job as far as the table knows it: imports are another's business. */
 #define STATUS                                                                                     \
@@ -82,6 +83,7 @@ static void read_row(const SqlRows *rows, Arena *arena, Job *ret)
         .deleted_us = sql_rows_int(rows, 18),
         .failed_us = sql_rows_int(rows, 19),
         .n_retries = sql_rows_int(rows, 20),
+        .home = keep(arena, sql_rows_text(rows, 21)),
     };
     /* The table's own checks leave no other names. */
     (void)!job_type_of(sql_rows_text(rows, 1), &job.type);
@@ -187,8 +189,9 @@ int job_table_insert(SqlTx *tx, const Job *job, Str config, bool allow_dirty, Er
         tx,
         "INSERT INTO job (pk, job_id, job_type, created_by, email, model_groups, priority, "
         "secret_names, config, allow_dirty, state, reason_code, reason, attempt, created_at, "
-        "updated_at, queued_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $12, 1, $13, $13, $13)",
+        "updated_at, queued_at, home) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $12, 1, $13, $13, $13, "
+        "$14)",
         SQL_ARGS(SQL_TEXTZ(random_uuid7(pk)), SQL_TEXTZ(job->job_id),
                  SQL_TEXTZ(job_type_name(job->type)), SQL_TEXTZ(job->created_by),
                  SQL_TEXTZ(job->email),
@@ -196,7 +199,7 @@ int job_table_insert(SqlTx *tx, const Job *job, Str config, bool allow_dirty, Er
                  SQL_INT(job->priority),
                  SQL_LIST(job_table_json_list(arena, job->secret_names, job->n_secret_names)),
                  SQL_TEXT(config), SQL_BOOL(allow_dirty), SQL_TEXTZ(job->reason_code),
-                 SQL_TEXTZ(job->reason), SQL_INSTANT(job->queued_us)),
+                 SQL_TEXTZ(job->reason), SQL_INSTANT(job->queued_us), SQL_TEXTZ(job->home)),
         NULL, err);
 }
 
@@ -211,14 +214,14 @@ int job_table_relaunch(SqlTx *tx, const Job *job, Str config, bool allow_dirty, 
             "priority = $5, secret_names = $6, config = $7, allow_dirty = $8, "
             "model_groups = $9, updated_at = $10, queued_at = $10, started_at = NULL, "
             "finished_at = NULL, deleted_at = NULL, failed_at = NULL, exit_code = NULL, retries = "
-            "0 "
+            "0, home = $11 "
             "WHERE job_id = $1 AND state IN ('complete', 'failed', 'cancelled')",
             SQL_ARGS(SQL_TEXTZ(job->job_id), SQL_TEXTZ(job->reason_code), SQL_TEXTZ(job->reason),
                      SQL_INT(job->attempt), SQL_INT(job->priority),
                      SQL_LIST(job_table_json_list(arena, job->secret_names, job->n_secret_names)),
                      SQL_TEXT(config), SQL_BOOL(allow_dirty),
                      SQL_LIST(job_table_json_list(arena, job->model_groups, job->n_model_groups)),
-                     SQL_INSTANT(job->queued_us)),
+                     SQL_INSTANT(job->queued_us), SQL_TEXTZ(job->home)),
             &changed, err) < 0)
         return -1;
     *ret_changed = changed == 1;
@@ -271,6 +274,12 @@ int job_table_delete_mark(SqlTx *tx, const char *job_id, int64_t now_us, Error *
                     "UPDATE job SET deleted_at = coalesce(deleted_at, $2), updated_at = $2 "
                     "WHERE job_id = $1",
                     SQL_ARGS(SQL_TEXTZ(job_id), SQL_INSTANT(now_us)), NULL, err);
+}
+
+int job_table_bring_home(SqlTx *tx, const char *job_id, const char *home, Error *err)
+{
+    return sql_exec(tx, "UPDATE job SET home = $2 WHERE job_id = $1",
+                    SQL_ARGS(SQL_TEXTZ(job_id), SQL_TEXTZ(home)), NULL, err);
 }
 
 int job_table_remove(SqlTx *tx, const char *job_id, Error *err)

@@ -50,6 +50,9 @@ int job_table_move(SqlTx *tx, const JobMove *move, bool *ret_changed, Error *err
 /* Stamps deleted_at of a job, in whatever state. */
 int job_table_delete_mark(SqlTx *tx, const char *job_id, int64_t now_us, Error *err) HAWK_MUST_USE;
 
+/* Says that a data folder has the files of a job's last attempt. */
+int job_table_bring_home(SqlTx *tx, const char *job_id, const char *home, Error *err) HAWK_MUST_USE;
+
 /* Removes the row of a job whose first launch did not come about. */
 int job_table_remove(SqlTx *tx, const char *job_id, Error *err) HAWK_MUST_USE;
 

@@ -75,7 +75,8 @@ typedef struct JobsOptions {
     int cancel_ms;       /* from "end" to "end now" for a deleted job; 0: 30 s */
     int token_s;         /* how long a job's token counts after its last renewal; 0: an hour */
     Waits retries;       /* of jobs whose runner was killed or is gone, since their submit */
-    bool leaves_others;  /* jobs that have no folder with this executor are another server's */
+    const char *home;    /* id of the data folder; NULL: it has none */
+    bool leaves_others;  /* jobs of another data folder are another server's */
     const char *api_url; /* where jobs find the server; NULL: in server.json only */
 } JobsOptions;
 

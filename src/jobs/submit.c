@@ -142,6 +142,7 @@ static void fill_job(Submit *submit)
     job->secret_names = names;
     job->n_secret_names = request->n_secrets;
     job->attempt = 1;
+    job->home = submit->jobs->options.home;
     job->queued_us = clock_now_us();
 }
 

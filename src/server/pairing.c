@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "server_embed.h"
@@ -148,6 +149,23 @@ static int give_store_id(Store *store, Arena *arena, const char *id, const char 
         return 0;
     return problem.kind == ERR_CONFLICT ? find_store_id(store, arena, ret, err)
                                         : error_move(err, &problem);
+}
+
+int pairing_folder_id(const char *data_dir, char **ret, Error *err)
+{
+    auto_arena Arena *arena = arena_new();
+    auto_free char *path = fs_join(data_dir, "id");
+    auto_buf Buf body = BUF_INIT(ID_FILE_MAX);
+    if (!fs_exists(path)) {
+        auto_free char *line = mem_printf("%s\n", new_id(arena));
+        if (fs_write_file(path, str_of(line), 0600, err) < 0)
+            return -1;
+    }
+    const char *id = NULL;
+    if (fs_read_file(path, &body, err) < 0 || id_of(arena, &body, path, &id, err) < 0)
+        return -1;
+    *ret = mem_strdup(id);
+    return 0;
 }
 
 /* ---- the store ---- */

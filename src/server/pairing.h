@@ -27,4 +27,8 @@ typedef struct PairingOptions {
    both sides and how to mend it; then nothing was changed. */
 int pairing_check(const PairingOptions *options, Error *err) HAWK_MUST_USE;
 
+/* The id of a data folder, which its file `id` has from the first start on; *ret is on the heap. A
+   copy of the folder has the same. */
+int pairing_folder_id(const char *data_dir, char **ret, Error *err) HAWK_MUST_USE;
+
 #endif

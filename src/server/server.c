@@ -214,7 +214,7 @@ static int open_folders(App *app, Error *err)
     auto_free char *lock = fs_join(app->data_dir, "server.lock");
     app->lock_fd = fs_lock(lock, err);
     if (app->lock_fd >= 0)
-        return 0;
+        return pairing_folder_id(app->data_dir, &app->home, err);
     if (err->kind != ERR_CONFLICT)
         return -1;
     error_reset(err);
@@ -376,6 +376,7 @@ static int open_jobs(App *app, Error *err)
                   .edited = samples_edited,
                   .moved = announce_job},
         .max_running = app->options->max_running,
+        .home = app->home,
         .leaves_others = app->settings.database_url && !app->options->adopts_database,
         .max_per_user = (int)app->settings.max_jobs_per_user,
         .token_s = (int)app->settings.job_token_seconds,
@@ -561,6 +562,7 @@ static void app_close(App *app)
     arena_free(app->settings_arena);
     free(app->url);
     free(app->data_dir);
+    free(app->home);
     free(app->cache_dir);
     free(app->spool_dir);
 }

@@ -40,6 +40,7 @@ struct App {
     ServerSettings settings;
     Arena *settings_arena;
     char *data_dir;
+    char *home; /* the id of that */
     char *cache_dir;
     char *spool_dir; /* where large bodies arrive, on the disk of a store in a folder */
     char *url;       /* "http://127.0.0.1:8137" */

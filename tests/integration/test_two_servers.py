@@ -123,3 +123,21 @@ def test_a_job_is_not_ended_by_a_server_that_does_not_have_it(pair, method, path
     status, _, answer = two.request(method, f"/eval_sets/ours/{path}".rstrip("/"), body)
     assert (status, json.loads(answer)["code"]) == (409, "job.elsewhere")
     assert pair.run("SELECT state FROM job WHERE job_id = 'ours'").strip() == "running"
+
+
+def test_a_job_that_was_resumed_on_the_other_server_stays_there(pair):
+    """The one that had it before begins no second run of it when it starts."""
+    one, two = pair.servers
+
+    def over() -> bool:
+        return "failed" in pair.run("SELECT state FROM job WHERE job_id = 'moved'")
+
+    assert one.request("POST", "/eval_sets/", config("moved"))[0] == 200
+    one.wait_for(over)
+    assert two.request("POST", "/eval_sets/", {"eval_set_id": "moved"})[0] == 200
+    two.wait_for(over)
+    pair.run("UPDATE job SET state = 'running' WHERE job_id = 'moved'")  # as for one that goes on
+    one.kill()
+    one.start()
+    assert pair.run("SELECT state || ' ' || attempt FROM job WHERE job_id = 'moved'").strip() == "running 2"
+    pair.run("UPDATE job SET state = 'failed' WHERE job_id = 'moved'")
