@@ -70,36 +70,62 @@ int object_send(RouteCtx *ctx, const char *key, uint64_t from, uint64_t n, Error
     return 0;
 }
 
-/* Reads "bytes=A-B", "bytes=A-" or "bytes=-N" (RFC 9110, section 14.1.2); one range only. */
-static bool read_range(Str header, uint64_t size, uint64_t *ret_from, uint64_t *ret_n)
+typedef enum Range {
+    RANGE_ALL, /* none that has to be heeded (RFC 9110, section 14.2): other units, several,
+                  nonsense */
+    RANGE_PART,
+    RANGE_NONE, /* nothing of it is there */
+} Range;
+
+/* Reads "bytes=A-B", "bytes=A-" or "bytes=-N" (RFC 9110, section 14.1.2). */
+static Range read_range(Str header, uint64_t size, uint64_t *ret_from, uint64_t *ret_n)
 {
     int64_t a = 0;
     int64_t b = 0;
-    if (!str_starts(header, STR("bytes=")) || size == 0)
-        return false;
-    Str spec = str_slice(header, 6, header.n);
+    Str spec = str_starts(header, STR("bytes=")) ? str_slice(header, 6, header.n) : STR_NONE;
     ptrdiff_t dash = str_find(spec, '-');
     if (dash < 0)
-        return false;
+        return RANGE_ALL;
     Str first = str_slice(spec, 0, (size_t)dash);
     Str last = str_slice(spec, (size_t)dash + 1, spec.n);
     if (first.n == 0) {
-        if (str_to_i64(last, 1, INT64_MAX, &b) < 0)
-            return false;
+        if (str_to_i64(last, 0, INT64_MAX, &b) < 0)
+            return RANGE_ALL;
         *ret_n = (uint64_t)b < size ? (uint64_t)b : size;
         *ret_from = size - *ret_n;
-        return true;
+        return *ret_n > 0 ? RANGE_PART : RANGE_NONE;
     }
-    if (str_to_i64(first, 0, INT64_MAX, &a) < 0 || (uint64_t)a >= size)
-        return false;
-    b = (int64_t)size - 1;
-    if (last.n && (str_to_i64(last, a, INT64_MAX, &b) < 0))
-        return false;
-    if ((uint64_t)b >= size)
-        b = (int64_t)size - 1;
+    if (str_to_i64(first, 0, INT64_MAX, &a) < 0 ||
+        (last.n && str_to_i64(last, a, INT64_MAX, &b) < 0))
+        return RANGE_ALL;
+    if ((uint64_t)a >= size)
+        return RANGE_NONE;
     *ret_from = (uint64_t)a;
-    *ret_n = (uint64_t)(b - a) + 1;
-    return true;
+    *ret_n = last.n && (uint64_t)b < size ? (uint64_t)(b - a) + 1 : size - (uint64_t)a;
+    return RANGE_PART;
+}
+
+/* Says in the answer what of an object of a size it has. */
+static Range answer_range(RouteCtx *ctx, Str etag, uint64_t size, uint64_t *ret_from,
+                          uint64_t *ret_n)
+{
+    Str wanted = http_request_header(ctx->request, "Range");
+    Str unless = http_request_header(ctx->request, "If-Range");
+    *ret_from = 0;
+    *ret_n = size;
+    /* A part of what has changed would not go with the part that the client has. */
+    if (!wanted.p || (unless.p && !str_eq(unless, etag)))
+        return RANGE_ALL;
+    Range range = read_range(wanted, size, ret_from, ret_n);
+    if (range == RANGE_ALL)
+        return range;
+    const char *content = range == RANGE_NONE
+                              ? arena_printf(ctx->arena, "bytes */%" PRIu64, size)
+                              : arena_printf(ctx->arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+                                             *ret_from, *ret_from + *ret_n - 1, size);
+    http_response_status(ctx->response, range == RANGE_NONE ? 416 : 206);
+    http_response_header(ctx->response, "Content-Range", str_of(content));
+    return range;
 }
 
 /* Content-Disposition (RFC 6266). */
@@ -122,22 +148,10 @@ int object_send_download(RouteCtx *ctx, const char *key, Error *err)
     http_response_header(ctx->response, "ETag", str_of(etag));
     http_response_header(ctx->response, "Accept-Ranges", STR("bytes"));
     object_add_filename(ctx, strrchr(key, '/') + 1);
-    Str range = http_request_header(ctx->request, "Range");
     uint64_t from = 0;
-    uint64_t n = stat.size;
-    if (range.p) {
-        if (!read_range(range, stat.size, &from, &n)) {
-            http_response_status(ctx->response, 416);
-            http_response_header(ctx->response, "Content-Range",
-                                 str_of(arena_printf(ctx->arena, "bytes */%" PRIu64, stat.size)));
-            return 0;
-        }
-        http_response_status(ctx->response, 206);
-        http_response_header(
-            ctx->response, "Content-Range",
-            str_of(arena_printf(ctx->arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, from,
-                                from + n - 1, stat.size)));
-    }
+    uint64_t n = 0;
+    if (answer_range(ctx, str_of(etag), stat.size, &from, &n) == RANGE_NONE)
+        return 0;
     return object_send(ctx, key, from, n, err);
 }
 

@@ -1,6 +1,7 @@
 """Files that an evaluation left for its samples: lists, links and `hawk download-artifacts`, from a folder and from a bucket."""
 
 import json
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -86,6 +87,31 @@ def test_a_link_gives_the_file_without_credentials(kept):
         request = urllib.request.Request(answer["url"], headers={"Range": "bytes=1-3"})
         with urllib.request.urlopen(request, timeout=60) as file:
             assert file.status == 206 and file.read() == b"ell"
+
+
+@pytest.mark.parametrize(("headers", "status", "body"), [
+    ({"Range": "bytes=1-"}, 206, b"ello"), ({"Range": "bytes=-2"}, 206, b"lo"), ({"Range": "bytes=3-9"}, 206, b"lo"),
+    ({"Range": "bytes=5-"}, 416, b""), ({"Range": "bytes=-0"}, 416, b""),
+    ({"Range": "bytes=0-0,2-2"}, 200, b"hello"), ({"Range": "lines=1-2"}, 200, b"hello"), ({"Range": "bytes=3-1"}, 200, b"hello"),
+    ({"Range": "bytes=1-3", "If-Range": '"another"'}, 200, b"hello"),
+])
+def test_a_part_of_a_file_is_given_as_http_has_it(folder, headers, status, body):
+    """Several parts, other units and a part of another version are the whole."""
+    url = folder.hawk.get(f"{folder.base}/artifacts/file/sub/b.txt")[1]["url"]
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+            assert (answer.status, answer.read()) == (status, body)
+    except urllib.error.HTTPError as answer:
+        assert (answer.code, answer.read(), answer.headers["Content-Range"]) == (status, body, "bytes */5")
+
+
+def test_a_part_of_the_version_that_one_has_is_given(folder):
+    """If-Range with the ETag."""
+    url = folder.hawk.get(f"{folder.base}/artifacts/file/sub/b.txt")[1]["url"]
+    with urllib.request.urlopen(url, timeout=60) as whole:
+        headers = {"Range": "bytes=4-", "If-Range": whole.headers["ETag"]}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+        assert (answer.status, answer.read()) == (206, b"o")
 
 
 @pytest.mark.parametrize("path", ["..%2F..%2Fx", "a/../../x", "%2Fetc", "a//b"])
