@@ -122,9 +122,9 @@ static int report(Cli *cli, const char *id, const Tally *before, Error *err)
     buf_printf(&text,
                "%s is over: %lld samples were done before, %lld were scored, %lld ended with an "
                "error, %lld were killed, %lld have not run.\n",
-               id, (long long)(kept.scored + kept.errored), (long long)(after.scored - kept.scored),
-               (long long)(after.errored - kept.errored), (long long)killed,
-               (long long)(left > 0 ? left : 0));
+               id, (long long)kept.scored + kept.errored, (long long)after.scored - kept.scored,
+               (long long)after.errored - kept.errored, (long long)killed,
+               left > 0 ? (long long)left : 0LL);
     return print_text(cli, buf_str(&text), err);
 }
 

@@ -326,9 +326,9 @@ static int failure(const Run *run, int status, Error *err)
     auto_buf Buf text = BUF_INIT(LINE_MAX_BYTES);
     auto_error Error ignored = ERROR_INIT;
     Json *json = NULL;
-    ErrorKind kind = status == CONFIG_EXIT           ? ERR_BAD_DATA
-                     : status == 130 || status > 128 ? ERR_CANCELLED
-                                                     : ERR_FAILED;
+    ErrorKind kind = status == CONFIG_EXIT ? ERR_BAD_DATA
+                     : status > 128        ? ERR_CANCELLED
+                                           : ERR_FAILED;
     if (fs_read_file(in_folder(run, "exit.json"), &text, &ignored) == 0 &&
         json_parse(run->cli->arena, buf_str(&text), &json_limits_config, &json, &ignored) == 0) {
         Str reason = json_text(json, "reason", STR("failed"));

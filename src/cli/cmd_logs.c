@@ -45,8 +45,10 @@ static int fetch(Cli *cli, const char *id, const char *since, int64_t limit, boo
     api_add_query_int(&path, "limit", limit);
     api_add_query(&path, "since", since);
     Json *answer = NULL;
-    if (api_get_path(cli, &path, &answer, err) < 0)
-        return settings_no_job(id, err);
+    if (api_get_path(cli, &path, &answer, err) < 0) {
+        (void)settings_no_job(id, err);
+        return -1;
+    }
     Json *entries = json_get(answer, "entries");
     if (!entries || entries->type != JSON_ARRAY)
         return error_set(err, ERR_BAD_DATA, "the server's answer has no entries");
