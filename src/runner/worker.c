@@ -65,10 +65,11 @@ int worker_run(Run *run, const WorkerStart *start, RunChild *ret, Error *err)
     process_env_set(&env, "PYTHONDONTWRITEBYTECODE", NULL);
     process_env_set(&env, "PYTHONUNBUFFERED", "1");
     process_env_set(&env, "HAWK_LOG_FORMAT", "json");
-    const char *argv[WORDS_MAX + 4] = {start->venv->python, "-m", "hawk_worker"};
+    /* -B: it writes byte code itself once it can do so safely. */
+    const char *argv[WORDS_MAX + 5] = {start->venv->python, "-B", "-m", "hawk_worker"};
     for (size_t i = 0; start->words[i]; i++) {
         assert(i < WORDS_MAX);
-        argv[3 + i] = start->words[i];
+        argv[4 + i] = start->words[i];
     }
     const RunCommand command = {.service = "worker",
                                 .argv = argv,

@@ -372,6 +372,26 @@ def test_a_killed_runner_takes_its_worker_along_and_can_be_followed(job):
     assert "success" in [log.status for log in it.eval_logs()]
 
 
+def test_byte_code_that_cannot_be_written_whole_is_not_written(tmp_path):
+    """Half a file of it would end every later run that has the same virtualenv."""
+    (tmp_path / "long.py").write_text("x = [\n" + "".join(f"    'word {i}',\n" for i in range(2000)) + "]\n")
+    program = """if True:
+        import resource, sys
+        sys.path[:0] = sys.argv[1:]
+        import hawk_worker
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+        import long
+    """
+
+    def kept(limit: int) -> list[pathlib.Path]:
+        subprocess.run(["/usr/bin/python3", "-B", "-c", program, str(ROOT / "python"), str(tmp_path), str(limit)], check=True)
+        return list(tmp_path.glob("__pycache__/long.*"))
+
+    assert kept(4096) == []
+    (whole,) = kept(1 << 20)
+    assert whole.suffix == ".pyc" and whole.stat().st_size > 4096
+
+
 def test_half_a_virtualenv_is_made_anew(tmp_path):
     """What a crash during an install leaves is not taken for a whole one."""
     cache = tmp_path / "cache"
