@@ -22,6 +22,12 @@ void fs_close_cleanup(int *fd)
         (void)close(*fd);
 }
 
+void fs_close_dir_cleanup(DIR **dir)
+{
+    if (*dir)
+        (void)closedir(*dir);
+}
+
 int fs_open(const char *path, int flags, mode_t mode, Error *err)
 {
     int fd = -1;
@@ -192,16 +198,10 @@ static int remove_entry(int parent_fd, const char *name, const char *path, Error
     return 0;
 }
 
-static void close_dir(DIR **dir)
-{
-    if (*dir)
-        (void)closedir(*dir);
-}
-
 static int remove_entries(int dir_fd, const char *path, Error *err)
 {
     int copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-    HAWK_CLEANUP(close_dir) DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    auto_dir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
     if (!dir)
         return error_errno(err, errno, "cannot list %s", path);
     for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {

@@ -2,6 +2,7 @@
 #ifndef HAWK_BASE_FS_H
 #define HAWK_BASE_FS_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -12,6 +13,10 @@
 /* Closes *fd when it is not negative, for auto_fd. */
 void fs_close_cleanup(int *fd);
 #define auto_fd HAWK_CLEANUP(fs_close_cleanup)
+
+/* closedir(3) of *dir when it is not NULL, for auto_dir. */
+void fs_close_dir_cleanup(DIR **dir);
+#define auto_dir HAWK_CLEANUP(fs_close_dir_cleanup)
 
 /* open(2) with O_CLOEXEC, retried on EINTR; returns the descriptor, or -1 with an error that names
  * the path. */

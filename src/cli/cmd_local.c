@@ -370,7 +370,7 @@ static void add_header(Cli *cli, const char *path, Json *list)
 static int print_scores(const Run *run, Error *err)
 {
     Json *logs = json_new(run->cli->arena, JSON_ARRAY);
-    DIR *folder = opendir(run->out_dir);
+    auto_dir DIR *folder = opendir(run->out_dir);
     if (!folder)
         return error_errno(err, errno, "cannot read %s", run->out_dir);
     for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
@@ -378,7 +378,6 @@ static int print_scores(const Run *run, Error *err)
         if (str_ends(str_of(entry->d_name), STR(".eval")))
             add_header(run->cli, path, logs);
     }
-    (void)closedir(folder);
     return scores_print(run->cli, logs, err);
 }
 

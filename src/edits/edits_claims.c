@@ -17,17 +17,11 @@
 
 enum { LEASE_PARTS = 4 /* a lease is renewed so often before it ends */, FOLDERS_MAX = 1000 };
 
-static void close_dir(DIR **dir)
-{
-    if (*dir)
-        (void)closedir(*dir);
-}
-
 /* The names of the folders, each a claim. */
 static int read_claims(const Edits *edits, Arena *arena, Str **ret, size_t *ret_n, Error *err)
 {
     Str *names = arena_array(arena, FOLDERS_MAX, sizeof(*names));
-    HAWK_CLEANUP(close_dir) DIR *dir = opendir(edits->folder);
+    auto_dir DIR *dir = opendir(edits->folder);
     const struct dirent *entry = NULL;
     size_t n = 0;
     if (!dir && errno != ENOENT)

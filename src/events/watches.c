@@ -117,12 +117,6 @@ static bool add(Watches *watches, const char *path, WatchKind kind, const char *
     return true;
 }
 
-static void close_dir(DIR **dir)
-{
-    if (*dir)
-        (void)closedir(*dir);
-}
-
 /* The next entry that is not "." or ".."; NULL at the end. */
 static const struct dirent *next_entry(DIR *dir)
 {
@@ -151,7 +145,7 @@ static void cover_buffers(Watches *watches, const char *eval_set_id, const Liste
 {
     auto_free char *path = mem_printf("%s/%s/.buffer", watches->root, eval_set_id);
     (void)add(watches, path, WATCH_BUFFERS, eval_set_id, NULL);
-    HAWK_CLEANUP(close_dir) DIR *dir = opendir(path);
+    auto_dir DIR *dir = opendir(path);
     for (const struct dirent *entry = next_entry(dir); entry; entry = next_entry(dir))
         if (may_be_dir(entry))
             cover_buffer(watches, path, eval_set_id, entry->d_name, listener);
@@ -164,7 +158,7 @@ static void cover_set(Watches *watches, const char *eval_set_id, const Listener 
     cover_buffers(watches, eval_set_id, listener);
     if (!is_new)
         return;
-    HAWK_CLEANUP(close_dir) DIR *dir = opendir(path);
+    auto_dir DIR *dir = opendir(path);
     for (const struct dirent *entry = next_entry(dir); entry; entry = next_entry(dir))
         if (watches_is_log(str_of(entry->d_name)))
             listener->notice(listener->context, WATCHES_LOG_WRITTEN, eval_set_id, entry->d_name);
@@ -177,7 +171,7 @@ int watches_cover(Watches *watches, Error *err)
     if (fs_make_dirs(watches->root, 0700, err) < 0)
         return -1;
     (void)add(watches, watches->root, WATCH_ROOT, NULL, NULL);
-    HAWK_CLEANUP(close_dir) DIR *dir = opendir(watches->root);
+    auto_dir DIR *dir = opendir(watches->root);
     if (!dir)
         return error_errno(err, errno, "cannot list %s", watches->root);
     for (const struct dirent *entry = next_entry(dir); entry; entry = next_entry(dir))

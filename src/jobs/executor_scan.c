@@ -26,12 +26,6 @@ typedef struct Scan {
     void *context;
 } Scan;
 
-static void close_dir(DIR **dir)
-{
-    if (*dir)
-        (void)closedir(*dir);
-}
-
 /* Reads up to max bytes of a file of /proc; an empty view when it cannot be read. */
 static Str read_proc(int dir_fd, const char *name, char *text, size_t max)
 {
@@ -110,7 +104,7 @@ static void look_at(const Scan *scan, int proc_fd, const char *name, pid_t pid)
 
 void executor_each(const char *jobs_dir, const char *only_job, ExecutorEach *each, void *context)
 {
-    HAWK_CLEANUP(close_dir) DIR *dir = opendir("/proc");
+    auto_dir DIR *dir = opendir("/proc");
     if (!dir)
         return;
     auto_free char *text = mem_alloc(ENVIRON_MAX);

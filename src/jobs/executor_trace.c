@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 
 #define TRACES "/inspect_ai/traces/trace-"
@@ -20,12 +21,6 @@ typedef struct Newest {
     char *path; /* NULL: none yet */
     struct timespec changed;
 } Newest;
-
-static void close_dir(DIR **dir)
-{
-    if (*dir)
-        (void)closedir(*dir);
-}
 
 static void consider(Newest *newest, const char *path)
 {
@@ -44,7 +39,7 @@ static void consider(Newest *newest, const char *path)
 static void look_at(void *context, const ExecutorProcess *process)
 {
     auto_free char *folder = mem_printf("/proc/%d/fd", (int)process->pid);
-    HAWK_CLEANUP(close_dir) DIR *dir = opendir(folder);
+    auto_dir DIR *dir = opendir(folder);
     for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
         char path[PATH_MAX];
         ssize_t n = readlinkat(dirfd(dir), entry->d_name, path, sizeof(path) - 1);

@@ -25,12 +25,6 @@ typedef struct Entry {
     int64_t used_at;
 } Entry;
 
-static void close_dir(DIR **dir)
-{
-    if (*dir)
-        (void)closedir(*dir);
-}
-
 int venv_cache_use(const char *dir, int *ret, Error *err)
 {
     auto_free char *path = mem_printf("%s.lock", dir);
@@ -87,7 +81,7 @@ static bool is_venv(int folder, const char *name)
 
 static size_t list(const char *path, Entry ret[LISTED_MAX])
 {
-    HAWK_CLEANUP(close_dir) DIR *dir = opendir(path);
+    auto_dir DIR *dir = opendir(path);
     size_t n = 0;
     while (dir && n < LISTED_MAX) {
         const struct dirent *entry = readdir(dir);

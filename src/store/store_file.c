@@ -422,12 +422,6 @@ static void names_release(Names *names)
     free(names->items);
 }
 
-static void close_dir(DIR **dir)
-{
-    if (*dir)
-        (void)closedir(*dir);
-}
-
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -449,7 +443,7 @@ static int kind_of(int dir, const struct dirent *entry)
 static int read_names(int dir_fd, const char *prefix, bool with_dirs, Names *names, Error *err)
 {
     int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    HAWK_CLEANUP(close_dir) DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    auto_dir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
     if (!dir) {
         int kept = errno;
         if (copy >= 0)

@@ -23,10 +23,10 @@ enum { PACK_BYTES = 4 * 1024 * 1024 };
 
 /* An empty pack of the sample at this place. */
 Pack *pack_new(size_t sample) HAWK_MUST_USE;
-void pack_free(Pack *pack);
+void pack_free(Pack *pack); /* NULL is fine */
 
 /* Empties it for another sample, keeping its memory. */
-void pack_reset(Pack *pack, size_t sample); /* NULL is fine */
+void pack_reset(Pack *pack, size_t sample);
 
 /* Appends a row. */
 void pack_add(Pack *pack, RowsTable table, const SqlValue *values);
